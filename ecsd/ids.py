@@ -1,0 +1,73 @@
+"""The only door to chance: every identifier is made here, in AWS's form.
+
+Source: shared reference ecs_semantics 1.2 and 12; Amazon EC2 User Guide, resource IDs.
+"""
+
+import random
+import secrets
+import uuid
+
+HEX = "0123456789abcdef"
+
+
+class IdSource:
+    """Identifiers in AWS's forms, unguessable where AWS's are."""
+
+    def _random(self) -> random.Random:
+        return secrets.SystemRandom()
+
+    def hexadecimal(self, length: int) -> str:
+        """Return lowercase hexadecimal digits."""
+        return f"{self._random().getrandbits(length * 4):0{length}x}"
+
+    def task_id(self) -> str:
+        """Return a task id: 32 hexadecimal digits."""
+        return self.hexadecimal(32)
+
+    def resource_id(self, prefix: str) -> str:
+        """Return an EC2 resource id, such as ``vpc-0a1b2c3d4e5f67890``."""
+        return f"{prefix}-0{self.hexadecimal(16)}"
+
+    def balancer_id(self) -> str:
+        """Return the id in an ELBv2 ARN: 16 hexadecimal digits."""
+        return self.hexadecimal(16)
+
+    def deployment_id(self) -> str:
+        """Return a service deployment's id: ``ecs-svc/`` and 19 digits."""
+        return f"ecs-svc/{self._random().randrange(10**18, 10**19)}"
+
+    def uuid(self) -> str:
+        """Return a random UUID (version 4)."""
+        return str(uuid.UUID(int=self._random().getrandbits(128), version=4))
+
+    def unique_id(self, prefix: str) -> str:
+        """Return an IAM unique id: prefix such as ``AROA`` and 17 upper-case letters or digits.
+
+        Source: IAM User Guide, unique identifiers.
+        """
+        alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+        return prefix + "".join(self._random().choices(alphabet, k=17))
+
+    def mac_address(self) -> str:
+        """Return a locally administered unicast MAC address, in EC2's form."""
+        tail = self._random().getrandbits(40).to_bytes(5, "big")
+        return ":".join(["0a", *(f"{byte:02x}" for byte in tail)])
+
+    def secret(self, length: int = 40) -> str:
+        """Return a secret of letters and digits."""
+        alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+        return "".join(self._random().choices(alphabet, k=length))
+
+    def shuffled(self, items: list[str]) -> list[str]:
+        """Return the items in random order (DNS answers, placement ties)."""
+        return self._random().sample(items, len(items))
+
+
+class SeededIds(IdSource):
+    """The same identifiers for the same seed: tests and the simulator."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seeded = random.Random(seed)
+
+    def _random(self) -> random.Random:
+        return self._seeded

@@ -1,0 +1,101 @@
+"""Tasks. Source: Amazon ECS API Reference, data types Task and Container; ecs_semantics 1."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from ecsd.records.record import Part, Record
+from ecsd.records.tag import Tag
+
+
+class Container(Part, frozen=True, kw_only=True):
+    """A container as its host last saw it."""
+
+    name: str
+    container_arn: str
+    image: str
+    essential: bool = True
+    cpu: str = "0"
+    memory: str | None = None
+    memory_reservation: str | None = None
+    has_health_check: bool = False
+    last_status: str = "PENDING"  # PENDING, RUNNING, STOPPED
+    health_status: str = "UNKNOWN"
+    image_digest: str | None = None
+    runtime_id: str | None = None
+    exit_code: int | None = None
+    reason: str | None = None
+
+
+class TargetBinding(Part, frozen=True, kw_only=True):
+    """A target group in which this task is a target while it runs."""
+
+    target_group_arn: str
+    container_name: str
+    container_port: int
+
+
+class Task(Record, frozen=True, kw_only=True):
+    """A running copy of a task definition.
+
+    desired_status is what is wanted, RUNNING or STOPPED; last_status is what was observed, in
+    AWS's order PROVISIONING, PENDING, ACTIVATING, RUNNING, DEACTIVATING, STOPPING,
+    DEPROVISIONING, STOPPED. Every change of state raises ``version``.
+    """
+
+    KIND: ClassVar[str] = "task"
+    KEY: ClassVar[str] = "task_arn"
+    INDEXES: ClassVar[tuple[str, ...]] = (
+        "cluster",
+        "service_arn",
+        "task_definition",
+        "host",
+        "vpc_id",
+        "last_status",
+    )
+
+    task_arn: str
+    task_id: str
+    cluster: str  # name
+    cluster_arn: str
+    task_definition: str  # family:revision
+    task_definition_arn: str
+    group: str
+    service_arn: str | None = None
+    deployment_id: str | None = None
+    started_by: str | None = None
+    launch_type: str | None = None
+    capacity_provider_name: str | None = None
+    platform_version: str | None = None
+    availability_zone: str | None = None
+    cpu: str | None = None
+    memory: str | None = None
+    containers: tuple[Container, ...]
+    overrides: dict[str, Any] = {}  # AWS's shape, as given
+    network_configuration: dict[str, Any] | None = None  # awsvpcConfiguration's members
+    enable_execute_command: bool = False
+    propagated_tags: bool = False
+    tags: tuple[Tag, ...] = ()
+    target_bindings: tuple[TargetBinding, ...] = ()
+
+    host: str | None = None  # assigned
+    vpc_id: str | None = None
+    network_interface_id: str | None = None
+    attachment_id: str | None = None
+    attachment_status: str = "PRECREATED"  # …, ATTACHED, DETACHED, DELETED
+
+    desired_status: str = "RUNNING"
+    last_status: str = "PROVISIONING"
+    health_status: str = "UNKNOWN"
+    stop_code: str | None = None
+    stopped_reason: str | None = None
+    unhealthy_counted: bool = False  # a failed health check of this task was counted by its rollout
+    version: int = 1
+    connectivity: str = "CONNECTED"
+    connectivity_at: datetime | None = None
+    created_at: datetime
+    pull_started_at: datetime | None = None
+    pull_stopped_at: datetime | None = None
+    started_at: datetime | None = None
+    stopping_at: datetime | None = None
+    execution_stopped_at: datetime | None = None
+    stopped_at: datetime | None = None

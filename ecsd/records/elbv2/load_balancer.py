@@ -1,0 +1,73 @@
+"""Load balancers, listeners and rules. Source: Elastic Load Balancing API 2015-12-01."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from ecsd.records.record import Part, Record
+from ecsd.records.tag import Tag
+
+
+class Zone(Part, frozen=True, kw_only=True):
+    """A load balancer's foot in one subnet."""
+
+    subnet_id: str
+    availability_zone: str
+    network_interface_id: str
+    private_ip_address: str
+
+
+class LoadBalancer(Record, frozen=True, kw_only=True):
+    """A load balancer. state: provisioning, active, failed (as the agent observed it)."""
+
+    KIND: ClassVar[str] = "load_balancer"
+    KEY: ClassVar[str] = "load_balancer_arn"
+    INDEXES: ClassVar[tuple[str, ...]] = ("name", "vpc_id", "security_groups")
+
+    load_balancer_arn: str
+    name: str
+    dns_name: str  # NAME-<digits>.elb.localhost
+    scheme: str  # internet-facing, internal
+    type: str  # application
+    ip_address_type: str
+    vpc_id: str
+    zones: tuple[Zone, ...]
+    security_groups: tuple[str, ...]
+    entrance: str  # this balancer's own address on the host, in 127.64.0.0/10
+    created_at: datetime
+    state: str = "provisioning"
+    state_reason: str | None = None
+    attributes: dict[str, str] = {}
+    tags: tuple[Tag, ...] = ()
+
+
+class Listener(Record, frozen=True, kw_only=True):
+    """A port of a load balancer. Actions are kept in AWS's shape (PascalCase members)."""
+
+    KIND: ClassVar[str] = "listener"
+    KEY: ClassVar[str] = "listener_arn"
+    INDEXES: ClassVar[tuple[str, ...]] = ("load_balancer_arn", "target_group_arns")
+
+    listener_arn: str
+    load_balancer_arn: str
+    port: int
+    protocol: str  # HTTP
+    default_actions: tuple[dict[str, Any], ...]
+    target_group_arns: tuple[str, ...] = ()  # those that the default actions forward to
+    attributes: dict[str, str] = {}
+    tags: tuple[Tag, ...] = ()
+
+
+class Rule(Record, frozen=True, kw_only=True):
+    """A rule of a listener, not the default. Conditions and actions in AWS's shape."""
+
+    KIND: ClassVar[str] = "listener_rule"
+    KEY: ClassVar[str] = "rule_arn"
+    INDEXES: ClassVar[tuple[str, ...]] = ("listener_arn", "target_group_arns")
+
+    rule_arn: str
+    listener_arn: str
+    priority: int
+    conditions: tuple[dict[str, Any], ...]
+    actions: tuple[dict[str, Any], ...]
+    target_group_arns: tuple[str, ...] = ()
+    tags: tuple[Tag, ...] = ()

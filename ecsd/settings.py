@@ -1,0 +1,54 @@
+"""The only door to the environment: what a user may set, with its default.
+
+Every setting is an environment variable ``ECSD_<NAME>``; command-line options of ``ecsd up`` set
+the same fields.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How this ecsd runs. Defaults are for one developer's machine."""
+
+    mode: Literal["local", "strict"] = "local"
+    host: str = "127.0.0.1"  # the API listens here; beyond loopback only in strict mode
+    port: int = 4566
+    data_dir: Path = Path("/var/lib/ecsd")  # store, streams; what has to survive
+    run_dir: Path = Path("/run/ecsd")  # sockets, pids, HAProxy files; may vanish at boot
+    region: str = "us-east-1"  # when a request names none
+    unknown_members: Literal["refuse", "ignore"] = "refuse"  # AWS ignores them
+    docker_socket: str = "/var/run/docker.sock"
+    hosts_file: str = "/etc/hosts"  # names of load balancers; empty turns the block off
+    edge_port: int = 80  # the shared edge for *.elb.localhost; 0 turns it off
+    access_key_id: str = ""  # strict mode: the root credentials
+    secret_access_key: str = ""
+    log_level: str = "info"
+    log_format: Literal["text", "json"] = "text"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read ``ECSD_*``; an unknown or malformed one is refused by name."""
+        source = os.environ if environment is None else environment
+        values = {
+            name.removeprefix("ECSD_").lower(): value
+            for name, value in source.items()
+            if name.startswith("ECSD_")
+        }
+        unknown = set(values) - set(cls.__struct_fields__)
+        if unknown:
+            raise SystemExit(f"ecsd: unknown setting ECSD_{min(unknown).upper()}")
+        try:
+            return msgspec.convert(values, cls, strict=False, dec_hook=_decode)
+        except msgspec.ValidationError as error:
+            raise SystemExit(f"ecsd: wrong setting: {error}") from error
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Path:
+        return Path(str(value))
+    raise NotImplementedError(kind)

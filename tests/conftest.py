@@ -1,0 +1,48 @@
+"""What tests of several rooms share: a store in memory, virtual time, seeded ids."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from ecsd.clock import VirtualClock, VirtualLoop
+from ecsd.ids import SeededIds
+from ecsd.store.scope import Scope
+from ecsd.store.store import Store
+
+SCOPE = Scope("000000000000", "us-east-1")
+
+
+@pytest.fixture
+def scope() -> Scope:
+    """The account and region that tests use."""
+    return SCOPE
+
+
+@pytest.fixture
+def store() -> Store:
+    """An empty store that keeps nothing."""
+    return Store.in_memory()
+
+
+@pytest.fixture
+def ids() -> SeededIds:
+    """Identifiers that are the same in every run."""
+    return SeededIds(7)
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """Virtual time; use it inside ``run_virtual``."""
+    return VirtualClock()
+
+
+@pytest.fixture
+def run_virtual() -> Callable[..., object]:
+    """Run a coroutine in virtual time: ``run_virtual(scenario())``."""
+
+    def run(coroutine: object) -> object:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            return runner.run(coroutine)  # type: ignore[arg-type]
+
+    return run

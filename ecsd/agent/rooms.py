@@ -1,0 +1,76 @@
+"""The doors between the agent's parts: what each offers to ``agent/reconcile.py`` and to others."""
+
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+from ecsd.link.messages import BalancerPlan, TaskPlan, Up, VpcPlan
+
+Report = Callable[[Up], None]  # queues an observation for the server; never blocks, never fails
+
+
+class Networks(Protocol):
+    """VPCs of this host. Errors: NetworkError, with the kernel's words."""
+
+    async def apply(self, plan: VpcPlan) -> None:
+        """Make a VPC so; twice is the same as once."""
+        ...
+
+    async def remove(self, vpc_id: str) -> None:
+        """Take a VPC away; one that is not there is gone already."""
+        ...
+
+    async def attach(self, plan: TaskPlan, sandbox: str) -> None:
+        """Give the task's namespace (a path) its interface; one that has it is left alone.
+
+        The VPC has to be applied, with the interface in it, before: filter first, then link.
+        """
+        ...
+
+    async def open_socket(self, vpc_id: str, kind: socket.SocketKind) -> socket.socket:
+        """Return a non-blocking IPv4 socket that lives in the VPC."""
+        ...
+
+    def namespace_path(self, vpc_id: str) -> str:
+        """Return the path of the VPC's namespace, under /run/netns."""
+        ...
+
+    async def present(self) -> set[str]:
+        """Return the ids of all VPCs that exist on this host (adopted by name)."""
+        ...
+
+
+class Balancers(Protocol):
+    """Load balancers of this host. Errors: BalancerError."""
+
+    async def apply(self, plan: BalancerPlan) -> None:
+        """Make a load balancer so; twice is the same as once."""
+        ...
+
+    async def remove(self, load_balancer_arn: str) -> None:
+        """Take a load balancer away."""
+        ...
+
+    async def present(self) -> set[str]:
+        """Return the ARNs of all balancers that exist on this host."""
+        ...
+
+
+class Tasks(Protocol):
+    """Tasks of this host. What happens to them goes out as observations, not as errors."""
+
+    async def apply(self, plan: TaskPlan) -> None:
+        """Accept what a task is to be; returns at once, the work goes on beside."""
+        ...
+
+    async def remove(self, task_arn: str) -> None:
+        """Take a task and all it left behind off this host."""
+        ...
+
+    async def present(self) -> set[str]:
+        """Return the ARNs of all tasks that have containers on this host (adopted by label)."""
+        ...
+
+    def observe_all(self) -> None:
+        """Report every task again (after a reconnection)."""
+        ...

@@ -4,7 +4,8 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
-from ecsd.link.messages import BalancerPlan, TaskPlan, Up, VpcPlan
+from ecsd.link.messages import Up
+from ecsd.records.plan import BalancerPlan, TaskPlan, VpcPlan
 
 Report = Callable[[Up], None]  # queues an observation for the server; never blocks, never fails
 

@@ -1,0 +1,55 @@
+"""Observations: what a host sees. Reported by the agent, judged by decisions."""
+
+from datetime import datetime
+
+from ecsd.records.plan import Message
+
+
+class ContainerObserved(Message, frozen=True, kw_only=True):
+    """A container as the Engine shows it."""
+
+    name: str
+    status: str = "PENDING"  # PENDING, RUNNING, STOPPED
+    health: str = "UNKNOWN"  # HEALTHY, UNHEALTHY, UNKNOWN
+    runtime_id: str | None = None
+    image_digest: str | None = None
+    exit_code: int | None = None
+    reason: str | None = None  # such as OutOfMemoryError: …
+
+
+class TaskObserved(Message, frozen=True, kw_only=True):
+    """A task as its host sees it; always complete.
+
+    phase, in order: ``PENDING`` (accepted), ``ACTIVATING`` (pulling, creating), ``RUNNING`` (all
+    containers that have to run do), ``STOPPING`` (signals sent), ``STOPPED`` (containers ended,
+    network gone).
+    """
+
+    task_arn: str
+    phase: str
+    containers: tuple[ContainerObserved, ...] = ()
+    interface_attached: bool = False
+    pull_started_at: datetime | None = None
+    pull_stopped_at: datetime | None = None
+    started_at: datetime | None = None
+    execution_stopped_at: datetime | None = None
+    stop_code: str | None = None  # TaskFailedToStart, EssentialContainerExited: why it ended
+    stopped_reason: str | None = None
+
+
+class TargetObserved(Message, frozen=True, kw_only=True):
+    """A target's health, by the agent's own checks. state: initial, healthy, unhealthy."""
+
+    target_id: str
+    port: int
+    state: str
+    reason: str | None = None  # Target.ResponseCodeMismatch, …
+    description: str | None = None
+
+
+class TargetGroupObserved(Message, frozen=True, kw_only=True):
+    """Every target of one group behind one balancer; always complete."""
+
+    load_balancer_arn: str
+    target_group_arn: str
+    targets: tuple[TargetObserved, ...] = ()

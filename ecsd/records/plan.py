@@ -1,0 +1,199 @@
+"""Plans: what a host is told to hold. Compiled from records by decisions, applied by the agent.
+
+A plan is complete for its key and idempotent: newest wins, applying one twice changes nothing.
+They lie on this floor because decisions make them and the agent reads them; ``link/messages.py``
+carries them.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """Anything that goes over the link; times are aware UTC datetimes."""
+
+
+# ------------------------------------------------------------------ down: the network
+
+
+class RoutePlan(Message, frozen=True, kw_only=True):
+    """A route of a subnet. target: ``local``, ``internet``, ``nat``, ``blackhole``."""
+
+    destination: str  # CIDR
+    target: str
+
+
+class SubnetPlan(Message, frozen=True, kw_only=True):
+    """A subnet as its route table makes it."""
+
+    subnet_id: str
+    cidr: str
+    routes: tuple[RoutePlan, ...] = ()
+
+
+class PacketRule(Message, frozen=True, kw_only=True):
+    """One allowed peer. Exactly one of cidr, group_id is set.
+
+    protocol: ``tcp``, ``udp``, ``icmp``, ``-1`` or a number as text. Ports inclusive; None: all.
+    For ICMP from_port is the type and to_port the code, -1 meaning all.
+    """
+
+    protocol: str
+    from_port: int | None = None
+    to_port: int | None = None
+    cidr: str | None = None
+    group_id: str | None = None
+
+
+class SecurityGroupPlan(Message, frozen=True, kw_only=True):
+    """What members of a group may hear (ingress) and say (egress); IPv4 only."""
+
+    group_id: str
+    ingress: tuple[PacketRule, ...] = ()
+    egress: tuple[PacketRule, ...] = ()
+
+
+class InterfacePlan(Message, frozen=True, kw_only=True):
+    """An address of the VPC.
+
+    kind: ``task`` (a veth into the task's namespace), ``load_balancer`` and ``nat`` (on the VPC's
+    own ``lo``), ``reserved`` (an ENI that nothing uses: the address exists nowhere).
+    """
+
+    network_interface_id: str
+    address: str
+    subnet_id: str
+    mac_address: str
+    kind: str
+    group_ids: tuple[str, ...] = ()
+    public: bool = False  # may use an ``internet`` route
+    source_dest_check: bool = True
+
+
+class VpcPlan(Message, frozen=True, kw_only=True):
+    """A VPC on this host: one network namespace."""
+
+    vpc_id: str
+    number: int  # its uplink is 240.0.<number / 256>.… : see agent/drivers
+    cidr: str
+    dns_support: bool
+    subnets: tuple[SubnetPlan, ...] = ()
+    security_groups: tuple[SecurityGroupPlan, ...] = ()
+    interfaces: tuple[InterfacePlan, ...] = ()
+    names: dict[str, tuple[str, ...]] = {}  # lower-case name without final dot → addresses
+
+
+# ------------------------------------------------------------------ down: load balancers
+
+
+class TargetPlan(Message, frozen=True, kw_only=True):
+    """A target. draining: gets nothing new; its open connections may finish."""
+
+    target_id: str  # as registered
+    address: str
+    port: int
+    draining: bool = False
+
+
+class HealthCheckPlan(Message, frozen=True, kw_only=True):
+    """How to ask a target whether it is well. Seconds."""
+
+    enabled: bool
+    protocol: str
+    port: str  # ``traffic-port`` or a number
+    path: str
+    interval: int
+    timeout: int
+    healthy_threshold: int
+    unhealthy_threshold: int
+    matcher: str
+
+
+class TargetGroupPlan(Message, frozen=True, kw_only=True):
+    """A target group that a balancer forwards to."""
+
+    target_group_arn: str
+    name: str
+    protocol: str
+    health_check: HealthCheckPlan
+    targets: tuple[TargetPlan, ...] = ()
+    attributes: dict[str, str] = {}
+
+
+class RulePlan(Message, frozen=True, kw_only=True):
+    """A listener's rule; conditions and actions in AWS's shape (PascalCase members)."""
+
+    rule_arn: str
+    priority: int  # ascending; the default rule is in ListenerPlan
+    conditions: tuple[dict[str, Any], ...]
+    actions: tuple[dict[str, Any], ...]
+
+
+class ListenerPlan(Message, frozen=True, kw_only=True):
+    """A port of a balancer."""
+
+    listener_arn: str
+    port: int
+    protocol: str
+    rules: tuple[RulePlan, ...]
+    default_actions: tuple[dict[str, Any], ...]
+    open_to_world: bool  # its security groups admit 0.0.0.0/0 on this port: host clients may enter
+    attributes: dict[str, str] = {}
+
+
+class BalancerPlan(Message, frozen=True, kw_only=True):
+    """A load balancer on this host; its health checks too."""
+
+    load_balancer_arn: str
+    name: str
+    dns_name: str
+    vpc_id: str
+    vpc_number: int
+    addresses: tuple[str, ...]  # one per zone, in the VPC
+    entrance: str  # its own address on the host
+    listeners: tuple[ListenerPlan, ...] = ()
+    target_groups: tuple[TargetGroupPlan, ...] = ()
+    attributes: dict[str, str] = {}
+
+
+# ------------------------------------------------------------------ down: tasks
+
+
+class TaskPlan(Message, frozen=True, kw_only=True):
+    """A task to run (or to end) on this host.
+
+    containers and volumes are in AWS's shape (camelCase members), with the task's overrides
+    already applied. desired_status STOPPED ends it with the stop sequence; a task whose plan is
+    withdrawn is removed from the host together with its containers.
+    """
+
+    task_arn: str
+    task_id: str
+    cluster: str
+    account: str
+    region: str
+    family: str
+    revision: int
+    desired_status: str  # RUNNING, STOPPED
+    launch_type: str  # FARGATE, EC2
+    containers: tuple[dict[str, Any], ...]
+    volumes: tuple[dict[str, Any], ...] = ()
+    cpu: int | None = None  # units, of the task
+    memory: int | None = None  # MiB, of the task
+    network_mode: str = "awsvpc"
+    pid_mode: str | None = None
+    ipc_mode: str | None = None
+    vpc_id: str | None = None
+    vpc_number: int = 0
+    network_interface_id: str | None = None
+    address: str | None = None
+    prefix_length: int = 24  # of the subnet
+    subnet_router: str | None = None  # the subnet's .1
+    mac_address: str | None = None
+    resolver: str | None = None  # VPC+2
+    hostname: str | None = None  # ip-10-0-1-5.ec2.internal
+    logs_endpoint: str = ""  # where the awslogs driver sends
+
+
+Plan = VpcPlan | BalancerPlan | TaskPlan

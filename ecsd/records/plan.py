@@ -176,6 +176,7 @@ class TaskPlan(Message, frozen=True, kw_only=True):
     family: str
     revision: int
     desired_status: str  # RUNNING, STOPPED
+    started: bool = False  # it ran before: a host that holds nothing of it must not start it anew
     launch_type: str  # FARGATE, EC2
     containers: tuple[dict[str, Any], ...]
     volumes: tuple[dict[str, Any], ...] = ()

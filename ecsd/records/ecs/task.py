@@ -51,6 +51,7 @@ class Task(Record, frozen=True, kw_only=True):
         "host",
         "vpc_id",
         "last_status",
+        "network_interface_id",
     )
 
     task_arn: str
@@ -88,7 +89,8 @@ class Task(Record, frozen=True, kw_only=True):
     health_status: str = "UNKNOWN"
     stop_code: str | None = None
     stopped_reason: str | None = None
-    unhealthy_counted: bool = False  # a failed health check of this task was counted by its rollout
+    healthy_at: datetime | None = None  # first judged healthy by its service's rollout
+    failure_counted: bool = False  # its rollout has counted it as a failure
     version: int = 1
     connectivity: str = "CONNECTED"
     connectivity_at: datetime | None = None

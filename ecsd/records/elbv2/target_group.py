@@ -52,13 +52,14 @@ class Target(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "target"
     KEY: ClassVar[str] = "place"
-    INDEXES: ClassVar[tuple[str, ...]] = ("target_group_arn", "target_id")
+    INDEXES: ClassVar[tuple[str, ...]] = ("target_group_arn", "target_id", "task_arn")
 
     place: str  # <target group ARN>|<id>|<port>: see decisions/target.py: place
     target_group_arn: str
     target_id: str  # address (ip) or instance id
     port: int
     availability_zone: str | None = None
+    task_arn: str | None = None  # the task that ECS registered it for
     registered_at: datetime
     draining_since: datetime | None = None
     state: str = "initial"

@@ -1,0 +1,83 @@
+"""When a deployment is given up, and how long launches wait after failures.
+
+Source: ecs_semantics 4.4 (throttle) and 4.5 (circuit breaker); Amazon ECS Developer Guide, How the
+Amazon ECS deployment circuit breaker detects failures.
+"""
+
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from ecsd.records.ecs.service import Deployment
+from ecsd.records.ecs.task import Task
+
+NEVER_RAN_CAP = 27 * 60.0  # seconds; AWS's longest pause for tasks that never reach RUNNING
+CRASHED_CAP = 60.0  # for tasks that ran but were never well; AWS's own pace is one in 52 s
+INCONSISTENT_AFTER = 4  # failed rounds after which the service event is written
+
+
+def threshold(desired: int) -> int:
+    """Return how many failures end a deployment: half of desired, from 3 to 200."""
+    return min(200, max(3, -(-desired // 2)))
+
+
+def is_failure(task: Task) -> bool:
+    """Tell whether a task's end speaks against its deployment.
+
+    It does when the task never was well and nobody asked it to stop, and when the scheduler
+    stopped it for failed health checks.
+    """
+    if task.desired_status != "STOPPED" or task.failure_counted:
+        return False
+    if task.stop_code == "ServiceSchedulerInitiated":
+        return (task.stopped_reason or "").startswith("Task failed ")
+    own = task.stop_code in {"TaskFailedToStart", "EssentialContainerExited"}
+    return own and task.healthy_at is None
+
+
+def count_failure(deployment: Deployment, task: Task, now: datetime) -> Deployment:
+    """Add a failed task. Tasks that were launched together count as one round of the throttle."""
+    last = deployment.last_failure_at
+    new_round = last is None or task.created_at >= last
+    return replace(
+        deployment,
+        failed_tasks=deployment.failed_tasks + 1,
+        failures=deployment.failures + 1,
+        launch_failures=deployment.launch_failures + new_round,
+        last_failure_at=now,
+        last_failure_reason=task.stopped_reason,
+        updated_at=now,
+    )
+
+
+def count_success(deployment: Deployment, now: datetime) -> Deployment:
+    """Reset the counts: a task of it became healthy (resetOnHealthyTask, AWS's default)."""
+    if deployment.ever_ran and not deployment.failures and not deployment.launch_failures:
+        return deployment
+    return replace(
+        deployment,
+        ever_ran=True,
+        failed_tasks=0,
+        failures=0,
+        launch_failures=0,
+        last_failure_reason=None,
+        updated_at=now,
+    )
+
+
+def is_tripped(deployment: Deployment, desired: int, *, enabled: bool) -> bool:
+    """Tell whether the deployment has to be given up."""
+    return (
+        enabled
+        and deployment.rollout_state == "IN_PROGRESS"
+        and deployment.failures >= threshold(desired)
+    )
+
+
+def may_start_at(deployment: Deployment) -> datetime | None:
+    """Return when the next launch is allowed, or None for at once. The pause doubles."""
+    if deployment.launch_failures < 2 or deployment.last_failure_at is None:
+        return None
+    cap = CRASHED_CAP if deployment.ever_ran else NEVER_RAN_CAP
+    pause = min(cap, 2.0 ** min(deployment.launch_failures - 2, 20))
+    return deployment.last_failure_at + timedelta(seconds=pause)

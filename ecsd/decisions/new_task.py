@@ -1,0 +1,142 @@
+"""Making a task record out of a task definition, for RunTask and for a service's rollout alike."""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from ecsd.records.ecs.cluster import Cluster
+from ecsd.records.ecs.task import Container, TargetBinding, Task
+from ecsd.records.ecs.task_definition import TaskDefinition
+from ecsd.records.tag import Tag
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """On whose behalf, and how, a task is to run. Dictionaries are in AWS's shape."""
+
+    group: str
+    started_by: str | None = None
+    service_arn: str | None = None
+    deployment_id: str | None = None
+    launch_type: str | None = None
+    capacity_provider_name: str | None = None
+    platform_version: str | None = None
+    network_configuration: dict[str, Any] | None = None
+    load_balancers: tuple[dict[str, Any], ...] = ()
+    overrides: dict[str, Any] = {}
+    enable_execute_command: bool = False
+    tags: tuple[Tag, ...] = ()
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """The interface that a task gets; empty outside awsvpc."""
+
+    vpc_id: str | None = None
+    network_interface_id: str | None = None
+    attachment_id: str | None = None
+    availability_zone: str | None = None
+
+
+class Names(Struct, frozen=True, kw_only=True):
+    """The identifiers that a task gets. arn_prefix: ``arn:aws:ecs:REGION:ACCOUNT``."""
+
+    arn_prefix: str
+    task_id: str
+    container_ids: tuple[str, ...]  # a UUID for each container definition
+
+
+def new_task(
+    cluster: Cluster,
+    definition: TaskDefinition,
+    origin: Origin,
+    place: Place,
+    names: Names,
+    now: datetime,
+) -> Task:
+    """Return a task in PROVISIONING, wanted RUNNING."""
+    overrides = origin.overrides
+    return Task(
+        task_arn=f"{names.arn_prefix}:task/{cluster.name}/{names.task_id}",
+        task_id=names.task_id,
+        cluster=cluster.name,
+        cluster_arn=cluster.arn,
+        task_definition=definition.name,
+        task_definition_arn=definition.arn,
+        group=origin.group,
+        service_arn=origin.service_arn,
+        deployment_id=origin.deployment_id,
+        started_by=origin.started_by,
+        launch_type=origin.launch_type,
+        capacity_provider_name=origin.capacity_provider_name,
+        platform_version=origin.platform_version,
+        availability_zone=place.availability_zone,
+        cpu=overrides.get("cpu") or definition.cpu,
+        memory=overrides.get("memory") or definition.memory,
+        containers=_containers(cluster, definition, overrides, names),
+        overrides=overrides,
+        network_configuration=origin.network_configuration,
+        enable_execute_command=origin.enable_execute_command,
+        tags=origin.tags,
+        target_bindings=tuple(
+            TargetBinding(
+                target_group_arn=one["targetGroupArn"],
+                container_name=one["containerName"],
+                container_port=one["containerPort"],
+            )
+            for one in origin.load_balancers
+        ),
+        vpc_id=place.vpc_id,
+        network_interface_id=place.network_interface_id,
+        attachment_id=place.attachment_id,
+        created_at=now,
+    )
+
+
+def with_overrides(definition: TaskDefinition, overrides: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the container definitions with a task's containerOverrides applied.
+
+    environment is merged by name, the rest replaced; empty members count as not given.
+    Source: Amazon ECS API Reference, ContainerOverride; terraform.md 2.3 (zero values).
+    """
+    by_name = {one["name"]: one for one in overrides.get("containerOverrides", ())}
+    return [
+        _overridden(one, by_name.get(one["name"], {})) for one in definition.container_definitions
+    ]
+
+
+def _overridden(container: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(container)
+    for member in ("command", "cpu", "memory", "memoryReservation", "resourceRequirements"):
+        if override.get(member):
+            merged[member] = override[member]
+    if override.get("environment"):
+        environment = {one["name"]: one["value"] for one in container.get("environment", ())}
+        environment |= {one["name"]: one.get("value", "") for one in override["environment"]}
+        merged["environment"] = [
+            {"name": name, "value": value} for name, value in environment.items()
+        ]
+    return merged
+
+
+def _containers(
+    cluster: Cluster, definition: TaskDefinition, overrides: dict[str, Any], names: Names
+) -> tuple[Container, ...]:
+    return tuple(
+        Container(
+            name=one["name"],
+            container_arn=f"{names.arn_prefix}:container/{cluster.name}/{names.task_id}/{uuid}",
+            image=one["image"],
+            essential=one.get("essential", True),
+            cpu=str(one.get("cpu", 0)),
+            memory=_text(one.get("memory")),
+            memory_reservation=_text(one.get("memoryReservation")),
+            has_health_check=one.get("healthCheck") is not None,
+        )
+        for one, uuid in zip(
+            with_overrides(definition, overrides), names.container_ids, strict=True
+        )
+    )
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)

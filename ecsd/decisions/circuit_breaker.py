@@ -13,6 +13,7 @@ from ecsd.records.ecs.task import Task
 
 NEVER_RAN_CAP = 27 * 60.0  # seconds; AWS's longest pause for tasks that never reach RUNNING
 CRASHED_CAP = 60.0  # for tasks that ran but were never well; AWS's own pace is one in 52 s
+FREE_ROUNDS = 1  # the first failure is answered by a new task at once
 INCONSISTENT_AFTER = 4  # failed rounds after which the service event is written
 
 
@@ -27,7 +28,7 @@ def is_failure(task: Task) -> bool:
     It does when the task never was well and nobody asked it to stop, and when the scheduler
     stopped it for failed health checks.
     """
-    if task.desired_status != "STOPPED" or task.failure_counted:
+    if task.desired_status != "STOPPED" or task.end_noted:
         return False
     if task.stop_code == "ServiceSchedulerInitiated":
         return (task.stopped_reason or "").startswith("Task failed ")
@@ -76,8 +77,9 @@ def is_tripped(deployment: Deployment, desired: int, *, enabled: bool) -> bool:
 
 def may_start_at(deployment: Deployment) -> datetime | None:
     """Return when the next launch is allowed, or None for at once. The pause doubles."""
-    if deployment.launch_failures < 2 or deployment.last_failure_at is None:
+    rounds = deployment.launch_failures - FREE_ROUNDS
+    if rounds < 1 or deployment.last_failure_at is None:
         return None
     cap = CRASHED_CAP if deployment.ever_ran else NEVER_RAN_CAP
-    pause = min(cap, 2.0 ** min(deployment.launch_failures - 2, 20))
+    pause = min(cap, 2.0 ** min(rounds - 1, 20))
     return deployment.last_failure_at + timedelta(seconds=pause)

@@ -90,7 +90,7 @@ class Task(Record, frozen=True, kw_only=True):
     stop_code: str | None = None
     stopped_reason: str | None = None
     healthy_at: datetime | None = None  # first judged healthy by its service's rollout
-    failure_counted: bool = False  # its rollout has counted it as a failure
+    end_noted: bool = False  # its service has taken note of how it ended
     version: int = 1
     connectivity: str = "CONNECTED"
     connectivity_at: datetime | None = None

@@ -1,0 +1,185 @@
+"""What hosts report, entered into the store: facts only, judged by the other controllers.
+
+An observation is complete for its key, so only the newest of a key is kept until it is stored.
+"""
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from ecsd.clock import Clock
+from ecsd.decisions.target import place, register
+from ecsd.decisions.task import STARTING, end, is_wanted, observe, run
+from ecsd.ids import IdSource
+from ecsd.link.messages import HostFaults, PlanApplied, Up
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ecs.service import Service
+from ecsd.records.ecs.task import Task
+from ecsd.records.elbv2.load_balancer import LoadBalancer
+from ecsd.records.elbv2.target_group import Target
+from ecsd.records.host import Host
+from ecsd.records.observed import TargetGroupObserved, TaskObserved
+from ecsd.store import service_events
+from ecsd.store.launch import release_interface
+from ecsd.store.scope import HOSTS, Scope
+from ecsd.store.store import Store, Transaction
+from ecsd.workqueue import WorkQueue
+
+
+class Observations:
+    """Takes messages from hosts and writes what they say."""
+
+    def __init__(self, store: Store, clock: Clock, ids: IdSource) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._messages: dict[str, tuple[str, Up]] = {}
+        self._queue: WorkQueue[str] = WorkQueue("observations", clock, self._enter)
+
+    def receive(self, host: str, message: Up) -> None:
+        """Take a message in; it is stored soon, tried again if the disk refuses."""
+        key = _key(host, message)
+        self._messages[key] = (host, message)
+        self._queue.add(key)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        await self._queue.run()
+
+    async def idle(self) -> None:
+        """Return when everything received is stored (tests)."""
+        await self._queue.idle()
+
+    async def host_came(self, host: str, boot_id: str) -> None:
+        """Enter a host's agent as connected."""
+        async with self._store.transaction(HOSTS) as change:
+            change.put(Host(name=host, boot_id=boot_id, connected=True, seen_at=self._clock.now()))
+
+    async def host_went(self, host: str) -> None:
+        """Enter a host's agent as away; its tasks keep their last heard states."""
+        async with self._store.transaction(HOSTS) as change:
+            known = change.get(Host, host)
+            if known is not None:
+                change.put(replace(known, connected=False, seen_at=self._clock.now()))
+
+    async def _enter(self, key: str) -> datetime | None:
+        entry = self._messages.get(key)
+        if entry is None:
+            return None
+        host, message = entry
+        match message:
+            case TaskObserved():
+                await self._task(message)
+            case TargetGroupObserved():
+                await self._targets(message)
+            case PlanApplied():
+                await self._applied(host, message)
+            case HostFaults():
+                await self._faults(host, message.faults)
+        if self._messages.get(key) == entry:
+            del self._messages[key]
+        return None
+
+    # -------------------------------------------------------------- tasks
+
+    async def _task(self, seen: TaskObserved) -> None:
+        now = self._clock.now()
+        async with self._store.transaction(Scope.of_arn(seen.task_arn)) as change:
+            task = change.get(Task, seen.task_arn)
+            if task is None or task.last_status == "STOPPED":
+                return
+            task = observe(task, seen, now)
+            if seen.phase == "RUNNING" and task.last_status in STARTING and is_wanted(task):
+                self._register(change, task, now)
+                task = run(task, seen.started_at, now)
+            if seen.phase == "STOPPED":
+                task = end(task, now)
+                release_interface(change, task)
+            change.put(task)
+
+    def _register(self, change: Transaction, task: Task, now: datetime) -> None:
+        """Make the task a target of its groups, as the last act before RUNNING."""
+        interface = change.get(NetworkInterface, task.network_interface_id or "")
+        if interface is None:
+            return
+        for binding in task.target_bindings:
+            key = place(
+                binding.target_group_arn, interface.private_ip_address, binding.container_port
+            )
+            change.put(
+                replace(
+                    register(
+                        change.get(Target, key),
+                        target_group_arn=binding.target_group_arn,
+                        target_id=interface.private_ip_address,
+                        port=binding.container_port,
+                        availability_zone=interface.availability_zone,
+                        now=now,
+                    ),
+                    task_arn=task.task_arn,
+                )
+            )
+            service = change.get(Service, task.service_arn) if task.service_arn else None
+            if service is not None:
+                message = (
+                    f"(service {service.name}) registered 1 targets in "
+                    f"(target-group {binding.target_group_arn})"
+                )
+                service_events.append(change, service.arn, message, self._ids, now)
+
+    # -------------------------------------------------------------- load balancers and networks
+
+    async def _targets(self, seen: TargetGroupObserved) -> None:
+        async with self._store.transaction(Scope.of_arn(seen.target_group_arn)) as change:
+            for one in seen.targets:
+                target = change.get(Target, place(seen.target_group_arn, one.target_id, one.port))
+                if target is not None:
+                    change.put(
+                        replace(
+                            target,
+                            state=one.state,
+                            reason=one.reason,
+                            description=one.description,
+                        )
+                    )
+
+    async def _applied(self, host: str, applied: PlanApplied) -> None:
+        kind, _, name = applied.key.partition("/")
+        if kind == "balancer":
+            async with self._store.transaction(Scope.of_arn(name)) as change:
+                balancer = change.get(LoadBalancer, name)
+                if balancer is not None:
+                    state = "active" if applied.fault is None else _state_after_fault(balancer)
+                    change.put(replace(balancer, state=state, state_reason=applied.fault))
+        async with self._store.transaction(HOSTS) as change:
+            known = change.get(Host, host)
+            if known is None:
+                return
+            faults = {part: words for part, words in known.faults.items() if part != applied.key}
+            if applied.fault is not None:
+                faults[applied.key] = applied.fault
+            change.put(replace(known, faults=faults))
+
+    async def _faults(self, host: str, faults: dict[str, str]) -> None:
+        async with self._store.transaction(HOSTS) as change:
+            known = change.get(Host, host)
+            if known is not None:
+                plans = {part: words for part, words in known.faults.items() if "/" in part}
+                change.put(replace(known, faults=faults | plans))
+
+
+def _state_after_fault(balancer: LoadBalancer) -> str:
+    """A balancer that once worked keeps carrying traffic on its old plan; a new one has failed."""
+    return "active_impaired" if balancer.state.startswith("active") else "failed"
+
+
+def _key(host: str, message: Up) -> str:
+    match message:
+        case TaskObserved():
+            return f"task/{message.task_arn}"
+        case TargetGroupObserved():
+            return f"targets/{message.load_balancer_arn}/{message.target_group_arn}"
+        case PlanApplied():
+            return f"applied/{host}/{message.key}"
+        case _:
+            return f"{type(message).__name__}/{host}"

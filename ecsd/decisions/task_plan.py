@@ -1,0 +1,74 @@
+"""What a host is told of a task: record and definition made into a plan."""
+
+from ipaddress import IPv4Network
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from ecsd.decisions.new_task import with_overrides
+from ecsd.decisions.task import RANK
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.vpc import Subnet, Vpc
+from ecsd.records.ecs.task import Task
+from ecsd.records.ecs.task_definition import TaskDefinition
+from ecsd.records.plan import TaskPlan
+
+
+class Network(NamedTuple):
+    """Where an awsvpc task's interface lies."""
+
+    vpc: Vpc
+    subnet: Subnet
+    interface: NetworkInterface
+
+
+def compile_task(
+    task: Task,
+    definition: TaskDefinition,
+    network: Network | None,
+    *,
+    account: str,
+    region: str,
+    logs_endpoint: str,
+) -> TaskPlan:
+    """Return the plan; a task may be signalled only once it has reached STOPPING."""
+    plan = TaskPlan(
+        task_arn=task.task_arn,
+        task_id=task.task_id,
+        cluster=task.cluster,
+        account=account,
+        region=region,
+        family=definition.family,
+        revision=definition.revision,
+        desired_status="STOPPED" if RANK[task.last_status] >= RANK["STOPPING"] else "RUNNING",
+        started=RANK[task.last_status] >= RANK["RUNNING"],
+        launch_type=task.launch_type or "FARGATE",
+        containers=tuple(with_overrides(definition, task.overrides)),
+        volumes=definition.volumes,
+        cpu=int(task.cpu) if task.cpu else None,
+        memory=int(task.memory) if task.memory else None,
+        network_mode=definition.network_mode or "bridge",
+        pid_mode=definition.pid_mode,
+        ipc_mode=definition.ipc_mode,
+        logs_endpoint=logs_endpoint,
+    )
+    return plan if network is None else _in_network(plan, network, region)
+
+
+def _in_network(plan: TaskPlan, network: Network, region: str) -> TaskPlan:
+    vpc, subnet, interface = network
+    cidr = IPv4Network(subnet.cidr_block)
+    address = interface.private_ip_address
+    domain = "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
+    changes = {
+        "vpc_id": vpc.vpc_id,
+        "vpc_number": vpc.number,
+        "network_interface_id": interface.network_interface_id,
+        "address": address,
+        "prefix_length": cidr.prefixlen,
+        "subnet_router": str(cidr.network_address + 1),
+        "mac_address": interface.mac_address,
+        "resolver": str(IPv4Network(vpc.cidr_block).network_address + 2),
+        "hostname": f"ip-{address.replace('.', '-')}.{domain}",
+    }
+    return replace(plan, **changes)

@@ -1,0 +1,106 @@
+"""Launching a task inside a transaction: a subnet, an interface, a record.
+
+RunTask and the service controller launch alike; which host runs it is decided afterwards.
+"""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ecsd.decisions.network_interface import new_interface
+from ecsd.decisions.new_task import Names, Origin, Place, new_task
+from ecsd.ids import IdSource
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.vpc import Subnet
+from ecsd.records.ecs.cluster import Cluster
+from ecsd.records.ecs.task import Task
+from ecsd.records.ecs.task_definition import TaskDefinition
+from ecsd.store.finders.ec2 import free_address
+from ecsd.store.store import Transaction, View
+
+
+class Refusal(NamedTuple):
+    """Why no task could be launched, in words for an event or a failure."""
+
+    reason: str
+
+
+def launch(
+    change: Transaction,
+    cluster: Cluster,
+    definition: TaskDefinition,
+    origin: Origin,
+    ids: IdSource,
+    now: datetime,
+) -> Task | Refusal:
+    """Enter a task in PROVISIONING with its interface reserved."""
+    task_id = ids.task_id()
+    prefix = f"arn:aws:ecs:{change.scope.region}:{change.scope.account}"
+    place = Place()
+    if definition.network_mode == "awsvpc":
+        interface = _interface(
+            change, cluster, origin, f"{prefix}:task/{cluster.name}/{task_id}", ids
+        )
+        if isinstance(interface, Refusal):
+            return interface
+        change.put(interface)
+        place = Place(
+            vpc_id=interface.vpc_id,
+            network_interface_id=interface.network_interface_id,
+            attachment_id=ids.uuid(),
+            availability_zone=interface.availability_zone,
+        )
+    container_ids = tuple(ids.uuid() for _ in definition.container_definitions)
+    names = Names(arn_prefix=prefix, task_id=task_id, container_ids=container_ids)
+    task = new_task(cluster, definition, origin, place, names, now)
+    change.put(task)
+    return task
+
+
+def release_interface(change: Transaction, task: Task) -> None:
+    """Give the task's address back."""
+    if task.network_interface_id:
+        interface = change.get(NetworkInterface, task.network_interface_id)
+        if interface is not None:
+            change.remove(interface)
+
+
+def _interface(
+    change: Transaction, cluster: Cluster, origin: Origin, task_arn: str, ids: IdSource
+) -> NetworkInterface | Refusal:
+    network = origin.network_configuration or {}
+    groups = tuple(network.get("securityGroups", ()))
+    full: list[str] = []
+    for subnet in _subnets(change, cluster, origin, network):
+        address = free_address(change, subnet)
+        if address is None:
+            full.append(subnet.subnet_id)
+            continue
+        return new_interface(
+            subnet,
+            network_interface_id=ids.resource_id("eni"),
+            address=address,
+            mac_address=ids.mac_address(),
+            group_ids=groups,
+            owner=task_arn,
+            description=f"arn:aws:ecs:{change.scope.region}:{change.scope.account}:attachment",
+            requester_id="amazon-ecs",
+            public=network.get("assignPublicIp") == "ENABLED",
+        )
+    where = ", ".join(f"'{one}'" for one in full) or "(none exists)"
+    return Refusal(
+        "Unexpected EC2 error while attempting to Create Network Interface in subnet "
+        f"{where}: InsufficientFreeAddressesInSubnet"
+    )
+
+
+def _subnets(view: View, cluster: Cluster, origin: Origin, network: dict[str, Any]) -> list[Subnet]:
+    """Return the subnets to try: first where the fewest tasks of the group live (spread by AZ)."""
+    subnets = [view.get(Subnet, name) for name in network.get("subnets", ())]
+    present = [one for one in subnets if one is not None]
+    tasks = (
+        view.select(Task, service_arn=origin.service_arn)
+        if origin.service_arn
+        else [one for one in view.select(Task, cluster=cluster.name) if one.group == origin.group]
+    )
+    zones = [one.availability_zone for one in tasks if one.desired_status == "RUNNING"]
+    return sorted(present, key=lambda one: zones.count(one.availability_zone))

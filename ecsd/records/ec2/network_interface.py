@@ -15,7 +15,14 @@ class NetworkInterface(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "network_interface"
     KEY: ClassVar[str] = "network_interface_id"
-    INDEXES: ClassVar[tuple[str, ...]] = ("vpc_id", "subnet_id", "owner", "group_ids")
+    INDEXES: ClassVar[tuple[str, ...]] = (
+        "vpc_id",
+        "subnet_id",
+        "owner",
+        "group_ids",
+        "public_ip",
+        "attachment_id",
+    )
 
     network_interface_id: str
     vpc_id: str

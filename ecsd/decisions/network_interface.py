@@ -1,0 +1,48 @@
+"""Network interfaces: how one is made, whoever asks for it."""
+
+from typing import NotRequired, Required, TypedDict, Unpack
+
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.vpc import Subnet
+from ecsd.records.tag import Tag
+
+
+class Wanted(TypedDict):
+    """What the maker of an interface decides; meanings as in ``NetworkInterface``."""
+
+    network_interface_id: Required[str]
+    address: Required[str]
+    mac_address: Required[str]
+    group_ids: NotRequired[tuple[str, ...]]
+    interface_type: NotRequired[str]
+    description: NotRequired[str]
+    owner: NotRequired[str]
+    requester_id: NotRequired[str | None]
+    attachment_id: NotRequired[str | None]
+    public_ip: NotRequired[str | None]
+    source_dest_check: NotRequired[bool]
+    tags: NotRequired[tuple[Tag, ...]]
+
+
+def new_interface(subnet: Subnet, **wanted: Unpack[Wanted]) -> NetworkInterface:
+    """Return an interface of the subnet; one that has an owner is attached, hence ``in-use``."""
+    owner = wanted.get("owner", "")
+    attachment_id = wanted.get("attachment_id")
+    return NetworkInterface(
+        network_interface_id=wanted["network_interface_id"],
+        vpc_id=subnet.vpc_id,
+        subnet_id=subnet.subnet_id,
+        availability_zone=subnet.availability_zone,
+        private_ip_address=wanted["address"],
+        mac_address=wanted["mac_address"],
+        group_ids=wanted.get("group_ids", ()),
+        interface_type=wanted.get("interface_type", "interface"),
+        description=wanted.get("description", ""),
+        owner=owner,
+        requester_id=wanted.get("requester_id"),
+        attachment_id=attachment_id,
+        status="in-use" if owner or attachment_id else "available",
+        public_ip=wanted.get("public_ip"),
+        source_dest_check=wanted.get("source_dest_check", True),
+        tags=wanted.get("tags", ()),
+    )

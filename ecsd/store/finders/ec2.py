@@ -1,0 +1,209 @@
+"""Look-ups in the network: ``find`` → None when absent, ``require`` → EC2's own error.
+
+Error codes: Amazon EC2 API Reference, error codes. Their spelling follows no rule (``…ID``,
+``…Id``), hence the table.
+"""
+
+import re
+import zlib
+from typing import NamedTuple, TypeVar
+
+from ecsd.decisions.addressing import allocate, allocate_public, capacity
+from ecsd.errors import AwsError
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
+from ecsd.records.ec2.vpc import (
+    Address,
+    InternetGateway,
+    NatGateway,
+    NetworkAcl,
+    RouteTable,
+    Subnet,
+    Vpc,
+)
+from ecsd.records.record import Record
+from ecsd.store.store import View
+
+R = TypeVar("R", bound=Record)
+
+
+class Identity(NamedTuple):
+    """How EC2 names a kind of resource, and what it answers to an id that it doesn't know."""
+
+    prefix: str
+    not_found: str
+    malformed: str
+    sentence: str
+    resource_type: str  # as in TagSpecifications
+
+
+IDENTITIES: dict[type[Record], Identity] = {
+    Vpc: Identity(
+        "vpc",
+        "InvalidVpcID.NotFound",
+        "InvalidVpcID.Malformed",
+        "The vpc ID '{}' does not exist",
+        "vpc",
+    ),
+    Subnet: Identity(
+        "subnet",
+        "InvalidSubnetID.NotFound",
+        "InvalidSubnetID.Malformed",
+        "The subnet ID '{}' does not exist",
+        "subnet",
+    ),
+    SecurityGroup: Identity(
+        "sg",
+        "InvalidGroup.NotFound",
+        "InvalidGroupId.Malformed",
+        "The security group '{}' does not exist",
+        "security-group",
+    ),
+    SecurityGroupRule: Identity(
+        "sgr",
+        "InvalidSecurityGroupRuleId.NotFound",
+        "InvalidSecurityGroupRuleId.Malformed",
+        "The security group rule ID '{}' does not exist",
+        "security-group-rule",
+    ),
+    NetworkInterface: Identity(
+        "eni",
+        "InvalidNetworkInterfaceID.NotFound",
+        "InvalidNetworkInterfaceId.Malformed",
+        "The networkInterface ID '{}' does not exist",
+        "network-interface",
+    ),
+    InternetGateway: Identity(
+        "igw",
+        "InvalidInternetGatewayID.NotFound",
+        "InvalidInternetGatewayId.Malformed",
+        "The internetGateway ID '{}' does not exist",
+        "internet-gateway",
+    ),
+    NatGateway: Identity(
+        "nat",
+        "NatGatewayNotFound",
+        "NatGatewayMalformed",
+        "The Nat Gateway {} was not found",
+        "natgateway",
+    ),
+    Address: Identity(
+        "eipalloc",
+        "InvalidAllocationID.NotFound",
+        "InvalidAllocationID.Malformed",
+        "The allocation ID '{}' does not exist",
+        "elastic-ip",
+    ),
+    RouteTable: Identity(
+        "rtb",
+        "InvalidRouteTableID.NotFound",
+        "InvalidRouteTableId.Malformed",
+        "The routeTable ID '{}' does not exist",
+        "route-table",
+    ),
+    NetworkAcl: Identity(
+        "acl",
+        "InvalidNetworkAclID.NotFound",
+        "InvalidNetworkAclId.Malformed",
+        "The networkAcl ID '{}' does not exist",
+        "network-acl",
+    ),
+}
+
+
+def require(view: View, kind: type[R], resource_id: str) -> R:
+    """Return the resource, or refuse in EC2's words: malformed id, or not found."""
+    found = view.get(kind, resource_id)
+    if found is not None:
+        return found
+    identity = IDENTITIES[kind]
+    if not re.fullmatch(rf"{identity.prefix}-([0-9a-f]{{8}}|[0-9a-f]{{17}})", resource_id):
+        raise AwsError(
+            identity.malformed,
+            f'Invalid id: "{resource_id}" (expecting "{identity.prefix}-...")',
+        )
+    raise AwsError(identity.not_found, identity.sentence.format(resource_id))
+
+
+def require_vpc(view: View, vpc_id: str) -> Vpc:
+    """Return the VPC, or refuse with InvalidVpcID.NotFound."""
+    return require(view, Vpc, vpc_id)
+
+
+def require_subnet(view: View, subnet_id: str) -> Subnet:
+    """Return the subnet, or refuse with InvalidSubnetID.NotFound."""
+    return require(view, Subnet, subnet_id)
+
+
+def require_security_group(view: View, group_id: str) -> SecurityGroup:
+    """Return the group, or refuse with InvalidGroup.NotFound."""
+    return require(view, SecurityGroup, group_id)
+
+
+def require_network_interface(view: View, network_interface_id: str) -> NetworkInterface:
+    """Return the interface, or refuse with InvalidNetworkInterfaceID.NotFound."""
+    return require(view, NetworkInterface, network_interface_id)
+
+
+def require_route_table(view: View, route_table_id: str) -> RouteTable:
+    """Return the route table, or refuse with InvalidRouteTableID.NotFound."""
+    return require(view, RouteTable, route_table_id)
+
+
+def default_security_group(view: View, vpc_id: str) -> SecurityGroup:
+    """Return the group that a VPC has had since its birth."""
+    return next(
+        group
+        for group in view.select(SecurityGroup, vpc_id=vpc_id)
+        if group.group_name == "default"
+    )
+
+
+def main_route_table(view: View, vpc_id: str) -> RouteTable:
+    """Return the table of the subnets that have none of their own."""
+    return next(
+        table
+        for table in view.select(RouteTable, vpc_id=vpc_id)
+        if any(association.main for association in table.associations)
+    )
+
+
+def route_table_of(view: View, subnet: Subnet) -> RouteTable:
+    """Return the table that a subnet uses: its own, else the VPC's main one."""
+    for table in view.select(RouteTable, vpc_id=subnet.vpc_id):
+        if any(one.subnet_id == subnet.subnet_id for one in table.associations):
+            return table
+    return main_route_table(view, subnet.vpc_id)
+
+
+def free_address(view: View, subnet: Subnet) -> str | None:
+    """Return a free address of the subnet, or None when it is full.
+
+    It is free only until somebody puts an interface with it: in the same transaction.
+    """
+    interfaces = view.select(NetworkInterface, subnet_id=subnet.subnet_id)
+    newest = interfaces[-1].private_ip_address if interfaces else None
+    taken = {interface.private_ip_address for interface in interfaces}
+    return allocate(subnet.cidr_block, taken, after=newest)
+
+
+def free_address_count(view: View, subnet: Subnet) -> int:
+    """Return how many more interfaces fit in the subnet."""
+    used = view.count(NetworkInterface, "subnet_id", subnet.subnet_id)
+    return capacity(subnet.cidr_block) - used
+
+
+def free_public_address(view: View, network_interface_id: str) -> str | None:
+    """Return a public address for an interface that is to get one, or None when all are held."""
+    return allocate_public(
+        lambda address: view.count(NetworkInterface, "public_ip", address) > 0,
+        spread=zlib.crc32(network_interface_id.encode()),
+    )
+
+
+def group_is_in_use(view: View, group_id: str) -> bool:
+    """Say whether an interface wears the group, or a rule of another group refers to it."""
+    if view.count(NetworkInterface, "group_ids", group_id):
+        return True
+    rules = view.select(SecurityGroupRule, referenced_group_id=group_id)
+    return any(rule.group_id != group_id for rule in rules)

@@ -14,7 +14,7 @@ from ecsd.records.ec2.vpc import Subnet
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
-from ecsd.store.finders.ec2 import free_address
+from ecsd.store.finders.ec2 import free_address, free_public_address
 from ecsd.store.store import Transaction, View
 
 
@@ -75,16 +75,18 @@ def _interface(
         if address is None:
             full.append(subnet.subnet_id)
             continue
+        network_interface_id = ids.resource_id("eni")
+        public = network.get("assignPublicIp") == "ENABLED"
         return new_interface(
             subnet,
-            network_interface_id=ids.resource_id("eni"),
+            network_interface_id=network_interface_id,
             address=address,
             mac_address=ids.mac_address(),
             group_ids=groups,
             owner=task_arn,
             description=f"arn:aws:ecs:{change.scope.region}:{change.scope.account}:attachment",
             requester_id="amazon-ecs",
-            public=network.get("assignPublicIp") == "ENABLED",
+            public_ip=free_public_address(change, network_interface_id) if public else None,
         )
     where = ", ".join(f"'{one}'" for one in full) or "(none exists)"
     return Refusal(

@@ -1,0 +1,110 @@
+"""Normalising a task definition: what was given, plus the defaults that AWS answers.
+
+Nothing more is added than AWS adds: the Terraform provider compares what it reads with what it
+wrote. Source: ecs_semantics 2.3; terraform.md 6.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+CONTAINER_LISTS = (
+    "portMappings",
+    "environment",
+    "mountPoints",
+    "volumesFrom",
+    "systemControls",
+)
+LOGGING_API = "com.amazonaws.ecs.capability.docker-remote-api.1.19"
+
+
+def normalise_container(given: Mapping[str, Any], network_mode: str | None) -> dict[str, Any]:
+    """Return a container definition as RegisterTaskDefinition answers it."""
+    container = dict(given)
+    container.setdefault("cpu", 0)
+    container.setdefault("essential", True)
+    for member in CONTAINER_LISTS:
+        container.setdefault(member, [])
+    container["portMappings"] = [
+        normalise_port(one, network_mode) for one in container["portMappings"]
+    ]
+    if "logConfiguration" in container:
+        container["logConfiguration"] = dict(container["logConfiguration"])
+        container["logConfiguration"].setdefault("options", {})
+        container["logConfiguration"].setdefault("secretOptions", [])
+    if "healthCheck" in container:
+        container["healthCheck"] = {
+            "interval": 30,
+            "timeout": 5,
+            "retries": 3,
+            **container["healthCheck"],
+        }
+    return container
+
+
+def normalise_port(given: Mapping[str, Any], network_mode: str | None) -> dict[str, Any]:
+    """Return a port mapping with its host port and protocol."""
+    port = dict(given)
+    if "containerPort" in port:
+        same = network_mode in {"awsvpc", "host"}
+        if not port.get("hostPort"):
+            port["hostPort"] = port["containerPort"] if same else 0
+    port.setdefault("protocol", "tcp")
+    return port
+
+
+def compatibilities(network_mode: str | None, *, fits_fargate: bool) -> tuple[str, ...]:
+    """Return every launch type that the definition satisfies."""
+    found = ["EC2"]
+    if network_mode != "awsvpc":
+        found.append("EXTERNAL")
+    if fits_fargate:
+        found.append("FARGATE")
+    return tuple(found)
+
+
+def required_attributes(
+    containers: Sequence[Mapping[str, Any]], task: Mapping[str, Any]
+) -> tuple[dict[str, str], ...]:
+    """Return requiresAttributes: what an instance must be able to do.
+
+    Source: ecs_semantics 2.3 (names observed, and the agent's capability list).
+    """
+    names: dict[str, None] = {"com.amazonaws.ecs.capability.docker-remote-api.1.18": None}
+    names |= dict.fromkeys(_of_task(task))
+    for container in containers:
+        names |= dict.fromkeys(_of_container(container, task))
+    return tuple({"name": name} for name in names)
+
+
+def _of_task(task: Mapping[str, Any]) -> Iterable[str]:
+    if task.get("networkMode") == "awsvpc":
+        yield "ecs.capability.task-eni"
+    if task.get("taskRoleArn"):
+        yield "com.amazonaws.ecs.capability.task-iam-role"
+        if task.get("networkMode") == "host":
+            yield "com.amazonaws.ecs.capability.task-iam-role-network-host"
+    if task.get("cpu") or task.get("memory"):
+        yield "ecs.capability.task-cpu-mem-limit"
+    if task.get("pidMode") or task.get("ipcMode"):
+        yield "ecs.capability.pid-ipc-namespace-sharing"
+
+
+def _of_container(container: Mapping[str, Any], task: Mapping[str, Any]) -> Iterable[str]:
+    driver = (container.get("logConfiguration") or {}).get("logDriver")
+    if driver:
+        yield f"com.amazonaws.ecs.capability.logging-driver.{driver}"
+    if driver == "awslogs":
+        yield LOGGING_API
+        if task.get("executionRoleArn"):
+            yield "ecs.capability.execution-role-awslogs"
+    if container.get("healthCheck"):
+        yield "ecs.capability.container-health-check"
+        yield "com.amazonaws.ecs.capability.docker-remote-api.1.24"
+    if container.get("dependsOn"):
+        yield "ecs.capability.container-ordering"
+    if container.get("privileged"):
+        yield "com.amazonaws.ecs.capability.privileged-container"
+    if (container.get("restartPolicy") or {}).get("enabled"):
+        yield "ecs.capability.container-restart-policy"
+    if (container.get("linuxParameters") or {}).get("initProcessEnabled"):
+        yield "com.amazonaws.ecs.capability.docker-remote-api.1.25"

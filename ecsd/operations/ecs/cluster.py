@@ -1,0 +1,245 @@
+"""Clusters. Source: Amazon ECS API Reference; ecs_semantics 11.1, 12."""
+
+import re
+from typing import Any
+
+from msgspec.structs import replace
+
+from ecsd.errors import AwsError
+from ecsd.operations.call import Call, operation
+from ecsd.operations.ecs import tag_set
+from ecsd.operations.ecs.paging import page
+from ecsd.operations.ecs.refusal import refuse_members
+from ecsd.records.ecs.cluster import AccountSetting, Cluster
+from ecsd.records.ecs.service import Service
+from ecsd.records.ecs.task import Task
+from ecsd.store.finders.ecs import (
+    arn_prefix,
+    find_cluster,
+    live_tasks,
+    require_cluster,
+    services_of,
+)
+from ecsd.store.store import View
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
+INSIGHTS = ("enabled", "disabled", "enhanced")
+LATER = ("capacityProviders", "defaultCapacityProviderStrategy", "serviceConnectDefaults")
+MOST_DESCRIBED = 100
+
+
+@operation("ecs", "CreateCluster")
+async def create_cluster(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Make a cluster; the name of an ACTIVE one answers that one, unchanged."""
+    name = request.get("clusterName") or "default"
+    if not NAME.fullmatch(name):
+        raise AwsError(
+            "InvalidParameterException",
+            "clusterName must be 1 to 255 letters, numbers, hyphens and underscores.",
+        )
+    refuse_members(request, LATER, "InvalidParameterException")
+    settings = _settings(request.get("settings"))
+    tags = tag_set.parse(request.get("tags"))
+    async with call.transaction() as change:
+        known = change.get(Cluster, name)
+        if known is not None and known.status == "ACTIVE":
+            return {"cluster": describe(change, known, frozenset({"TAGS", "SETTINGS"}))}
+        if "containerInsights" not in settings:
+            settings["containerInsights"] = _default_insights(change)
+        cluster = Cluster(
+            name=name,
+            arn=f"{arn_prefix(change)}:cluster/{name}",
+            created_at=call.clock.now(),
+            settings=settings,
+            configuration=_configuration(request.get("configuration")),
+            tags=tags,
+        )
+        change.put(cluster)
+        return {"cluster": describe(change, cluster, frozenset({"TAGS", "SETTINGS"}))}
+
+
+@operation("ecs", "DescribeClusters")
+async def describe_clusters(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Describe clusters by name or ARN; unknown ones are listed as failures."""
+    references = request.get("clusters") or ["default"]
+    if len(references) > MOST_DESCRIBED:
+        raise AwsError(
+            "InvalidParameterException",
+            f"clusters: at most {MOST_DESCRIBED} may be described at once.",
+        )
+    include = frozenset(request.get("include") or ())
+    view = call.view
+    found, failures = [], []
+    for reference in dict.fromkeys(references):
+        cluster = find_cluster(view, reference)
+        if cluster is None:
+            failures.append({"arn": _as_arn(view, reference), "reason": "MISSING"})
+        else:
+            found.append(describe(view, cluster, include))
+    return {"clusters": found, "failures": failures}
+
+
+@operation("ecs", "ListClusters")
+async def list_clusters(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """List the ARNs of ACTIVE clusters."""
+    active = [one.arn for one in call.view.select(Cluster) if one.status == "ACTIVE"]
+    arns, token = page(sorted(active), request, key=str)
+    return {"clusterArns": arns, "nextToken": token}
+
+
+@operation("ecs", "UpdateCluster")
+async def update_cluster(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Change settings and configuration."""
+    refuse_members(request, ("serviceConnectDefaults",), "InvalidParameterException")
+    settings = _settings(request.get("settings"))
+    async with call.transaction() as change:
+        cluster = require_cluster(change, request["cluster"])
+        configuration = cluster.configuration
+        if request.get("configuration") is not None:
+            configuration = _configuration(request["configuration"])
+        cluster = replace(
+            cluster, settings=cluster.settings | settings, configuration=configuration
+        )
+        change.put(cluster)
+        include = frozenset({"TAGS", "SETTINGS", "CONFIGURATIONS"})
+        return {"cluster": describe(change, cluster, include)}
+
+
+@operation("ecs", "UpdateClusterSettings")
+async def update_cluster_settings(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Change settings."""
+    settings = _settings(request["settings"])
+    async with call.transaction() as change:
+        cluster = require_cluster(change, request["cluster"])
+        cluster = replace(cluster, settings=cluster.settings | settings)
+        change.put(cluster)
+        return {"cluster": describe(change, cluster, frozenset({"TAGS", "SETTINGS"}))}
+
+
+@operation("ecs", "DeleteCluster")
+async def delete_cluster(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Make an empty cluster INACTIVE; it can be described a while longer."""
+    async with call.transaction() as change:
+        cluster = require_cluster(change, request["cluster"])
+        if services_of(change, cluster, "ACTIVE", "DRAINING"):
+            raise AwsError(
+                "ClusterContainsServicesException",
+                "The Cluster cannot be deleted while Services are active.",
+            )
+        if live_tasks(change, cluster):
+            raise AwsError(
+                "ClusterContainsTasksException",
+                "The Cluster cannot be deleted while Tasks are active.",
+            )
+        cluster = replace(cluster, status="INACTIVE", deleted_at=call.clock.now())
+        change.put(cluster)
+        # Nobody can describe the tasks of a cluster that is gone.
+        change.remove(*change.select(Task, cluster=cluster.name))
+        return {"cluster": describe(change, cluster, frozenset({"TAGS", "SETTINGS"}))}
+
+
+def describe(view: View, cluster: Cluster, include: frozenset[str]) -> dict[str, Any]:
+    """Return a cluster as DescribeClusters shows it, with the parts that ``include`` names."""
+    active = cluster.status == "ACTIVE"
+    tasks = live_tasks(view, cluster) if active else []
+    running = sum(one.last_status == "RUNNING" for one in tasks)
+    pending = sum(one.last_status in {"PROVISIONING", "PENDING", "ACTIVATING"} for one in tasks)
+    services = services_of(view, cluster, "ACTIVE", "DRAINING") if active else []
+    serving = [one for one in services if one.status == "ACTIVE"]
+    shown: dict[str, Any] = {
+        "clusterArn": cluster.arn,
+        "clusterName": cluster.name,
+        "status": cluster.status,
+        "registeredContainerInstancesCount": 0,
+        "runningTasksCount": running,
+        "pendingTasksCount": pending,
+        "activeServicesCount": len(serving),
+        "statistics": [],
+        "tags": tag_set.show(cluster.tags) if "TAGS" in include else [],
+        "settings": [],
+        "capacityProviders": list(cluster.capacity_providers),
+        "defaultCapacityProviderStrategy": list(cluster.default_capacity_provider_strategy),
+    }
+    if "SETTINGS" in include:
+        shown["settings"] = [
+            {"name": name, "value": value} for name, value in cluster.settings.items()
+        ]
+    if "STATISTICS" in include:
+        shown["statistics"] = _statistics(tasks, services)
+    if "CONFIGURATIONS" in include and cluster.configuration is not None:
+        shown["configuration"] = cluster.configuration
+    if "ATTACHMENTS" in include:
+        shown["attachments"] = []
+    return shown
+
+
+def _statistics(tasks: list[Task], services: list[Service]) -> list[dict[str, str]]:
+    """Count by launch type. Source: API Reference, Cluster, statistics."""
+    pending = {"PROVISIONING", "PENDING", "ACTIVATING"}
+
+    def count_tasks(launch_type: str, statuses: set[str]) -> int:
+        return sum(
+            (one.launch_type or "FARGATE") == launch_type and one.last_status in statuses
+            for one in tasks
+        )
+
+    def count_services(launch_type: str, status: str) -> int:
+        return sum(
+            (one.launch_type or "FARGATE") == launch_type and one.status == status
+            for one in services
+        )
+
+    counts = {
+        "runningEC2TasksCount": count_tasks("EC2", {"RUNNING"}),
+        "runningFargateTasksCount": count_tasks("FARGATE", {"RUNNING"}),
+        "pendingEC2TasksCount": count_tasks("EC2", pending),
+        "pendingFargateTasksCount": count_tasks("FARGATE", pending),
+        "runningExternalTasksCount": 0,
+        "pendingExternalTasksCount": 0,
+        "activeEC2ServiceCount": count_services("EC2", "ACTIVE"),
+        "activeFargateServiceCount": count_services("FARGATE", "ACTIVE"),
+        "drainingEC2ServiceCount": count_services("EC2", "DRAINING"),
+        "drainingFargateServiceCount": count_services("FARGATE", "DRAINING"),
+        "activeExternalServiceCount": 0,
+        "drainingExternalServiceCount": 0,
+    }
+    return [{"name": name, "value": str(value)} for name, value in counts.items()]
+
+
+def _settings(given: list[dict[str, str]] | None) -> dict[str, str]:
+    settings: dict[str, str] = {}
+    for one in given or ():
+        name, value = one.get("name", ""), one.get("value", "")
+        if name != "containerInsights":
+            raise AwsError(
+                "InvalidParameterException", f"settings: unknown cluster setting {name!r}."
+            )
+        if value not in INSIGHTS:
+            raise AwsError(
+                "InvalidParameterException",
+                f"settings: containerInsights should be one of {list(INSIGHTS)}, got {value!r}.",
+            )
+        settings[name] = value
+    return settings
+
+
+def _configuration(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Refuse configuration of parts that are not there yet (ECS Exec, storage encryption)."""
+    refuse_members(
+        given or {},
+        ("executeCommandConfiguration", "managedStorageConfiguration"),
+        "InvalidParameterException",
+        "configuration.",
+    )
+    return given or None
+
+
+def _default_insights(view: View) -> str:
+    setting = view.get(AccountSetting, "containerInsights|")
+    return setting.value if setting else "disabled"
+
+
+def _as_arn(view: View, reference: str) -> str:
+    if reference.startswith("arn:"):
+        return reference
+    return f"{arn_prefix(view)}:cluster/{reference}"

@@ -18,7 +18,13 @@ def primary(service: Service) -> Deployment:
 def begin(service: Service, deployment: Deployment, now: datetime) -> Service:
     """Put a new deployment in front; what was PRIMARY becomes ACTIVE, to be replaced."""
     older = tuple(replace(one, status="ACTIVE", updated_at=now) for one in service.deployments)
-    return replace(service, deployments=(deployment, *older), steady=False, reported=())
+    return replace(
+        service,
+        task_definition_arn=deployment.task_definition_arn,
+        deployments=(deployment, *older),
+        steady=False,
+        reported=(),
+    )
 
 
 def in_progress(deployment_id: str) -> str:
@@ -76,6 +82,7 @@ def roll_back(service: Service, now: datetime) -> Service | None:
     ]
     return replace(
         service,
+        task_definition_arn=back.task_definition_arn,
         deployments=(back, *others),
         launch_type=back.launch_type,
         platform_version=back.platform_version,

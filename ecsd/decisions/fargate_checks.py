@@ -32,11 +32,15 @@ def check_fargate(task: Mapping[str, Any]) -> Iterator[str]:
     for member in ("ipcMode", "placementConstraints"):
         if task.get(member):
             yield f"Tasks using the Fargate launch type do not support {member}."
+    yield from _volumes(task)
+    for container in task["containerDefinitions"]:
+        yield from _fargate_container(container, task)
+
+
+def _volumes(task: Mapping[str, Any]) -> Iterator[str]:
     for volume in task.get("volumes") or ():
         if volume.get("dockerVolumeConfiguration") or (volume.get("host") or {}).get("sourcePath"):
             yield f"Fargate does not support the configuration of volume '{volume.get('name')}'."
-    for container in task["containerDefinitions"]:
-        yield from _fargate_container(container, task)
 
 
 def _fargate_container(container: Mapping[str, Any], task: Mapping[str, Any]) -> Iterator[str]:

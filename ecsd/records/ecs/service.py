@@ -49,6 +49,7 @@ class Service(Record, frozen=True, kw_only=True):
     cluster_arn: str
     status: str = "ACTIVE"  # ACTIVE, DRAINING, INACTIVE
     desired_count: int
+    task_definition_arn: str  # of the primary deployment; what is wanted
     deployments: tuple[Deployment, ...]  # newest first; the first is PRIMARY
     last_completed: Deployment | None = None  # what a rollback goes back to
     launch_type: str | None = None

@@ -1,0 +1,90 @@
+"""A service's target groups, checked against definition and network.
+
+Source: ecs_semantics 5.1 (ECS's texts), 11.3 (five target groups).
+"""
+
+from typing import Any
+
+from ecsd.errors import AwsError
+from ecsd.operations.ecs.refusal import refuse_members
+from ecsd.records.ec2.vpc import Subnet
+from ecsd.records.ecs.task_definition import TaskDefinition
+from ecsd.records.elbv2.load_balancer import Listener, Rule
+from ecsd.records.elbv2.target_group import TargetGroup
+from ecsd.store.store import View
+
+MOST = 5
+LATER = ("loadBalancerName", "advancedConfiguration")
+
+
+def parse(
+    view: View,
+    definition: TaskDefinition,
+    given: list[dict[str, Any]] | None,
+    network: dict[str, Any] | None,
+) -> tuple[dict[str, Any], ...]:
+    """Return the load balancers as given, or refuse what could never carry traffic."""
+    if given and len(given) > MOST:
+        raise AwsError("InvalidParameterException", f"loadBalancers can have at most {MOST} items.")
+    for one in given or ():
+        refuse_members(one, LATER, "InvalidParameterException", "loadBalancers.")
+        for member in ("targetGroupArn", "containerName", "containerPort"):
+            if not one.get(member):
+                raise AwsError(
+                    "InvalidParameterException", f"loadBalancers: {member} must be given."
+                )
+        _check_container(definition, one["containerName"], one["containerPort"])
+        _check_group(view, one["targetGroupArn"], definition, network)
+    return tuple(given or ())
+
+
+def check_attached(view: View, target_group_arn: str) -> None:
+    """Refuse a group that no listener or rule forwards to."""
+    if not (
+        view.count(Listener, "target_group_arns", target_group_arn)
+        or view.count(Rule, "target_group_arns", target_group_arn)
+    ):
+        raise AwsError(
+            "InvalidParameterException",
+            f"The target group with targetGroupArn {target_group_arn} does not have an associated "
+            "load balancer.",
+        )
+
+
+def _check_container(definition: TaskDefinition, name: str, port: int) -> None:
+    container = next((one for one in definition.container_definitions if one["name"] == name), None)
+    if container is None:
+        raise AwsError(
+            "InvalidParameterException",
+            f"The container {name} does not exist in the task definition.",
+        )
+    if port not in {one.get("containerPort") for one in container["portMappings"]}:
+        raise AwsError(
+            "InvalidParameterException",
+            f"The container {name} did not have a container port {port} defined.",
+        )
+
+
+def _check_group(
+    view: View, arn: str, definition: TaskDefinition, network: dict[str, Any] | None
+) -> None:
+    group = view.get(TargetGroup, arn)
+    if group is None:
+        raise AwsError(
+            "InvalidParameterException",
+            f"Unable to assume role and validate the specified targetGroupArn {arn}: target group "
+            "not found.",
+        )
+    check_attached(view, arn)
+    if definition.network_mode == "awsvpc" and group.target_type != "ip":
+        raise AwsError(
+            "InvalidParameterException",
+            f"The provided target group {arn} has target type {group.target_type}, which is "
+            "incompatible with the awsvpc network mode specified in the task definition.",
+        )
+    subnet = view.get(Subnet, network["subnets"][0]) if network else None
+    if subnet is not None and subnet.vpc_id != group.vpc_id:
+        raise AwsError(
+            "InvalidParameterException",
+            f"The target group {arn} and the subnets of the service are in different VPCs.",
+        )

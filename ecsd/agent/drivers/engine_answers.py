@@ -1,0 +1,143 @@
+"""What Docker Engine answers, read into plain records. Source: Docker Engine API 1.41."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct
+
+from ecsd.decisions import container_names
+from ecsd.decisions.container_order import Seen
+
+SERIAL_BELOW = 23  # moby#46661: concurrent removal of network endpoints deadlocks older Engines
+NEVER = "0001-01-01T00:00:00Z"
+MICROSECOND_DIGITS = 6
+HEALTH = {"healthy": "HEALTHY", "unhealthy": "UNHEALTHY"}
+STATUS = {"created": "CREATED", "exited": "STOPPED", "dead": "STOPPED", "removing": "STOPPED"}
+
+
+class Host(Struct, frozen=True):
+    """What the Engine is. architecture in Go's words: ``amd64``, ``arm64``."""
+
+    version: str
+    architecture: str
+    cgroup_driver: str
+    cgroup_version: int
+    removes_serially: bool
+
+
+class Digests(Struct, frozen=True):
+    """An image: its id, and ``repository@sha256:…`` of the registries it came from."""
+
+    image_id: str
+    repo_digests: tuple[str, ...]
+
+    def digest(self) -> str | None:
+        """Return the manifest's digest, if a registry ever told it."""
+        return self.repo_digests[0].partition("@")[2] if self.repo_digests else None
+
+
+class Owned(Struct, frozen=True):
+    """A container of ours in a list. role: pause or app."""
+
+    id: str
+    task_arn: str
+    container: str
+    role: str
+
+
+class Inspected(Struct, frozen=True):
+    """A container in full. sandbox: the path of its network namespace, if it runs."""
+
+    seen: Seen
+    oom_killed: bool
+    sandbox: str
+    error: str
+
+
+class EngineEvent(Struct, frozen=True):
+    """What happened to a container of ours: start, die, oom, health_status, destroy."""
+
+    action: str
+    id: str
+    task_arn: str
+    container: str
+    role: str
+    at: datetime
+    exit_code: int | None = None
+    health: str | None = None
+
+
+def host(information: Mapping[str, Any]) -> Host:
+    """Read ``GET /info``."""
+    version = str(information["ServerVersion"])
+    major = version.partition(".")[0]
+    machine = str(information["Architecture"])
+    return Host(
+        version=version,
+        architecture={"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine),
+        cgroup_driver=str(information["CgroupDriver"]),
+        cgroup_version=int(information.get("CgroupVersion") or 1),
+        removes_serially=not major.isdigit() or int(major) < SERIAL_BELOW,
+    )
+
+
+def owned(key: str, labels: Mapping[str, str]) -> Owned:
+    """Read one element of ``GET /containers/json``: its id and labels."""
+    return Owned(
+        id=key,
+        task_arn=labels.get(container_names.TASK, ""),
+        container=labels.get(container_names.NAME, ""),
+        role=labels.get(container_names.ROLE, ""),
+    )
+
+
+def inspected(found: dict[str, Any]) -> Inspected:
+    """Read ``GET /containers/<id>/json``."""
+    state = found["State"]
+    status = STATUS.get(state["Status"], "RUNNING")
+    started_at = moment(state["StartedAt"])
+    failed = status == "CREATED" or started_at is None
+    seen = Seen(
+        status=status,
+        health=HEALTH.get((state.get("Health") or {}).get("Status", ""), "UNKNOWN"),
+        runtime_id=found["Id"],
+        started_at=started_at,
+        finished_at=None if status == "RUNNING" else moment(state["FinishedAt"]),
+        exit_code=state["ExitCode"] if status == "STOPPED" and not failed else None,
+    )
+    return Inspected(
+        seen=seen,
+        oom_killed=bool(state.get("OOMKilled")),
+        sandbox=(found.get("NetworkSettings") or {}).get("SandboxKey") or "",
+        error=state.get("Error") or "",
+    )
+
+
+def event(found: dict[str, Any]) -> EngineEvent | None:
+    """Read a line of ``GET /events``; None for one that does not concern tasks."""
+    action, _, detail = str(found.get("Action", "")).partition(": ")
+    actor = found.get("Actor") or {}
+    attributes = actor.get("Attributes") or {}
+    if container_names.TASK not in attributes:
+        return None
+    exit_code = attributes.get("exitCode")
+    return EngineEvent(
+        action=action,
+        id=actor["ID"],
+        task_arn=attributes[container_names.TASK],
+        container=attributes.get(container_names.NAME, ""),
+        role=attributes.get(container_names.ROLE, ""),
+        at=datetime.fromtimestamp(found["timeNano"] / 1e9, UTC),
+        exit_code=int(exit_code) if action == "die" and exit_code is not None else None,
+        health=HEALTH.get(detail, "UNKNOWN") if action == "health_status" else None,
+    )
+
+
+def moment(text: str) -> datetime | None:
+    """Read a time of the Engine (nanoseconds, RFC 3339); None for never."""
+    if not text or text == NEVER:
+        return None
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    digits = (fraction + "0" * MICROSECOND_DIGITS)[:MICROSECOND_DIGITS]
+    return datetime.fromisoformat(f"{whole}.{digits}").replace(tzinfo=UTC)

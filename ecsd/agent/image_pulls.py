@@ -1,0 +1,42 @@
+"""Images: what is there is never pulled again, what is not is pulled once for all who wait."""
+
+import asyncio
+from collections import defaultdict
+from typing import Protocol
+
+from ecsd.agent.drivers.engine_answers import Digests
+from ecsd.agent.turns import Turns
+
+CONCURRENT_PULLS = 3  # dockerd itself downloads three layers at a time
+
+
+class ImageEngine(Protocol):
+    """What pulling needs of the Engine."""
+
+    async def pull(self, image: str) -> None:
+        """Fetch an image."""
+        ...
+
+    async def digests(self, image: str) -> Digests | None:
+        """Return what an image is known by; None if it is not here."""
+        ...
+
+
+class ImagePulls:
+    """Bounded pulls, one at a time for one image."""
+
+    def __init__(self, engine: ImageEngine) -> None:
+        self._engine = engine
+        self._turns = Turns(CONCURRENT_PULLS)
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def provide(self, image: str) -> None:
+        """Return when the image is here.
+
+        Raises:
+            EngineError: the registry has no such image, refuses it, or is not reachable.
+        """
+        async with self._locks[image]:
+            if await self._engine.digests(image) is None:
+                async with self._turns.turn():
+                    await self._engine.pull(image)

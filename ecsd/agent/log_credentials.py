@@ -1,0 +1,88 @@
+"""Credentials for the Engine's awslogs driver, served on the host's loopback.
+
+The driver asks ``http://169.254.170.2`` + its option, from the host's network. The option begins
+with ``@``: what stands before becomes the URL's user name, so that the question comes here and no
+link-local address has to be put on the host. See docs/decisions/awslogs-credentials.md.
+The access key id is the task's account: by it the gateway knows whose log group is meant.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import logging
+from http import HTTPStatus
+
+from ecsd.clock import Clock
+from ecsd.records.plan import TaskPlan
+from ecsd.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ADDRESS = "127.169.170.2"  # of the host's loopback network; 51679 is the ECS agent's port too
+PORT = 51679
+REQUEST_SECONDS = 5
+ROOT_ACCOUNT = "000000000000"
+
+
+class LogCredentials:
+    """A listener that answers one question."""
+
+    def __init__(self, settings: Settings, clock: Clock, port: int = PORT) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._port = port
+
+    def endpoint(self, plan: TaskPlan) -> str:
+        """Return the ``awslogs-credentials-endpoint`` of a task."""
+        return f"@{ADDRESS}:{self._port}/v2/credentials/{plan.account}/{self._token(plan.account)}"
+
+    async def serve(self) -> None:
+        """Listen until cancelled. Raises OSError: the port is taken."""
+        server = await asyncio.start_server(self._converse, ADDRESS, self._port)
+        async with server:
+            await server.serve_forever()
+
+    def _token(self, account: str) -> str:
+        """Return what only the Engine and we know, the same after every restart."""
+        key = self._settings.secret_access_key.encode() or b"local"
+        return hmac.new(key, f"awslogs {account}".encode(), hashlib.sha256).hexdigest()
+
+    def answer(self, target: str) -> tuple[HTTPStatus, dict[str, str]]:
+        """Return status and body for a request's path."""
+        parts = target.strip("/").split("/")
+        if len(parts) != 4 or parts[:2] != ["v2", "credentials"]:  # noqa: PLR2004 - the path's form
+            return HTTPStatus.BAD_REQUEST, {"code": "InvalidIdInRequest", "message": target}
+        account, token = parts[2:]
+        if not hmac.compare_digest(token.encode(), self._token(account).encode()):
+            return HTTPStatus.BAD_REQUEST, {"code": "InvalidIdInRequest", "message": account}
+        key, secret = account, "local"
+        if self._settings.mode == "strict":
+            if account != ROOT_ACCOUNT:
+                words = f"account {account} has no credentials for its logs in strict mode"
+                return HTTPStatus.FORBIDDEN, {"code": "NoCredentialsAssociated", "message": words}
+            key, secret = self._settings.access_key_id, self._settings.secret_access_key
+        return HTTPStatus.OK, {"AccessKeyId": key, "SecretAccessKey": secret}
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with self._clock.deadline(REQUEST_SECONDS):
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                words = head.split(maxsplit=2)
+                status, body = self.answer(words[1] if words[0] == "GET" else "")
+                content = json.dumps(body).encode()
+                writer.write(
+                    f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
+                    f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n".encode()
+                    + content
+                )
+                await writer.drain()
+        except (
+            TimeoutError,
+            OSError,
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+        ) as error:
+            log.info("log credentials were not asked for properly", extra={"cause": str(error)})
+        finally:
+            writer.close()

@@ -1,0 +1,302 @@
+"""A task's containers on the Engine: made, started, stopped, seen. Its runner decides when.
+
+Failures of the Engine or the network end in a container's reason or the task's ``failure``, in
+AWS's words; only an absent Engine is raised, for the runner to wait and look again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from ecsd.agent.drivers.cgroups import CgroupError
+from ecsd.agent.drivers.engine import (
+    NOT_FOUND,
+    WORK_SECONDS,
+    EngineAwayError,
+    EngineRefusalError,
+    EngineSilentError,
+)
+from ecsd.agent.drivers.engine_answers import EngineEvent, Inspected
+from ecsd.agent.task_host import TaskHost
+from ecsd.agent.turns import BEGIN, FINISH
+from ecsd.decisions import container_config, container_names, stop_cause
+from ecsd.decisions.container_order import NOTHING, Seen
+from ecsd.decisions.container_volumes import volumes
+from ecsd.errors import EngineError, NetworkError
+from ecsd.records.plan import TaskPlan
+
+log = logging.getLogger(__name__)
+
+GONE = Seen(status="GONE")
+REFUSED_PAUSE = 1.0  # seconds until a refused stop is tried again
+
+
+class TaskContainers:
+    """What is seen of one task's containers, and the ways to change it."""
+
+    def __init__(self, plan: TaskPlan, host: TaskHost, changed: Callable[[], None]) -> None:
+        self.plan = plan
+        self.view: dict[str, Seen] = {}
+        self.pause: Seen = NOTHING
+        self.ready = False  # the pause runs and has its interface
+        self.volumes_ready = not plan.volumes
+        self.failure: str | None = None  # why the task as a whole cannot start
+        self._host = host
+        self._changed = changed
+        self._short_of_memory: set[str] = set()
+        self._kernel_kills = 0
+
+    # ------------------------------------------------------------ seen
+
+    def fail(self, name: str, words: str) -> None:
+        """Note that a container will never run."""
+        self.view[name] = replace(self.view.get(name, NOTHING), status="STOPPED", reason=words)
+        log.warning("container failed", extra={"container": name, "cause": words})
+
+    def event(self, event: EngineEvent) -> str | None:
+        """Take in what happened; return a container that has to be looked at for its cause."""
+        if event.id == self.pause.runtime_id:
+            if event.action in {"die", "destroy"} and self.pause.status == "RUNNING":
+                self.pause = replace(self.pause, status="STOPPED")
+            return None
+        seen = self.view.get(event.container, NOTHING)
+        if seen.runtime_id != event.id:
+            return None
+        match event.action:
+            case "start":
+                if seen.status in {"CREATED", "RUNNING"}:
+                    seen = replace(seen, status="RUNNING", started_at=event.at)
+            case "oom":
+                self._short_of_memory.add(event.container)
+            case "health_status":
+                seen = replace(seen, health=event.health or "UNKNOWN")
+            case "die" if event.exit_code == stop_cause.SIGKILLED:
+                return event.container
+            case "die":
+                seen = _exited(seen, event)
+            case "destroy" if seen.status == "RUNNING":
+                seen = replace(seen, status="STOPPED", reason=stop_cause.VANISHED)
+        self.view[event.container] = seen
+        return None
+
+    async def adopt(self) -> None:
+        """Take over what an earlier agent left; what never ran is cleared away and made anew."""
+        known = self._host.known(self.plan.task_arn)
+        if not known:
+            return
+        found = {name: await self._host.engine.inspect(key) for name, key in known.items()}
+        pause = found.pop("", None)
+        self.view = {
+            name: self._seen(name, NOTHING, one) for name, one in found.items() if one is not None
+        }
+        self.pause = pause.seen if pause is not None else GONE
+        if self.pause.status == "RUNNING" and pause is not None:
+            await self._attach(pause.sandbox)
+            self.volumes_ready = self.volumes_ready or bool(self.view)
+        elif not any(seen.started_at for seen in self.view.values()):
+            await self.erase()
+            self.view, self.pause, self.failure = {}, NOTHING, None
+        else:
+            self.pause = replace(self.pause, status="STOPPED")
+
+    async def refresh(self) -> None:
+        """Look at everything that may have changed unseen."""
+        if self.pause.runtime_id and self.pause.status == "RUNNING":
+            pause = await self._host.engine.inspect(self.pause.runtime_id)
+            if pause is None or pause.seen.status != "RUNNING":
+                self.pause = replace(self.pause, status="STOPPED")
+        for name, seen in list(self.view.items()):
+            if seen.status in {"CREATED", "RUNNING"}:
+                await self.examine(name)
+
+    async def examine(self, name: str) -> None:
+        """Look at one container: its state, and what it died of."""
+        seen = self.view[name]
+        if seen.runtime_id is None:
+            return
+        found = await self._host.engine.inspect(seen.runtime_id)
+        if found is None:
+            self.view[name] = replace(seen, status="STOPPED", reason=stop_cause.VANISHED)
+        else:
+            self.view[name] = self._seen(name, self.view[name], found)
+
+    def _seen(self, name: str, before: Seen, found: Inspected) -> Seen:
+        seen = replace(found.seen, image_digest=before.image_digest, reason=before.reason)
+        if seen.started_at is None and found.error:
+            words = stop_cause.start_failure(found.error, self.plan.launch_type)
+            return replace(seen, status="STOPPED", reason=words)
+        if seen.exit_code is not None:
+            kills = self._host.cgroups.oom_kills(self.plan.task_id)
+            short = found.oom_killed or name in self._short_of_memory
+            reason = stop_cause.exit_reason(seen.exit_code, short, kills - self._kernel_kills)
+            self._kernel_kills = kills
+            seen = replace(seen, reason=reason or seen.reason)
+        return seen
+
+    # ------------------------------------------------------------ made
+
+    async def provide_sandbox(self) -> None:
+        """Create and start the pause, then attach the interface. Filter first: see Networks."""
+        plan, engine = self.plan, self._host.engine
+        facts = self._host.facts_for(plan)
+        limits = container_config.task_limits(plan)
+        try:
+            async with self._host.starts.turn(BEGIN):
+                self._host.cgroups.provide(plan.task_id, limits)
+                body = container_config.pause_body(plan, facts)
+                name = await engine.create(container_names.pause_name(plan), body)
+                self.pause = Seen(status="CREATED", runtime_id=name)
+                self._changed()  # containers can be created while this starts
+                await engine.start(name)
+            self._host.cgroups.limit(plan.task_id, limits)
+            found = await engine.inspect(name)
+        except (EngineRefusalError, EngineSilentError, CgroupError) as error:
+            self.failure = f"CannotStartContainerError: {error}"
+            return
+        if found is None or found.seen.status != "RUNNING":
+            self.failure = "CannotStartContainerError: the task's pause container ended at once"
+            return
+        self.pause = found.seen
+        await self._attach(found.sandbox)
+
+    async def _attach(self, sandbox: str) -> None:
+        try:
+            if self.plan.network_mode == "awsvpc":
+                await self._host.networks.attach(self.plan, sandbox)
+            self.ready = True
+        except NetworkError as error:
+            self.failure = stop_cause.network_failure(str(error))
+
+    async def provide_volumes(self) -> None:
+        """Have every volume of the task ready."""
+        for volume in volumes(self.plan, self._host.facts_for(self.plan).owner):
+            try:
+                await self._host.engine.provide_volume(volume)
+            except (EngineRefusalError, EngineSilentError) as error:
+                self.failure = stop_cause.volume_failure(str(error))
+                return
+        self.volumes_ready = True
+
+    async def create(self, container: dict[str, Any]) -> None:
+        """Create a container; pull its image only if the Engine says that it is not here."""
+        name, engine = container["name"], self._host.engine
+        body = container_config.container_body(
+            self.plan, container, self.pause.runtime_id or "", self._host.facts_for(self.plan)
+        )
+        full_name = container_names.container_name(self.plan, name)
+        try:
+            try:
+                key = await engine.create(full_name, body)
+            except EngineRefusalError as error:
+                if error.status != NOT_FOUND or "image" not in error.words.lower():
+                    raise
+                if not await self._pull(name, container["image"]):
+                    return
+                key = await engine.create(full_name, body)
+        except (EngineRefusalError, EngineSilentError) as error:
+            self.fail(name, stop_cause.create_failure(str(error)))
+            return
+        digests = await engine.digests(container["image"])
+        digest = container["image"].partition("@")[2] or (digests.digest() if digests else None)
+        self.view[name] = Seen(status="CREATED", runtime_id=key, image_digest=digest)
+
+    async def _pull(self, name: str, image: str) -> bool:
+        try:
+            await self._host.pulls.provide(image)
+        except EngineAwayError:
+            raise
+        except EngineError as error:
+            self.fail(name, stop_cause.pull_failure(image, str(error)))
+            return False
+        return True
+
+    async def start(self, container: dict[str, Any]) -> None:
+        """Start a container; events may have told of its end before this returns."""
+        name = container["name"]
+        try:
+            async with self._host.starts.turn(FINISH):
+                await self._host.engine.start(self._id(name))
+        except EngineRefusalError as error:
+            self.fail(name, stop_cause.start_failure(error.words, self.plan.launch_type))
+        except EngineSilentError:
+            kind = self.plan.launch_type
+            self.fail(name, stop_cause.timed_out("running", WORK_SECONDS, kind))
+        else:
+            seen = self.view[name]
+            if seen.status == "CREATED":
+                now = self._host.clock.now()
+                self.view[name] = replace(seen, status="RUNNING", started_at=now)
+
+    async def restart(self, container: dict[str, Any]) -> None:
+        """Start a container that ended, as its policy wants."""
+        name = container["name"]
+        log.info("container is restarted by its policy", extra={"container": name})
+        self._short_of_memory.discard(name)
+        self.view[name] = replace(
+            self.view[name], status="CREATED", health="UNKNOWN", exit_code=None, reason=None
+        )
+        await self.start(container)
+
+    async def stop(self, container: dict[str, Any]) -> None:
+        """Send the stop signal, and SIGKILL after stopTimeout."""
+        name = container["name"]
+        try:
+            seconds = container_config.stop_seconds(container)
+            await self._host.engine.stop(self._id(name), seconds)
+            if self.view[name].status == "RUNNING":
+                await self.examine(name)
+        except (EngineRefusalError, EngineSilentError) as error:
+            log.warning("container did not stop", extra={"container": name, "cause": str(error)})
+            await self._host.clock.sleep(REFUSED_PAUSE)
+
+    # ------------------------------------------------------------ removed
+
+    async def remove_pause(self) -> None:
+        """Let the task's namespaces go, and with them its interface."""
+        try:
+            # One at a time: Engine < 23 deadlocks on concurrent endpoint removal (moby#46661).
+            async with self._host.removals.turn():
+                if self.pause.runtime_id:
+                    await self._host.engine.remove(self.pause.runtime_id)
+        except (EngineRefusalError, EngineSilentError) as error:
+            log.warning("pause is left", extra={"task": self.plan.task_arn, "cause": str(error)})
+            await self._host.clock.sleep(REFUSED_PAUSE)
+            return
+        self.pause, self.ready = GONE, False
+        await asyncio.to_thread(self._host.cgroups.remove, self.plan.task_id)
+
+    async def erase(self) -> None:
+        """Remove everything that the task has on this host. Raises EngineError."""
+        await erase_task(self._host, self.plan.task_arn)
+
+    def _id(self, name: str) -> str:
+        return self.view[name].runtime_id or ""
+
+
+async def erase_task(host: TaskHost, task_arn: str) -> None:
+    """Remove a task's containers, pause last, then its volumes and cgroup. Raises EngineError."""
+    found = await host.engine.owned(task_arn)
+    for one in found:
+        if one.role != container_names.PAUSE:
+            await host.engine.remove(one.id)
+    for one in found:
+        if one.role == container_names.PAUSE:
+            async with host.removals.turn():
+                await host.engine.remove(one.id)
+    for name, owner in (await host.engine.volumes()).items():
+        if owner == task_arn:
+            await host.engine.remove_volume(name)
+    await asyncio.to_thread(host.cgroups.remove, task_arn.rpartition("/")[2])
+
+
+def _exited(seen: Seen, event: EngineEvent) -> Seen:
+    return replace(
+        seen,
+        status="STOPPED",
+        exit_code=event.exit_code,
+        finished_at=event.at,
+        started_at=seen.started_at or event.at,
+    )

@@ -1,0 +1,216 @@
+"""Tasks of this host: accepted, run, adopted, removed; what happens goes out as observations.
+
+``run`` holds one stream of the Engine's events and one runner per task. While the Engine is away
+nothing is decided; when it is back everything is looked at anew.
+"""
+
+import asyncio
+import logging
+from functools import partial
+
+from msgspec.structs import replace
+
+from ecsd.agent.drivers import pause
+from ecsd.agent.drivers.cgroups import Cgroups
+from ecsd.agent.drivers.engine import Engine, EngineAwayError
+from ecsd.agent.drivers.engine_answers import EngineEvent, Host
+from ecsd.agent.drivers.open_files import open_files
+from ecsd.agent.log_credentials import LogCredentials
+from ecsd.agent.rooms import Networks, Report
+from ecsd.agent.task_containers import erase_task
+from ecsd.agent.task_host import ContainerEngine, TaskHost
+from ecsd.agent.task_runner import TaskRunner
+from ecsd.clock import Clock
+from ecsd.decisions.container_config import HostFacts
+from ecsd.errors import EngineError
+from ecsd.link.messages import HostFaults
+from ecsd.records.plan import TaskPlan
+from ecsd.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds between attempts to reach an absent Engine
+FAULT_PAUSE = 1.0  # seconds before a runner that met a fault of its own begins again
+
+
+class HostTasks:
+    """The tasks of one host. Implements ``rooms.Tasks``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        networks: Networks,
+        report: Report,
+        engine: ContainerEngine | None = None,
+    ) -> None:
+        self._settings = settings
+        self._owner = str(settings.data_dir)
+        self._clock = clock
+        self._report = report
+        self._engine = engine or Engine(settings.docker_socket, self._owner, clock)
+        self._host = TaskHost(clock, self._engine, networks, report)
+        self._credentials = LogCredentials(settings, clock)
+        self._runners: dict[str, TaskRunner] = {}
+        self._lives: dict[str, asyncio.Task[None]] = {}
+        self._faults: dict[str, str] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for task_arn in self._runners:
+                    self._bring_to_life(task_arn)
+                group.create_task(self._serve_credentials())
+                group.create_task(self._watch())
+        finally:
+            self._group = None
+            await self._engine.close()
+
+    async def apply(self, plan: TaskPlan) -> None:
+        """Accept what a task is to be."""
+        runner = self._runners.get(plan.task_arn)
+        if runner is not None:
+            runner.update(plan)
+            return
+        self._runners[plan.task_arn] = TaskRunner(plan, self._host)
+        self._bring_to_life(plan.task_arn)
+
+    async def remove(self, task_arn: str) -> None:
+        """Take a task and all it left off this host; waits for an Engine that is away."""
+        self._runners.pop(task_arn, None)
+        life = self._lives.pop(task_arn, None)
+        if life is not None:
+            life.cancel()
+            await asyncio.wait([life])
+        while True:
+            await self._host.available.wait()
+            try:
+                await erase_task(self._host, task_arn)
+            except EngineAwayError:
+                log.info("engine is away, removal waits", extra={"task": task_arn})
+                await self._clock.sleep(SHORTEST_PAUSE)
+            else:
+                return
+
+    async def present(self) -> set[str]:
+        """Return the ARNs of all tasks that have containers here; waits for the Engine."""
+        while True:
+            await self._host.available.wait()
+            try:
+                return {one.task_arn for one in await self._engine.owned()} - {""}
+            except EngineAwayError:
+                await self._clock.sleep(SHORTEST_PAUSE)
+
+    def observe_all(self) -> None:
+        """Report every task, and what is wrong with the host, again."""
+        self._report(HostFaults(faults=dict(self._faults)))
+        for runner in self._runners.values():
+            runner.observe()
+
+    async def remove_everything(self) -> None:
+        """Take all that this installation ever made off the Engine; ``run`` need not be running.
+
+        Raises:
+            EngineError: the Engine is away or refuses.
+        """
+        for life in self._lives.values():
+            life.cancel()
+        self._runners.clear()
+        host = await self._engine.host()
+        self._meet(host)
+        for task_arn in {one.task_arn for one in await self._engine.owned()}:
+            await erase_task(self._host, task_arn)
+        for name in await self._engine.volumes():
+            await self._engine.remove_volume(name)
+        await self._engine.remove_image(pause.IMAGE)
+        await asyncio.to_thread(self._host.cgroups.remove_all)
+        if self._group is None:
+            await self._engine.close()
+
+    # ------------------------------------------------------------ lives
+
+    def _bring_to_life(self, task_arn: str) -> None:
+        if self._group is not None:
+            self._lives[task_arn] = self._group.create_task(self._live(task_arn))
+
+    async def _live(self, task_arn: str) -> None:
+        while (runner := self._runners.get(task_arn)) is not None:
+            try:
+                await runner.run()
+            except Exception:  # one boundary: a fault in one task's life must not end the others
+                log.exception("a task's life met a fault", extra={"task": task_arn})
+            else:
+                return
+            await self._clock.sleep(FAULT_PAUSE)
+            self._host.know_more(await self._engine.owned(task_arn))
+            self._runners[task_arn] = TaskRunner(runner.plan, self._host)
+
+    # ------------------------------------------------------------ the Engine
+
+    async def _watch(self) -> None:
+        """Listen to the Engine for ever; look at everything anew whenever it is back."""
+        wait = SHORTEST_PAUSE
+        while True:
+            try:
+                async with self._engine.events() as events:
+                    await self._arrive()
+                    wait = SHORTEST_PAUSE
+                    async for event in events:
+                        self._happened(event)
+            except EngineError as error:
+                self._away(str(error))
+            await self._clock.sleep(wait)
+            wait = min(LONGEST_PAUSE, wait * 2)
+
+    async def _arrive(self) -> None:
+        host = await self._engine.host()
+        await self._engine.provide_pause_image(host.architecture)
+        self._meet(host)
+        containers = await self._engine.owned()
+        begun = {arn: one for arn, one in self._runners.items() if one.has_begun}
+        self._host.know([one for one in containers if one.task_arn not in begun])
+        for runner in begun.values():
+            await runner.resync()
+        self._host.available.set()
+        self._fault("engine", None)
+        log.info("engine is here", extra={"version": host.version, "containers": len(containers)})
+
+    def _meet(self, host: Host) -> None:
+        facts = HostFacts(
+            owner=self._owner,
+            pause_image=pause.IMAGE,
+            cgroup_driver=host.cgroup_driver,
+            open_files=open_files(self._settings.docker_socket),
+        )
+        self._host.arrived(host, Cgroups(host.cgroup_driver), partial(self._facts, facts))
+
+    def _facts(self, facts: HostFacts, plan: TaskPlan) -> HostFacts:
+        return replace(facts, credentials_endpoint=self._credentials.endpoint(plan))
+
+    def _happened(self, event: EngineEvent) -> None:
+        runner = self._runners.get(event.task_arn)
+        if runner is not None:
+            runner.happened(event)
+
+    def _away(self, words: str) -> None:
+        self._host.available.clear()
+        self._fault("engine", words)
+
+    def _fault(self, part: str, words: str | None) -> None:
+        known = dict(self._faults)
+        if words is None:
+            self._faults.pop(part, None)
+        else:
+            self._faults[part] = words
+        if known != self._faults:
+            log.warning("host's faults changed", extra={"faults": dict(self._faults)})
+            self._report(HostFaults(faults=dict(self._faults)))
+
+    async def _serve_credentials(self) -> None:
+        try:
+            await self._credentials.serve()
+        except OSError as error:
+            self._fault("awslogs", f"no credentials for the Engine's log driver: {error}")

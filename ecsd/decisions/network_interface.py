@@ -25,9 +25,17 @@ class Wanted(TypedDict):
 
 
 def new_interface(subnet: Subnet, **wanted: Unpack[Wanted]) -> NetworkInterface:
-    """Return an interface of the subnet; one that has an owner is attached, hence ``in-use``."""
+    """Return an interface of the subnet; one that has an owner is attached, hence ``in-use``.
+
+    Attachments of load balancers begin with ``ela-attach``, as EC2's do.
+    """
     owner = wanted.get("owner", "")
+    requester_id = wanted.get("requester_id")
     attachment_id = wanted.get("attachment_id")
+    if owner and attachment_id is None:
+        kind = "ela" if requester_id == "amazon-elb" else "eni"
+        number = wanted["network_interface_id"].removeprefix("eni-")
+        attachment_id = f"{kind}-attach-{number}"
     return NetworkInterface(
         network_interface_id=wanted["network_interface_id"],
         vpc_id=subnet.vpc_id,
@@ -39,9 +47,9 @@ def new_interface(subnet: Subnet, **wanted: Unpack[Wanted]) -> NetworkInterface:
         interface_type=wanted.get("interface_type", "interface"),
         description=wanted.get("description", ""),
         owner=owner,
-        requester_id=wanted.get("requester_id"),
+        requester_id=requester_id,
         attachment_id=attachment_id,
-        status="in-use" if owner or attachment_id else "available",
+        status="in-use" if attachment_id else "available",
         public_ip=wanted.get("public_ip"),
         source_dest_check=wanted.get("source_dest_check", True),
         tags=wanted.get("tags", ()),

@@ -39,4 +39,5 @@ class NetworkInterface(Record, frozen=True, kw_only=True):
     status: str = "available"  # in-use while attached
     public_ip: str | None = None
     source_dest_check: bool = True
+    client_token: str | None = None  # of the request that made it
     tags: tuple[Tag, ...] = ()

@@ -120,6 +120,7 @@ class RouteTable(Record, frozen=True, kw_only=True):
     vpc_id: str
     routes: tuple[Route, ...] = ()
     associations: tuple[RouteTableAssociation, ...] = ()
+    client_token: str | None = None  # of the request that made it
     tags: tuple[Tag, ...] = ()
 
 

@@ -21,6 +21,8 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ecs.task import Task
+from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.record import Record
 from ecsd.store.store import View
 
@@ -150,6 +152,11 @@ def require_route_table(view: View, route_table_id: str) -> RouteTable:
     return require(view, RouteTable, route_table_id)
 
 
+def default_vpc(view: View) -> Vpc | None:
+    """Return the default VPC, or None: an account has none until CreateDefaultVpc."""
+    return next((vpc for vpc in view.select(Vpc) if vpc.is_default), None)
+
+
 def default_security_group(view: View, vpc_id: str) -> SecurityGroup:
     """Return the group that a VPC has had since its birth."""
     return next(
@@ -199,6 +206,23 @@ def free_public_address(view: View, network_interface_id: str) -> str | None:
         lambda address: view.count(NetworkInterface, "public_ip", address) > 0,
         spread=zlib.crc32(network_interface_id.encode()),
     )
+
+
+def internet_gateway_of(view: View, vpc_id: str) -> InternetGateway | None:
+    """Return the internet gateway attached to a VPC, or None."""
+    return next(iter(view.select(InternetGateway, vpc_id=vpc_id)), None)
+
+
+def interface_owner_lives(view: View, interface: NetworkInterface) -> bool:
+    """Say whether what an interface is attached to still exists."""
+    owner = interface.owner
+    if ":task/" in owner:
+        task = view.get(Task, owner)
+        return task is not None and task.last_status != "STOPPED"
+    if ":loadbalancer/" in owner:
+        return view.get(LoadBalancer, owner) is not None
+    nat_gateway = view.get(NatGateway, owner)
+    return nat_gateway is not None and nat_gateway.state != "deleted"
 
 
 def group_is_in_use(view: View, group_id: str) -> bool:

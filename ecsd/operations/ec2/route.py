@@ -1,0 +1,128 @@
+"""Routes: to an internet gateway or a NAT gateway; nothing else carries packets here.
+
+Source: Amazon EC2 API Reference, CreateRoute, ReplaceRoute, DeleteRoute.
+"""
+
+from ecsd.decisions.addressing import contains
+from ecsd.decisions.routing import find_route, with_route, without_route
+from ecsd.errors import AwsError
+from ecsd.operations.call import Call
+from ecsd.operations.ec2.action import Answer, Request, action
+from ecsd.operations.ec2.cidr import checked_cidr
+from ecsd.records.ec2.vpc import InternetGateway, NatGateway, Route, RouteTable, Vpc
+from ecsd.store.finders.ec2 import require, require_route_table, require_vpc
+from ecsd.store.store import View
+
+TABLE = ("RouteTableId", "DestinationCidrBlock")
+
+
+@action("CreateRoute", *TABLE, "GatewayId", "NatGatewayId")
+async def create_route(call: Call, request: Request) -> Answer:
+    """Send a range somewhere."""
+    destination = _destination(request)
+    async with call.transaction() as change:
+        table = require_route_table(change, request["RouteTableId"])
+        if find_route(table, destination) is not None:
+            raise AwsError(
+                "RouteAlreadyExists", f"The route identified by {destination} already exists."
+            )
+        _check_outside(require_vpc(change, table.vpc_id), destination)
+        change.put(with_route(table, _route(change, table, request, destination)))
+    return {"Return": True}
+
+
+@action("ReplaceRoute", *TABLE, "GatewayId", "NatGatewayId", "LocalTarget")
+async def replace_route(call: Call, request: Request) -> Answer:
+    """Send a range elsewhere."""
+    destination = _destination(request)
+    async with call.transaction() as change:
+        table = require_route_table(change, request["RouteTableId"])
+        route = _require_route(table, destination)
+        if route.gateway_id == "local":
+            if request.get("LocalTarget") or request.get("GatewayId") == "local":
+                return {}
+            raise AwsError(
+                "InvalidParameterValue",
+                f"cannot replace local route {destination} in route table {table.route_table_id}",
+            )
+        change.put(with_route(table, _route(change, table, request, destination)))
+    return {}
+
+
+@action("DeleteRoute", *TABLE)
+async def delete_route(call: Call, request: Request) -> Answer:
+    """Send a range nowhere in particular again."""
+    destination = _destination(request)
+    async with call.transaction() as change:
+        table = require_route_table(change, request["RouteTableId"])
+        if _require_route(table, destination).gateway_id == "local":
+            raise AwsError(
+                "InvalidParameterValue",
+                f"cannot remove local route {destination} in route table {table.route_table_id}",
+            )
+        change.put(without_route(table, destination))
+    return {}
+
+
+def _destination(request: Request) -> str:
+    if not request.get("DestinationCidrBlock"):
+        raise AwsError(
+            "MissingParameter", "The request must contain the parameter destinationCidrBlock"
+        )
+    return checked_cidr(request["DestinationCidrBlock"], "destinationCidrBlock")
+
+
+def _check_outside(vpc: Vpc, destination: str) -> None:
+    if contains(vpc.cidr_block, destination):
+        raise AwsError(
+            "InvalidParameterValue",
+            f"The destination CIDR block {destination} is equal to or more specific than one of "
+            "this VPC's CIDR blocks. This route can target only an interface or an instance.",
+        )
+
+
+def _require_route(table: RouteTable, destination: str) -> Route:
+    route = find_route(table, destination)
+    if route is None:
+        raise AwsError(
+            "InvalidRoute.NotFound",
+            f"no route with destination-cidr-block {destination} in route table "
+            f"{table.route_table_id}",
+        )
+    return route
+
+
+def _route(view: View, table: RouteTable, request: Request, destination: str) -> Route:
+    """Return the route, its target existing and in the table's VPC."""
+    gateway_id, nat_gateway_id = request.get("GatewayId"), request.get("NatGatewayId")
+    if (gateway_id and nat_gateway_id) or not (gateway_id or nat_gateway_id):
+        raise AwsError(
+            "InvalidParameterCombination",
+            "The request must contain exactly one of gatewayId, natGatewayId",
+        )
+    if nat_gateway_id:
+        _check_nat_gateway(view, table, nat_gateway_id)
+        return Route(destination_cidr_block=destination, nat_gateway_id=nat_gateway_id)
+    gateway = require(view, InternetGateway, str(gateway_id))
+    if gateway.vpc_id != table.vpc_id:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"route table {table.route_table_id} and network gateway {gateway_id} "
+            "belong to different networks",
+        )
+    return Route(destination_cidr_block=destination, gateway_id=gateway_id)
+
+
+def _check_nat_gateway(view: View, table: RouteTable, nat_gateway_id: str) -> None:
+    gateway = view.get(NatGateway, nat_gateway_id)
+    if gateway is None or gateway.state == "deleted":
+        raise AwsError(
+            "InvalidNatGatewayID.NotFound",
+            f"The natGateway ID '{nat_gateway_id}' does not exist",
+        )
+    if gateway.vpc_id != table.vpc_id:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"route table {table.route_table_id} and NAT gateway {nat_gateway_id} "
+            "belong to different networks",
+        )

@@ -48,6 +48,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SystemExit(f"ecsd: wrong setting: {error}") from error
 
 
+def child_environment() -> Mapping[str, str]:
+    """Return the environment that child processes get: this process's own."""
+    return os.environ
+
+
 def _decode(kind: type, value: object) -> object:
     if kind is Path:
         return Path(str(value))

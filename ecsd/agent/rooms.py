@@ -56,6 +56,10 @@ class Balancers(Protocol):
         """Return the ARNs of all balancers that exist on this host."""
         ...
 
+    def observe_all(self) -> None:
+        """Report every target again (after a reconnection)."""
+        ...
+
 
 class Tasks(Protocol):
     """Tasks of this host. What happens to them goes out as observations, not as errors."""

@@ -67,9 +67,9 @@ def _require(view: View, arn: str) -> Tagged:
         case "task-definition":
             words = "The specified task definition does not exist."
             return _found(find_task_definition(view, arn), "ClientException", words)
-    raise AwsError(
-        "InvalidParameterException", f"resourceArn: ecsd has no taggable resource of kind {kind}."
-    )
+        case _:
+            words = f"resourceArn: ecsd has no taggable resource of kind {kind}."
+            return _found(None, "InvalidParameterException", words)
 
 
 def _found(resource: Tagged | None, code: str, words: str) -> Tagged:

@@ -1,0 +1,163 @@
+"""Plans for hosts: what is stored, compiled and published when it is durable.
+
+A plan is not stored: it follows from records, and is compiled again after a restart.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from ecsd.controllers.controller import Place
+from ecsd.decisions.balancer_plan import compile_balancer
+from ecsd.decisions.task_plan import Network, compile_task
+from ecsd.decisions.vpc_plan import compile_vpc
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
+from ecsd.records.ec2.vpc import (
+    InternetGateway,
+    NatGateway,
+    RouteTable,
+    Subnet,
+    Vpc,
+)
+from ecsd.records.ecs.task import Task
+from ecsd.records.ecs.task_definition import TaskDefinition
+from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
+from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.plan import Plan
+from ecsd.records.record import Record
+from ecsd.settings import Settings
+from ecsd.store.finders.data_plane import balancer_parts, balancers_of_group, vpc_parts
+from ecsd.store.scope import Scope
+from ecsd.store.store import Change, Store, View
+
+
+class Publisher(Protocol):
+    """Where plans go: the link's hub."""
+
+    def publish(self, key: str, plan: Plan, host: str | None = None) -> None:
+        """Put a plan in force on a host, or on all."""
+        ...
+
+    def withdraw(self, key: str) -> None:
+        """Take a plan out of force everywhere."""
+        ...
+
+
+class DataPlaneController:
+    """Keeps every host's plans equal to what is stored."""
+
+    name = "data_plane"
+    watches: Sequence[type[Record]] = (
+        Vpc,
+        Subnet,
+        RouteTable,
+        InternetGateway,
+        NatGateway,
+        SecurityGroup,
+        SecurityGroupRule,
+        NetworkInterface,
+        LoadBalancer,
+        Listener,
+        Rule,
+        TargetGroup,
+        Target,
+        Task,
+    )
+
+    def __init__(self, store: Store, publisher: Publisher, settings: Settings) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._logs_endpoint = f"http://{settings.host}:{settings.port}"
+
+    def keys(self, change: Change) -> Iterable[Place]:
+        """Return the plans that a change may alter, as the agent names them."""
+        view = self._store.view(change.scope)
+        for record in (change.before, change.after):
+            if record is not None:
+                yield from ((change.scope, key) for key in _plans_of(view, record))
+
+    async def reconcile(self, scope: Scope, key: str) -> datetime | None:
+        """Compile one plan and publish it once all it rests on is durable."""
+        view = self._store.view(scope)
+        kind, _, name = key.partition("/")
+        if kind == "task":
+            plan, host = self._task(view, name)
+        else:
+            plan = self._vpc(view, name) if kind == "vpc" else self._balancer(view, name)
+            host = None
+        await self._store.durable()
+        if plan is None:
+            self._publisher.withdraw(key)
+        else:
+            self._publisher.publish(key, plan, host)
+        return None
+
+    def _vpc(self, view: View, vpc_id: str) -> Plan | None:
+        parts = vpc_parts(view, vpc_id)
+        return None if parts is None else compile_vpc(parts)
+
+    def _balancer(self, view: View, arn: str) -> Plan | None:
+        parts = balancer_parts(view, arn)
+        return None if parts is None else compile_balancer(parts)
+
+    def _task(self, view: View, arn: str) -> tuple[Plan | None, str | None]:
+        task = view.get(Task, arn)
+        if task is None or task.last_status == "STOPPED" or task.host is None:
+            return None, None
+        definition = view.get(TaskDefinition, task.task_definition)
+        if definition is None:
+            return None, None
+        network = _network(view, task)
+        if network is None and task.network_interface_id:
+            return None, None
+        plan = compile_task(
+            task,
+            definition,
+            network,
+            account=view.scope.account,
+            region=view.scope.region,
+            logs_endpoint=self._logs_endpoint,
+        )
+        return plan, task.host
+
+
+def _network(view: View, task: Task) -> Network | None:
+    interface = view.get(NetworkInterface, task.network_interface_id or "")
+    vpc = view.get(Vpc, interface.vpc_id) if interface else None
+    subnet = view.get(Subnet, interface.subnet_id) if interface else None
+    if interface is None or vpc is None or subnet is None:
+        return None
+    return Network(vpc, subnet, interface)
+
+
+def _plans_of(view: View, record: Record) -> Iterable[str]:
+    """Yield the plans that rest on a record."""
+    match record:
+        case Task():
+            yield f"task/{record.task_arn}"
+        case SecurityGroupRule():
+            group = view.get(SecurityGroup, record.group_id)
+            if group is not None:
+                yield f"vpc/{group.vpc_id}"
+                for balancer in view.select(LoadBalancer, security_groups=group.group_id):
+                    yield f"balancer/{balancer.load_balancer_arn}"
+        case LoadBalancer() | Listener() | Rule() | TargetGroup() | Target():
+            yield from (f"balancer/{arn}" for arn in _balancers_of(view, record))
+    vpc_id = getattr(record, "vpc_id", None)
+    if vpc_id and not isinstance(record, Task | TargetGroup):
+        yield f"vpc/{vpc_id}"
+
+
+def _balancers_of(
+    view: View, record: LoadBalancer | Listener | Rule | TargetGroup | Target
+) -> Iterable[str]:
+    """Return the ARNs of the load balancers that a part belongs to."""
+    match record:
+        case LoadBalancer() | Listener():
+            return (record.load_balancer_arn,)
+        case Rule():
+            listener = view.get(Listener, record.listener_arn)
+            return (listener.load_balancer_arn,) if listener else ()
+        case TargetGroup() | Target():
+            return balancers_of_group(view, record.target_group_arn)

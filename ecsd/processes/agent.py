@@ -1,0 +1,94 @@
+"""The agent: this host's networks, balancers and tasks, kept as the server's plans say."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+
+from ecsd.agent.balancers import HostBalancers
+from ecsd.agent.networks import HostNetworks
+from ecsd.agent.reconcile import Reconciler
+from ecsd.agent.tasks import HostTasks
+from ecsd.clock import SystemClock
+from ecsd.link.client import Link
+from ecsd.link.messages import Down, Hello, Snapshot
+from ecsd.processes import journal, paths
+from ecsd.processes.side_by_side import run_until
+from ecsd.settings import Settings
+
+log = logging.getLogger(__name__)
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+HOST_NAME = Path("/proc/sys/kernel/hostname")
+
+
+def main(settings: Settings) -> None:
+    """Serve until SIGTERM."""
+    journal.start("agent", settings)
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    asyncio.run(serve(settings))
+
+
+async def serve(settings: Settings) -> None:
+    """Adopt what runs, go on with the cached plans, then with the server's."""
+    host = _Host(settings)
+    host.reconciler.load_cache()
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    await run_until(ended.wait(), host.works())
+    log.info("stopped; containers, networks and traffic go on")
+
+
+class _Host:
+    """This machine's parts, wired to each other and to the link."""
+
+    def __init__(self, settings: Settings) -> None:
+        clock = SystemClock()
+        self._name = HOST_NAME.read_text().strip()
+        self._boot_id = BOOT_ID.read_text().strip()
+        self._told = asyncio.Event()
+        self.link = Link(
+            paths.link_socket(settings), clock, self._hello, self._receive, self._observe_all
+        )
+        self.networks = HostNetworks(settings, clock)
+        self.balancers = HostBalancers(settings, clock, self.networks, self.link.report)
+        self.tasks = HostTasks(settings, clock, self.networks, self.link.report)
+        self.reconciler = Reconciler(
+            clock,
+            self.networks,
+            self.balancers,
+            self.tasks,
+            self.link.report,
+            paths.snapshot_cache(settings),
+        )
+
+    def works(self) -> list[Coroutine[None, None, None]]:
+        """Return everything that runs as long as the agent does."""
+        return [
+            self.networks.run(),
+            self.balancers.run(),
+            self.tasks.run(),
+            self.reconciler.run(),
+            self.link.run(),
+            self._sweep(),
+        ]
+
+    async def _sweep(self) -> None:
+        """After the server's first snapshot, take away what no plan names."""
+        await self._told.wait()
+        await self.reconciler.sweep()
+
+    def _hello(self) -> Hello:
+        return Hello(host=self._name, boot_id=self._boot_id, revision=self.reconciler.revision)
+
+    def _receive(self, message: Down) -> None:
+        self.reconciler.receive(message)
+        if isinstance(message, Snapshot):
+            self._told.set()
+
+    def _observe_all(self) -> None:
+        self.tasks.observe_all()
+        self.balancers.observe_all()

@@ -1,0 +1,25 @@
+"""Where this machine's ecsd keeps its sockets and pid files."""
+
+from pathlib import Path
+
+from ecsd.settings import Settings
+
+
+def link_socket(settings: Settings) -> Path:
+    """The unix socket on which the server awaits agents."""
+    return settings.run_dir / "link.sock"
+
+
+def supervisor_pid(settings: Settings) -> Path:
+    """The supervisor's pid file: exists while ecsd is up."""
+    return settings.run_dir / "supervisor.pid"
+
+
+def snapshot_cache(settings: Settings) -> Path:
+    """What this host's agent was last told."""
+    return settings.data_dir / "agent-snapshot.msgpack"
+
+
+def log_file(settings: Settings) -> Path:
+    """Where ``ecsd up -d`` writes the processes' log."""
+    return settings.data_dir / "ecsd.log"

@@ -1,0 +1,141 @@
+"""The server: store, operations, controllers and the link, wired together."""
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from ecsd.clock import Clock, SystemClock
+from ecsd.controllers.controller import Controller, Controllers
+from ecsd.controllers.data_plane import DataPlaneController
+from ecsd.controllers.log_group import LogGroupController
+from ecsd.controllers.observations import Observations
+from ecsd.controllers.reaper import ReaperController
+from ecsd.controllers.service import ServiceController
+from ecsd.controllers.target_group import TargetGroupController
+from ecsd.controllers.task import TaskController
+from ecsd.gateway.app import Dependencies, make_app
+from ecsd.ids import IdSource
+from ecsd.link.hub import Hub
+from ecsd.operations.load import load_operations
+from ecsd.processes import journal, paths
+from ecsd.processes.side_by_side import run_until
+from ecsd.settings import Settings
+from ecsd.store.segments import SegmentStreams
+from ecsd.store.sqlite import SqliteBackend
+from ecsd.store.store import Store
+
+log = logging.getLogger(__name__)
+FIRST_LOOK_SECONDS = 30.0  # every plan is to be published before a host gets its snapshot
+
+
+def main(settings: Settings, listener: socket.socket) -> None:
+    """Serve until SIGTERM."""
+    journal.start("server", settings)
+    uvicorn.Config("", loop="uvloop").setup_event_loop()
+    asyncio.run(serve(settings, listener))
+
+
+async def serve(settings: Settings, listener: socket.socket) -> None:
+    """Open the store, start everything, serve until told to stop."""
+    clock, ids = SystemClock(), IdSource()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    gc.disable()
+    store = Store.open(SqliteBackend(settings.data_dir / "ecsd.sqlite"))
+    gc.enable()
+    streams = SegmentStreams(settings.data_dir / "streams")
+    load_operations()
+    gc.freeze()
+    observations = Observations(store, clock, ids)
+    hub = Hub(ids.uuid(), observations)
+    planned = _controllers(store, streams, (clock, ids), hub, settings)
+    parts = _Parts(hub, Controllers(store, clock, planned), observations, clock)
+    app = make_app(
+        Dependencies(store=store, streams=streams, clock=clock, ids=ids, settings=settings)
+    )
+    web = _Web(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=5,
+        )
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, web.stop)
+    try:
+        works = [
+            parts.controllers.run(),
+            observations.run(),
+            hub.serve(paths.link_socket(settings)),
+            _open_up(parts),
+        ]
+        await run_until(web.serve(sockets=[listener]), works)
+        log.info("stopped")
+    finally:
+        streams.close()
+        store.close()
+
+
+class _Web(uvicorn.Server):
+    """uvicorn without its own signal handling: the process decides when it ends."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the process."""
+        yield
+
+    def stop(self) -> None:
+        """Finish the requests in flight, then return from serve."""
+        self.should_exit = True
+
+
+class _Parts:
+    """What the server's endless works are made of."""
+
+    def __init__(
+        self, hub: Hub, controllers: Controllers, observations: Observations, clock: Clock
+    ) -> None:
+        self.hub = hub
+        self.controllers = controllers
+        self.observations = observations
+        self.clock = clock
+
+
+async def _open_up(parts: _Parts) -> None:
+    """Give hosts their snapshots once every controller has looked at everything once."""
+    try:
+        async with parts.clock.deadline(FIRST_LOOK_SECONDS):
+            await parts.controllers.settle()
+    except TimeoutError:
+        log.warning("controllers have not settled; hosts get their plans as they come")
+    parts.hub.open_up()
+
+
+def _controllers(
+    store: Store,
+    streams: SegmentStreams,
+    parts: tuple[Clock, IdSource],
+    hub: Hub,
+    settings: Settings,
+) -> list[Controller]:
+    clock, ids = parts
+    return [
+        ServiceController(store, clock, ids),
+        TaskController(store, clock, ids),
+        TargetGroupController(store, clock, ids),
+        LogGroupController(store, streams, clock),
+        ReaperController(store, clock),
+        DataPlaneController(store, hub, settings),
+    ]

@@ -6,13 +6,19 @@ from typing import ClassVar
 from ecsd.records.record import Part, Record
 from ecsd.records.tag import Tag
 
+SERVICE_LINKED_PATH = "/aws-service-role/"  # before the service's name
+
 
 class Role(Record, frozen=True, kw_only=True):
     """A role. Inline policies by name; attached managed policies by ARN. Documents are raw JSON."""
 
     KIND: ClassVar[str] = "role"
     KEY: ClassVar[str] = "role_name"
-    INDEXES: ClassVar[tuple[str, ...]] = ("attached_policy_arns",)
+    INDEXES: ClassVar[tuple[str, ...]] = (
+        "attached_policy_arns",
+        "permissions_boundary",
+        "folded_name",
+    )
 
     role_name: str
     role_id: str
@@ -26,6 +32,18 @@ class Role(Record, frozen=True, kw_only=True):
     inline_policies: dict[str, str] = {}
     attached_policy_arns: tuple[str, ...] = ()
     tags: tuple[Tag, ...] = ()
+    last_used_at: datetime | None = None
+    last_used_region: str | None = None
+
+    @property
+    def folded_name(self) -> str:
+        """The name without case: IAM names differ by more than that."""
+        return self.role_name.lower()
+
+    @property
+    def is_service_linked(self) -> bool:
+        """Whether only its service may change it."""
+        return self.path.startswith(SERVICE_LINKED_PATH)
 
 
 class PolicyVersion(Part, frozen=True, kw_only=True):
@@ -42,6 +60,7 @@ class Policy(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "policy"
     KEY: ClassVar[str] = "arn"
+    INDEXES: ClassVar[tuple[str, ...]] = ("folded_name",)
 
     arn: str
     policy_name: str
@@ -54,13 +73,23 @@ class Policy(Record, frozen=True, kw_only=True):
     description: str | None = None
     tags: tuple[Tag, ...] = ()
 
+    @property
+    def folded_name(self) -> str:
+        """The name without case."""
+        return self.policy_name.lower()
+
+    @property
+    def default_version(self) -> PolicyVersion:
+        """The version that is in force."""
+        return next(one for one in self.versions if one.is_default)
+
 
 class InstanceProfile(Record, frozen=True, kw_only=True):
     """A role in the form that instances wear."""
 
     KIND: ClassVar[str] = "instance_profile"
     KEY: ClassVar[str] = "instance_profile_name"
-    INDEXES: ClassVar[tuple[str, ...]] = ("roles",)
+    INDEXES: ClassVar[tuple[str, ...]] = ("roles", "folded_name")
 
     instance_profile_name: str
     instance_profile_id: str
@@ -69,3 +98,8 @@ class InstanceProfile(Record, frozen=True, kw_only=True):
     created_at: datetime
     roles: tuple[str, ...] = ()
     tags: tuple[Tag, ...] = ()
+
+    @property
+    def folded_name(self) -> str:
+        """The name without case."""
+        return self.instance_profile_name.lower()

@@ -1,0 +1,138 @@
+"""How IAM shows its records, and how it pages lists."""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from ecsd.errors import AwsError
+from ecsd.records.iam.role import InstanceProfile, Policy, PolicyVersion, Role
+from ecsd.records.tag import Tag
+from ecsd.store.store import View
+
+Item = TypeVar("Item")
+PAGE = 100  # items when MaxItems is not given
+
+
+def encoded(document: str) -> str:
+    """Return a document as IAM sends it: percent-encoded. Source: RFC 3986."""
+    return quote(document, safe="")
+
+
+def without_none(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the members that have a value."""
+    return {name: value for name, value in answer.items() if value is not None}
+
+
+def tags_of(tags: Sequence[Tag]) -> list[dict[str, str]]:
+    """Return tags in IAM's members."""
+    return [{"Key": tag.key, "Value": tag.value} for tag in tags]
+
+
+def listed_role(role: Role) -> dict[str, Any]:
+    """Return a role as lists show it: without tags, boundary and last use."""
+    return without_none(
+        {
+            "Path": role.path,
+            "RoleName": role.role_name,
+            "RoleId": role.role_id,
+            "Arn": role.arn,
+            "CreateDate": role.created_at,
+            "AssumeRolePolicyDocument": encoded(role.assume_role_policy_document),
+            "Description": role.description,
+            "MaxSessionDuration": role.max_session_duration,
+        }
+    )
+
+
+def full_role(role: Role) -> dict[str, Any]:
+    """Return a role as GetRole shows it."""
+    answer = listed_role(role)
+    if role.permissions_boundary:
+        answer["PermissionsBoundary"] = {
+            "PermissionsBoundaryType": "Policy",
+            "PermissionsBoundaryArn": role.permissions_boundary,
+        }
+    if role.tags:
+        answer["Tags"] = tags_of(role.tags)
+    answer["RoleLastUsed"] = without_none(
+        {"LastUsedDate": role.last_used_at, "Region": role.last_used_region}
+    )
+    return answer
+
+
+def listed_policy(view: View, policy: Policy) -> dict[str, Any]:
+    """Return a managed policy as lists show it: without description and tags."""
+    return {
+        "PolicyName": policy.policy_name,
+        "PolicyId": policy.policy_id,
+        "Arn": policy.arn,
+        "Path": policy.path,
+        "DefaultVersionId": policy.default_version.version_id,
+        "AttachmentCount": view.count(Role, "attached_policy_arns", policy.arn),
+        "PermissionsBoundaryUsageCount": view.count(Role, "permissions_boundary", policy.arn),
+        "IsAttachable": True,
+        "CreateDate": policy.created_at,
+        "UpdateDate": policy.updated_at,
+    }
+
+
+def full_policy(view: View, policy: Policy) -> dict[str, Any]:
+    """Return a managed policy as GetPolicy shows it."""
+    answer = listed_policy(view, policy)
+    if policy.description:
+        answer["Description"] = policy.description
+    answer["Tags"] = tags_of(policy.tags)
+    return answer
+
+
+def policy_version(version: PolicyVersion, *, with_document: bool) -> dict[str, Any]:
+    """Return a version; lists leave the document out."""
+    answer = {
+        "VersionId": version.version_id,
+        "IsDefaultVersion": version.is_default,
+        "CreateDate": version.created_at,
+    }
+    return {"Document": encoded(version.document), **answer} if with_document else answer
+
+
+def instance_profile(view: View, profile: InstanceProfile, *, listed: bool) -> dict[str, Any]:
+    """Return an instance profile with its role; lists leave the tags out."""
+    roles = [view.get(Role, name) for name in profile.roles]
+    answer: dict[str, Any] = {
+        "Path": profile.path,
+        "InstanceProfileName": profile.instance_profile_name,
+        "InstanceProfileId": profile.instance_profile_id,
+        "Arn": profile.arn,
+        "CreateDate": profile.created_at,
+        "Roles": [listed_role(role) for role in roles if role is not None],
+    }
+    if profile.tags and not listed:
+        answer["Tags"] = tags_of(profile.tags)
+    return answer
+
+
+def page(
+    request: dict[str, Any], items: Iterable[Item], name: Callable[[Item], str]
+) -> tuple[list[Item], dict[str, Any]]:
+    """Return one page in order of name, and the members that lead to the next.
+
+    A marker holds the last name shown, so what comes and goes meanwhile skips nothing else.
+    """
+    ordered = sorted(items, key=name)
+    if "Marker" in request:
+        last = _decoded(request["Marker"])
+        ordered = [item for item in ordered if name(item) > last]
+    shown = ordered[: request.get("MaxItems", PAGE)]
+    if len(shown) == len(ordered):
+        return shown, {"IsTruncated": False}
+    marker = base64.urlsafe_b64encode(name(shown[-1]).encode()).decode()
+    return shown, {"IsTruncated": True, "Marker": marker}
+
+
+def _decoded(marker: str) -> str:
+    try:
+        return base64.b64decode(marker, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise AwsError("ValidationError", "Invalid Marker.") from error

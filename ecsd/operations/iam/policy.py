@@ -1,0 +1,143 @@
+"""Managed policies of the account, and the look at AWS's own."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ecsd.decisions.policy_document import PolicyKind, minified_size
+from ecsd.operations.call import Call, operation
+from ecsd.operations.iam.answers import full_policy, listed_policy, page
+from ecsd.operations.iam.guards import (
+    check_document,
+    check_owned,
+    exists_already,
+    in_use,
+    over_limit,
+)
+from ecsd.operations.iam.tag import first_tags
+from ecsd.records.iam.role import Policy, PolicyVersion, Role
+from ecsd.store.finders.aws_managed_policies import aws_managed_policies
+from ecsd.store.finders.iam import require_policy
+from ecsd.store.store import View
+
+POLICY_SIZE = 6144  # characters without white space
+
+
+def checked_document(document: str) -> str:
+    """Return the document of a managed policy, or refuse it."""
+    check_document(document, PolicyKind.IDENTITY)
+    if minified_size(document) > POLICY_SIZE:
+        raise over_limit(f"Cannot exceed quota for PolicySize: {POLICY_SIZE}")
+    return document
+
+
+@operation("iam", "CreatePolicy")
+async def create_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Make a managed policy; names are the same whatever their case or path."""
+    name, path, now = request["PolicyName"], request.get("Path", "/"), call.clock.now()
+    version = PolicyVersion(
+        version_id="v1",
+        document=checked_document(request["PolicyDocument"]),
+        is_default=True,
+        created_at=now,
+    )
+    policy = Policy(
+        arn=f"arn:aws:iam::{call.scope.account}:policy{path}{name}",
+        policy_name=name,
+        policy_id=call.ids.unique_id("ANPA"),
+        path=path,
+        created_at=now,
+        updated_at=now,
+        versions=(version,),
+        description=request.get("Description"),
+        tags=first_tags(request),
+    )
+    async with call.store.transaction(call.scope.globally()) as change:
+        if change.count(Policy, "folded_name", policy.folded_name):
+            raise exists_already(
+                f"A policy called {name} already exists. Duplicate names are not allowed."
+            )
+        change.put(policy)
+        answer = listed_policy(change, policy)
+    return {"Policy": answer}
+
+
+@operation("iam", "GetPolicy")
+async def get_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Return a managed policy, the account's or AWS's."""
+    view = call.view.globally()
+    return {"Policy": full_policy(view, require_policy(view, request["PolicyArn"]))}
+
+
+@operation("iam", "ListPolicies")
+async def list_policies(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Return managed policies by scope, path and use."""
+    view = call.view.globally()
+    prefix = request.get("PathPrefix", "/")
+    policies = [
+        one
+        for one in _in_scope(view, request.get("Scope", "All"))
+        if one.path.startswith(prefix) and _is_wanted(view, request, one)
+    ]
+    shown, rest = page(request, policies, lambda one: f"{one.policy_name} {one.policy_id}")
+    return {"Policies": [listed_policy(view, one) for one in shown], **rest}
+
+
+@operation("iam", "DeletePolicy")
+async def delete_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Remove a policy that nothing uses and that has one version."""
+    arn = request["PolicyArn"]
+    check_owned(arn, "DeletePolicy")
+    async with call.store.transaction(call.scope.globally()) as change:
+        policy = require_policy(change, arn)
+        if _uses(change, arn, "attached_policy_arns") or _uses(change, arn, "permissions_boundary"):
+            raise in_use("Cannot delete a policy attached to entities.")
+        if len(policy.versions) > 1:
+            raise in_use(
+                "This policy has more than one version. Before you delete a policy, you must "
+                "delete the policy's versions. The default version is deleted with the policy."
+            )
+        change.remove(policy)
+    return {}
+
+
+@operation("iam", "ListEntitiesForPolicy")
+async def list_entities_for_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Return the roles that use a policy; there are no users and groups to use it."""
+    view = call.view.globally()
+    arn = require_policy(view, request["PolicyArn"]).arn
+    usage, prefix = request.get("PolicyUsageFilter"), request.get("PathPrefix", "/")
+    roles: dict[str, Role] = {}
+    if request.get("EntityFilter", "Role") == "Role":
+        if usage != "PermissionsBoundary":
+            roles |= {one.role_name: one for one in view.select(Role, attached_policy_arns=arn)}
+        if usage != "PermissionsPolicy":
+            roles |= {one.role_name: one for one in view.select(Role, permissions_boundary=arn)}
+    wanted = [one for one in roles.values() if one.path.startswith(prefix)]
+    shown, rest = page(request, wanted, lambda role: role.role_name)
+    return {
+        "PolicyGroups": [],
+        "PolicyUsers": [],
+        "PolicyRoles": [{"RoleName": one.role_name, "RoleId": one.role_id} for one in shown],
+        **rest,
+    }
+
+
+def _in_scope(view: View, scope: str) -> Iterable[Policy]:
+    own = view.select(Policy) if scope != "AWS" else []
+    published = aws_managed_policies().values() if scope != "Local" else []
+    return [*own, *published]
+
+
+def _is_wanted(view: View, request: dict[str, Any], policy: Policy) -> bool:
+    attached = _uses(view, policy.arn, "attached_policy_arns")
+    bounding = _uses(view, policy.arn, "permissions_boundary")
+    usage = request.get("PolicyUsageFilter")
+    if usage == "PermissionsPolicy" and not attached:
+        return False
+    if usage == "PermissionsBoundary" and not bounding:
+        return False
+    return not request.get("OnlyAttached", False) or attached or bounding
+
+
+def _uses(view: View, arn: str, index: str) -> bool:
+    return view.count(Role, index, arn) > 0

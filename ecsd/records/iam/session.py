@@ -1,0 +1,37 @@
+"""Temporary credentials that STS gave out; stored in the account's global scope."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from ecsd.records.record import Record
+from ecsd.records.tag import Tag
+
+
+class Session(Record, frozen=True, kw_only=True):
+    """One set of temporary credentials, until it expires.
+
+    Attributes:
+        arn: who a caller with these credentials is, such as
+            ``arn:aws:sts::000000000000:assumed-role/ROLE/SESSION``.
+        user_id: what GetCallerIdentity answers, ``<role id>:<session name>``.
+        role_name: None for GetSessionToken: the caller as it was.
+        policy, policy_arns: session policies that narrow what the role may do.
+    """
+
+    KIND: ClassVar[str] = "session"
+    KEY: ClassVar[str] = "access_key_id"
+    INDEXES: ClassVar[tuple[str, ...]] = ("role_name",)
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    arn: str
+    user_id: str
+    role_name: str | None
+    created_at: datetime
+    expires_at: datetime
+    policy: str | None = None
+    policy_arns: tuple[str, ...] = ()
+    source_identity: str | None = None
+    tags: tuple[Tag, ...] = ()
+    transitive_tag_keys: tuple[str, ...] = ()

@@ -1,0 +1,72 @@
+"""Look-ups in IAM: ``find`` → None when absent, ``require`` → IAM's own error.
+
+Views here are of the account's global scope (``view.globally()``).
+"""
+
+from ecsd.errors import AwsError
+from ecsd.records.iam.role import InstanceProfile, Policy, Role
+from ecsd.records.iam.session import Session
+from ecsd.store.finders.aws_managed_policies import ARN_PREFIX, aws_managed_policies
+from ecsd.store.scope import GLOBAL, Scope
+from ecsd.store.store import Store, View
+
+
+def no_such_entity(message: str) -> AwsError:
+    """Return the error that says something is not there."""
+    return AwsError("NoSuchEntity", message, status=404)
+
+
+def require_role(view: View, name: str) -> Role:
+    """Return the role, or refuse with NoSuchEntity."""
+    role = view.get(Role, name)
+    if role is None:
+        raise no_such_entity(f"The role with name {name} cannot be found.")
+    return role
+
+
+def find_role_by_arn(view: View, arn: str) -> Role | None:
+    """Return the role that has this ARN (the path is part of it), or None."""
+    role = view.get(Role, arn.rsplit("/", 1)[-1])
+    return role if role is not None and role.arn == arn else None
+
+
+def is_aws_managed(arn: str) -> bool:
+    """Say whether AWS, not the account, owns the policy."""
+    return arn.startswith(f"{ARN_PREFIX}/")
+
+
+def find_policy(view: View, arn: str) -> Policy | None:
+    """Return a managed policy, the account's or AWS's."""
+    if is_aws_managed(arn):
+        return aws_managed_policies().get(arn)
+    return view.get(Policy, arn)
+
+
+def require_policy(view: View, arn: str) -> Policy:
+    """Return a managed policy, or refuse with NoSuchEntity."""
+    policy = find_policy(view, arn)
+    if policy is None:
+        raise no_such_entity(f"Policy {arn} was not found.")
+    return policy
+
+
+def require_instance_profile(view: View, name: str) -> InstanceProfile:
+    """Return the instance profile, or refuse with NoSuchEntity."""
+    profile = view.get(InstanceProfile, name)
+    if profile is None:
+        raise no_such_entity(f"Instance Profile {name} cannot be found.")
+    return profile
+
+
+def find_session(store: Store, access_key_id: str) -> tuple[Scope, Session] | None:
+    """Return the temporary credentials of a key and the account they belong to.
+
+    Expired ones are found until they are pruned: compare ``expires_at``.
+    """
+    for scope in store.scopes():
+        if scope.region != GLOBAL:
+            continue
+        session = store.view(scope).get(Session, access_key_id)
+        if session is not None:
+            return scope, session
+    return None

@@ -1,0 +1,117 @@
+"""RunTask, StopTask, DescribeTasks, ListTasks as AWS answers them; nothing runs here."""
+
+import pytest
+
+from ecsd.errors import AwsError
+
+
+@pytest.fixture
+async def run(ecs, fargate, awsvpc):
+    """Run a task of ``web`` in ``prod``."""
+    await ecs("CreateCluster", clusterName="prod")
+    await ecs("RegisterTaskDefinition", **fargate)
+
+    async def run_task(**more):
+        request = {
+            "cluster": "prod",
+            "taskDefinition": "web",
+            "launchType": "FARGATE",
+            "networkConfiguration": awsvpc,
+        }
+        return await ecs("RunTask", **request | more)
+
+    return run_task
+
+
+async def test_a_new_task_is_provisioning_with_its_interface_promised(run, subnet):
+    (task,) = (await run())["tasks"]
+    assert (task["lastStatus"], task["desiredStatus"], task["version"]) == (
+        "PROVISIONING",
+        "RUNNING",
+        1,
+    )
+    assert task["group"] == "family:web"
+    (attachment,) = task["attachments"]
+    assert (attachment["type"], attachment["status"]) == ("ElasticNetworkInterface", "PRECREATED")
+    assert attachment["details"] == [{"name": "subnetId", "value": subnet}]
+    assert task["containers"][0]["lastStatus"] == "PENDING"
+    assert task["overrides"]["containerOverrides"] == [{"name": "app"}]
+
+
+async def test_the_same_token_starts_nothing_twice(ecs, run):
+    first = await run(clientToken="t")
+    again = await run(clientToken="t")
+    assert first["tasks"][0]["taskArn"] == again["tasks"][0]["taskArn"]
+    assert len((await ecs("ListTasks", cluster="prod"))["taskArns"]) == 1
+    with pytest.raises(AwsError) as refused:
+        await run(clientToken="t", count=2)
+    assert refused.value.code == "ConflictException"
+    assert refused.value.details["resourceIds"] == [first["tasks"][0]["taskArn"]]
+
+
+async def test_a_full_subnet_is_a_failure_not_an_error(client, ecs, run):
+    ec2 = client("ec2")
+    vpc = (await ec2("CreateVpc", CidrBlock="10.1.0.0/16"))["Vpc"]["VpcId"]
+    small = await ec2("CreateSubnet", VpcId=vpc, CidrBlock="10.1.0.0/28")
+    network = {"awsvpcConfiguration": {"subnets": [small["Subnet"]["SubnetId"]]}}
+    await run(count=10, networkConfiguration=network)
+    answer = await run(count=2, networkConfiguration=network)
+    assert len(answer["tasks"]) == 1
+    (failure,) = answer["failures"]
+    assert failure["reason"] == "RESOURCE:ENI"
+
+
+async def test_the_first_reason_to_stop_stands(ecs, run):
+    arn = (await run())["tasks"][0]["taskArn"]
+    await ecs("StopTask", cluster="prod", task=arn, reason="first")
+    again = await ecs("StopTask", cluster="prod", task=arn.rpartition("/")[2], reason="second")
+    task = again["task"]
+    assert (task["desiredStatus"], task["stopCode"], task["stoppedReason"]) == (
+        "STOPPED",
+        "UserInitiated",
+        "first",
+    )
+    assert (await ecs("ListTasks", cluster="prod"))["taskArns"] == []
+    stopped = await ecs("ListTasks", cluster="prod", desiredStatus="STOPPED")
+    assert stopped["taskArns"] == [arn]
+
+
+async def test_overrides_are_checked_kept_and_shown(ecs, run):
+    override = {"name": "app", "command": ["sleep", "1"], "environment": []}
+    (task,) = (await run(overrides={"cpu": "", "containerOverrides": [override]}))["tasks"]
+    assert task["overrides"]["containerOverrides"][0]["command"] == ["sleep", "1"]
+    with pytest.raises(AwsError, match="Override for container named x"):
+        await run(overrides={"containerOverrides": [{"name": "x"}]})
+
+
+async def test_tags_come_from_where_they_were_asked_from(ecs, run):
+    (task,) = (await run(tags=[{"key": "a", "value": "b"}], enableECSManagedTags=True))["tasks"]
+    assert task["tags"] == [
+        {"key": "a", "value": "b"},
+        {"key": "aws:ecs:clusterName", "value": "prod"},
+    ]
+    plain = await ecs("DescribeTasks", cluster="prod", tasks=[task["taskArn"]])
+    assert plain["tasks"][0]["tags"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"count": 11}, "count"),
+        ({"startedBy": "a b"}, "startedBy"),
+        ({"propagateTags": "SERVICE"}, "propagateTags"),
+        ({"networkConfiguration": {}}, "Network Configuration must be provided"),
+        ({"taskDefinition": "nope"}, "TaskDefinition not found."),
+        ({"enableExecuteCommand": True}, "enableExecuteCommand"),
+    ],
+)
+async def test_what_cannot_run_is_refused(run, change, message):
+    with pytest.raises(AwsError, match=message):
+        await run(**change)
+
+
+async def test_unknown_tasks_are_failures_to_describe_and_errors_to_stop(ecs, run):
+    answer = await ecs("DescribeTasks", cluster="prod", tasks=["f" * 32])
+    assert answer["failures"][0]["reason"] == "MISSING"
+    with pytest.raises(AwsError, match="The referenced task was not found."):
+        await ecs("StopTask", cluster="prod", task="f" * 32)

@@ -9,6 +9,7 @@ import zlib
 from typing import NamedTuple, TypeVar
 
 from ecsd.decisions.addressing import allocate, allocate_public, capacity
+from ecsd.decisions.invariants.network import Network
 from ecsd.errors import AwsError
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
@@ -231,3 +232,19 @@ def group_is_in_use(view: View, group_id: str) -> bool:
         return True
     rules = view.select(SecurityGroupRule, referenced_group_id=group_id)
     return any(rule.group_id != group_id for rule in rules)
+
+
+def network_of(view: View) -> Network:
+    """Return every network record of the view's account and region, for ``check_network``."""
+    return Network(
+        vpcs=view.select(Vpc),
+        subnets=view.select(Subnet),
+        interfaces=view.select(NetworkInterface),
+        security_groups=view.select(SecurityGroup),
+        rules=view.select(SecurityGroupRule),
+        route_tables=view.select(RouteTable),
+        internet_gateways=view.select(InternetGateway),
+        nat_gateways=view.select(NatGateway),
+        addresses=view.select(Address),
+        network_acls=view.select(NetworkAcl),
+    )

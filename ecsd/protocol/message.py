@@ -1,0 +1,31 @@
+"""HTTP as the codecs see it: plain values, no socket."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class HttpRequest(msgspec.Struct, frozen=True):
+    """One request, whole.
+
+    Attributes:
+        method: upper case.
+        path: as sent, percent-encoding kept.
+        query: as sent, without the question mark.
+        headers: names in lower case; repeated ones joined with commas.
+        body: decompressed.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpResponse(msgspec.Struct, frozen=True):
+    """One answer, whole. Content-Length is the server's business."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes

@@ -65,21 +65,11 @@ class TaskContainers:
         seen = self.view.get(event.container, NOTHING)
         if seen.runtime_id != event.id:
             return None
-        match event.action:
-            case "start":
-                if seen.status in {"CREATED", "RUNNING"}:
-                    seen = replace(seen, status="RUNNING", started_at=event.at)
-            case "oom":
-                self._short_of_memory.add(event.container)
-            case "health_status":
-                seen = replace(seen, health=event.health or "UNKNOWN")
-            case "die" if event.exit_code == stop_cause.SIGKILLED:
-                return event.container
-            case "die":
-                seen = _exited(seen, event)
-            case "destroy" if seen.status == "RUNNING":
-                seen = replace(seen, status="STOPPED", reason=stop_cause.VANISHED)
-        self.view[event.container] = seen
+        if event.action == "oom":
+            self._short_of_memory.add(event.container)
+        elif event.action == "die" and event.exit_code == stop_cause.SIGKILLED:
+            return event.container
+        self.view[event.container] = _after(seen, event)
         return None
 
     async def adopt(self) -> None:
@@ -93,14 +83,18 @@ class TaskContainers:
             name: self._seen(name, NOTHING, one) for name, one in found.items() if one is not None
         }
         self.pause = pause.seen if pause is not None else GONE
+        ran = self.plan.started or any(seen.started_at for seen in self.view.values())
         if self.pause.status == "RUNNING" and pause is not None:
-            await self._attach(pause.sandbox)
             self.volumes_ready = self.volumes_ready or bool(self.view)
-        elif not any(seen.started_at for seen in self.view.values()):
-            await self.erase()
-            self.view, self.pause, self.failure = {}, NOTHING, None
-        else:
+            if ran:
+                self.ready = True  # containers start only after the interface is there
+            else:
+                await self._attach(pause.sandbox)
+        elif ran:
             self.pause = replace(self.pause, status="STOPPED")
+        else:
+            await self.erase()
+            self.view, self.pause = {}, NOTHING
 
     async def refresh(self) -> None:
         """Look at everything that may have changed unseen."""
@@ -292,11 +286,22 @@ async def erase_task(host: TaskHost, task_arn: str) -> None:
     await asyncio.to_thread(host.cgroups.remove, task_arn.rpartition("/")[2])
 
 
-def _exited(seen: Seen, event: EngineEvent) -> Seen:
-    return replace(
-        seen,
-        status="STOPPED",
-        exit_code=event.exit_code,
-        finished_at=event.at,
-        started_at=seen.started_at or event.at,
-    )
+def _after(seen: Seen, event: EngineEvent) -> Seen:
+    """Return a container as an event leaves it."""
+    match event.action:
+        case "start" if seen.status in {"CREATED", "RUNNING"}:
+            return replace(seen, status="RUNNING", started_at=event.at)
+        case "health_status":
+            return replace(seen, health=event.health or "UNKNOWN")
+        case "die":
+            return replace(
+                seen,
+                status="STOPPED",
+                exit_code=event.exit_code,
+                finished_at=event.at,
+                started_at=seen.started_at or event.at,
+            )
+        case "destroy" if seen.status == "RUNNING":
+            return replace(seen, status="STOPPED", reason=stop_cause.VANISHED)
+        case _:
+            return seen

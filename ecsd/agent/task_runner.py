@@ -8,7 +8,7 @@ piece per container; each piece that ends, each event and each new plan wakes it
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ecsd.agent.drivers.engine import EngineAwayError
 from ecsd.agent.drivers.engine_answers import EngineEvent
@@ -24,8 +24,10 @@ from ecsd.decisions.stop_cause import (
     failed_to_start,
     task_cause,
 )
-from ecsd.records.observed import TaskObserved
 from ecsd.records.plan import TaskPlan
+
+if TYPE_CHECKING:
+    from ecsd.records.observed import TaskObserved
 
 log = logging.getLogger(__name__)
 
@@ -105,10 +107,10 @@ class TaskRunner:
         containers = self._containers
         self._progress.launched = containers.pause is not NOTHING
         self._progress.attached = containers.ready
-        if self.plan.started and not containers.view:
+        if self.plan.started:  # it was whole once: what is missing is not made anew
             for one in self.plan.containers:
-                containers.fail(one["name"], VANISHED)
-            self._stop(StopCause("EssentialContainerExited", ESSENTIAL_EXITED))
+                if one["name"] not in containers.view:
+                    containers.fail(one["name"], VANISHED)
 
     def _step(self) -> None:
         if not self._progress.stopping:
@@ -130,7 +132,8 @@ class TaskRunner:
         for one in container_order.blocked(self.plan.containers, view, now):
             self._containers.fail(one.container, one.words)
         cause = task_cause(self.plan.containers, view, self.plan.launch_type)
-        if cause is None and self._containers.pause.status == "STOPPED":
+        lost = self.plan.started and cause is not None
+        if lost or (cause is None and self._containers.pause.status == "STOPPED"):
             cause = StopCause("EssentialContainerExited", ESSENTIAL_EXITED)
         if cause is not None:
             self._note_up()

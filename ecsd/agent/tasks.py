@@ -13,13 +13,14 @@ from msgspec.structs import replace
 from ecsd.agent.drivers import pause
 from ecsd.agent.drivers.cgroups import Cgroups
 from ecsd.agent.drivers.engine import Engine, EngineAwayError
-from ecsd.agent.drivers.engine_answers import EngineEvent, Host
+from ecsd.agent.drivers.engine_answers import EngineEvent, Host, Owned
 from ecsd.agent.drivers.open_files import open_files
 from ecsd.agent.log_credentials import LogCredentials
 from ecsd.agent.rooms import Networks, Report
 from ecsd.agent.task_containers import erase_task
-from ecsd.agent.task_host import ContainerEngine, TaskHost
+from ecsd.agent.task_host import STARTS_AT_ONCE, ContainerEngine, TaskHost
 from ecsd.agent.task_runner import TaskRunner
+from ecsd.agent.turns import Turns
 from ecsd.clock import Clock
 from ecsd.decisions.container_config import HostFacts
 from ecsd.errors import EngineError
@@ -97,12 +98,7 @@ class HostTasks:
 
     async def present(self) -> set[str]:
         """Return the ARNs of all tasks that have containers here; waits for the Engine."""
-        while True:
-            await self._host.available.wait()
-            try:
-                return {one.task_arn for one in await self._engine.owned()} - {""}
-            except EngineAwayError:
-                await self._clock.sleep(SHORTEST_PAUSE)
+        return {one.task_arn for one in await self._listed()} - {""}
 
     def observe_all(self) -> None:
         """Report every task, and what is wrong with the host, again."""
@@ -114,21 +110,27 @@ class HostTasks:
         """Take all that this installation ever made off the Engine; ``run`` need not be running.
 
         Raises:
-            EngineError: the Engine is away or refuses.
+            EngineError: the Engine is away. ExceptionGroup of them: it refuses removals.
         """
         for life in self._lives.values():
             life.cancel()
         self._runners.clear()
         host = await self._engine.host()
         self._meet(host)
-        for task_arn in {one.task_arn for one in await self._engine.owned()}:
-            await erase_task(self._host, task_arn)
+        turns = Turns(STARTS_AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            for task_arn in {one.task_arn for one in await self._engine.owned()}:
+                group.create_task(self._erase_in_turn(task_arn, turns))
         for name in await self._engine.volumes():
             await self._engine.remove_volume(name)
         await self._engine.remove_image(pause.IMAGE)
         await asyncio.to_thread(self._host.cgroups.remove_all)
         if self._group is None:
             await self._engine.close()
+
+    async def _erase_in_turn(self, task_arn: str, turns: Turns) -> None:
+        async with turns.turn():
+            await erase_task(self._host, task_arn)
 
     # ------------------------------------------------------------ lives
 
@@ -145,8 +147,18 @@ class HostTasks:
             else:
                 return
             await self._clock.sleep(FAULT_PAUSE)
-            self._host.know_more(await self._engine.owned(task_arn))
+            self._host.know_more(await self._listed(task_arn))
             self._runners[task_arn] = TaskRunner(runner.plan, self._host)
+
+    async def _listed(self, task_arn: str | None = None) -> list[Owned]:
+        """Return our containers as soon as there is an Engine to ask."""
+        while True:
+            await self._host.available.wait()
+            try:
+                return await self._engine.owned(task_arn)
+            except EngineAwayError as error:
+                log.info("engine is away, a list waits", extra={"cause": str(error)})
+            await self._clock.sleep(SHORTEST_PAUSE)
 
     # ------------------------------------------------------------ the Engine
 

@@ -1,0 +1,528 @@
+"""Tasks on a real Engine: every way to end, order, memory, health, adoption, an Engine away."""
+
+import asyncio
+import io
+import os
+import tarfile
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiodocker
+import pytest
+from msgspec.structs import replace
+
+from ecsd.agent.tasks import HostTasks
+from ecsd.clock import SystemClock
+from ecsd.ids import IdSource
+from ecsd.link.messages import HostFaults
+from ecsd.records.observed import TaskObserved
+from ecsd.records.plan import TaskPlan
+from ecsd.settings import Settings
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+SOCKET = os.environ.get("ECSD_DOCKER_SOCKET", "/var/run/docker.sock")
+IMAGE = "ecst/busybox:1"
+BUSYBOX = Path("/usr/bin/busybox")
+STEADY = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done"]
+DEAF = ["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"]
+
+
+def exists(path):
+    return Path(path).exists()
+
+
+def remove(path):
+    Path(path).unlink(missing_ok=True)
+
+
+def cgroups(plan):
+    return list(Path("/sys/fs/cgroup").glob(f"**/ecsd/{plan.task_id}"))
+
+
+class NoNetwork:
+    """Tasks that reach nobody: attaching does nothing."""
+
+    async def attach(self, plan, sandbox):
+        assert exists(sandbox)
+
+
+class Ear:
+    """Hears what is reported, and lets a test wait for it."""
+
+    def __init__(self):
+        self.heard = []
+        self._news = asyncio.Event()
+
+    def __call__(self, message):
+        self.heard.append(message)
+        self._news.set()
+
+    async def until(self, wanted):
+        """Return the first message that is as wanted, of all past and coming ones."""
+        position = 0
+        async with asyncio.timeout(40):
+            while True:
+                while position < len(self.heard):
+                    position += 1
+                    if wanted(self.heard[position - 1]):
+                        return self.heard[position - 1]
+                self._news.clear()
+                await self._news.wait()
+
+    async def phase(self, plan, phase):
+        return await self.until(
+            lambda one: (
+                isinstance(one, TaskObserved)
+                and one.task_arn == plan.task_arn
+                and one.phase == phase
+            )
+        )
+
+    def phases(self, plan):
+        seen = []
+        for one in self.heard:
+            if isinstance(one, TaskObserved) and one.task_arn == plan.task_arn:
+                seen += [one.phase] if one.phase not in seen[-1:] else []
+        return seen
+
+
+@pytest.fixture(scope="session")
+def image():
+    """A small image with a shell, made of the machine's own busybox."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(BUSYBOX, "bin/busybox")
+        for name in ("sh", "sleep", "true", "cat", "id", "tail", "dd", "test", "touch", "rm"):
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+
+    archive.seek(0)
+
+    async def provide():
+        docker = aiodocker.Docker("unix://" + SOCKET)
+        try:
+            parameters = [("fromSrc", "-"), ("repo", "ecst/busybox"), ("tag", "1")]
+            parameters += [("changes", "ENV PATH=/bin")]
+            async with docker.session.post(
+                "unix://localhost/images/create", params=parameters, data=archive
+            ) as response:
+                assert response.status == 200, await response.text()
+        finally:
+            await docker.close()
+
+    asyncio.run(provide())
+    return IMAGE
+
+
+class World:
+    """One agent's tasks on the Engine, restartable."""
+
+    def __init__(self, folder, socket=SOCKET):
+        self.settings = Settings(docker_socket=socket, data_dir=folder)
+        self.ear = Ear()
+        self.docker = aiodocker.Docker("unix://" + SOCKET)
+        self.made = []
+
+    @asynccontextmanager
+    async def agent(self):
+        tasks = HostTasks(self.settings, SystemClock(), NoNetwork(), self.ear)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(tasks.run())
+            try:
+                yield tasks
+            finally:
+                running.cancel()
+
+    def plan(self, *containers, **members):
+        task_id = IdSource().task_id()
+        members = {"launch_type": "FARGATE", "cpu": 512, "memory": 512} | members
+        return TaskPlan(
+            task_arn=f"arn:aws:ecs:us-east-1:000000000000:task/ecst/{task_id}",
+            task_id=task_id,
+            cluster="ecst",
+            account="000000000000",
+            region="us-east-1",
+            family="ecst",
+            revision=1,
+            desired_status="RUNNING",
+            containers=tuple({"image": IMAGE, "essential": True} | one for one in containers),
+            **members,
+        )
+
+    async def container(self, plan, name="app"):
+        return await self.docker.containers.get(f"ecsd-{plan.task_id}-{name}")
+
+    async def clean(self):
+        tasks = HostTasks(
+            replace(self.settings, docker_socket=SOCKET), SystemClock(), NoNetwork(), self.ear
+        )
+        await tasks.remove_everything()
+        await self.docker.close()
+
+
+@pytest.fixture
+async def world(tmp_path, image):
+    world = World(tmp_path)
+    yield world
+    await world.clean()
+
+
+def one(seen, name="app"):
+    return next(container for container in seen.containers if container.name == name)
+
+
+async def test_a_task_passes_every_phase_and_leaves_nothing(world):
+    plan = world.plan({"name": "app", "command": STEADY}, hostname="ip-10-0-0-5.ec2.internal")
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        running = await world.ear.phase(plan, "RUNNING")
+        assert one(running).status == "RUNNING"
+        assert running.pull_started_at <= running.pull_stopped_at <= running.started_at
+        assert await tasks.present() == {plan.task_arn}
+        app = await world.container(plan)
+        assert app["Config"]["Labels"]["com.amazonaws.ecs.task-arn"] == plan.task_arn
+
+        await tasks.apply(replace(plan, desired_status="STOPPED"))
+        stopped = await world.ear.phase(plan, "STOPPED")
+        assert (one(stopped).exit_code, stopped.stop_code) == (0, None)
+        assert stopped.execution_stopped_at is not None
+        await tasks.remove(plan.task_arn)
+        assert await tasks.present() == set()
+    phases = ["PENDING", "ACTIVATING", "RUNNING", "STOPPING", "STOPPED"]
+    assert world.ear.phases(plan) == phases
+    assert not cgroups(plan)
+
+
+async def test_an_essential_container_that_exits_ends_the_task(world):
+    plan = world.plan(
+        {"name": "app", "command": ["sh", "-c", "sleep 0.3; exit 7"]},
+        {"name": "side", "command": STEADY},
+    )
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        seen = await world.ear.phase(plan, "STOPPED")
+    assert seen.stop_code == "EssentialContainerExited"
+    assert seen.stopped_reason == "Essential container in task exited"
+    assert (one(seen).exit_code, one(seen, "side").exit_code) == (7, 0)
+
+
+async def test_a_container_that_is_not_essential_may_exit(world):
+    plan = world.plan(
+        {"name": "app", "command": STEADY},
+        {"name": "side", "command": ["sh", "-c", "exit 3"], "essential": False},
+    )
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        seen = await world.ear.until(
+            lambda message: (
+                isinstance(message, TaskObserved)
+                and message.phase == "RUNNING"
+                and one(message, "side").exit_code == 3
+            )
+        )
+    assert one(seen).status == "RUNNING"
+
+
+async def test_an_image_that_cannot_be_had_is_told_as_a_pull_error(world):
+    plan = world.plan({"name": "app", "image": "127.0.0.1:9/no/such:1"})
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        seen = await world.ear.phase(plan, "STOPPED")
+    assert seen.stop_code == "TaskFailedToStart"
+    assert seen.stopped_reason.startswith("CannotPullContainerError: pull image manifest has been")
+    assert "connection refused" in seen.stopped_reason
+    assert one(seen).reason == seen.stopped_reason
+
+
+async def test_a_command_that_does_not_exist_is_told_as_a_start_error(world):
+    plan = world.plan({"name": "app", "command": ["/no/such"]})
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        seen = await world.ear.phase(plan, "STOPPED")
+    assert seen.stop_code == "TaskFailedToStart"
+    assert seen.stopped_reason.startswith("CannotStartContainerError: Error response from daemon:")
+    assert one(seen).exit_code is None
+
+
+async def test_a_log_group_that_cannot_be_reached_is_told_as_a_resource_error(world):
+    options = {"awslogs-group": "g", "awslogs-stream-prefix": "p", "awslogs-region": "us-east-1"}
+    plan = world.plan(
+        {
+            "name": "app",
+            "command": STEADY,
+            "logConfiguration": {"logDriver": "awslogs", "options": options},
+        },
+        logs_endpoint="http://127.0.0.1:9",
+    )
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        seen = await world.ear.phase(plan, "STOPPED")
+    assert seen.stopped_reason.startswith("ResourceInitializationError: ")
+    assert "failed to create Cloudwatch log stream" in seen.stopped_reason
+
+
+HOG = ["sh", "-c", "sleep 0.3; dd if=/dev/zero of=/dev/null bs=200M count=9"]
+OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
+
+
+async def test_a_container_over_its_memory_is_told_from_a_kill(world):
+    plan = world.plan({"name": "app", "command": HOG, "memory": 32})
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        seen = await world.ear.phase(plan, "STOPPED")
+    assert (one(seen).exit_code, one(seen).reason) == (137, OUT_OF_MEMORY)
+
+
+async def test_a_container_over_its_tasks_memory_is_told_from_a_kill(world):
+    plan = world.plan(
+        {"name": "app", "command": HOG}, {"name": "side", "command": STEADY}, memory=64
+    )
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        seen = await world.ear.phase(plan, "STOPPED")
+    assert (one(seen).exit_code, one(seen).reason) == (137, OUT_OF_MEMORY)
+    assert one(seen, "side").reason is None
+
+
+async def test_a_kill_has_no_reason(world):
+    plan = world.plan({"name": "app", "command": STEADY})
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        await world.ear.phase(plan, "RUNNING")
+        await (await world.container(plan)).kill()
+        seen = await world.ear.phase(plan, "STOPPED")
+    assert (one(seen).exit_code, one(seen).reason) == (137, None)
+    assert seen.stop_code == "EssentialContainerExited"
+
+
+async def test_a_container_deaf_to_its_signal_is_killed_after_stop_timeout(world):
+    plan = world.plan({"name": "app", "command": DEAF, "stopTimeout": 1})
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        await world.ear.phase(plan, "RUNNING")
+        await tasks.apply(replace(plan, desired_status="STOPPED"))
+        seen = await world.ear.phase(plan, "STOPPED")
+    assert (one(seen).exit_code, one(seen).reason) == (137, None)
+
+
+async def test_containers_start_in_order_and_stop_in_reverse(world):
+    volume = {"mountPoints": [{"sourceVolume": "shared", "containerPath": "/shared"}]}
+    goodbye = "trap 'echo NAME >> /shared/end; exit 0' TERM; while :; do sleep 0.05; done"
+    plan = world.plan(
+        {
+            "name": "app",
+            "command": ["sh", "-c", "test -e /shared/made && " + goodbye.replace("NAME", "app")],
+            "dependsOn": [
+                {"containerName": "init", "condition": "SUCCESS"},
+                {"containerName": "base", "condition": "HEALTHY"},
+            ],
+            **volume,
+        },
+        {
+            "name": "base",
+            "command": ["sh", "-c", goodbye.replace("NAME", "base")],
+            "healthCheck": {"command": ["CMD-SHELL", "true"], "interval": 1},
+            **volume,
+        },
+        {
+            "name": "init",
+            "essential": False,
+            "command": ["sh", "-c", "sleep 0.2; touch /shared/made"],
+            **volume,
+        },
+        volumes=({"name": "shared", "host": {}},),
+    )
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        running = await world.ear.phase(plan, "RUNNING")
+        assert one(running, "base").health == "HEALTHY"
+        assert one(running, "init").exit_code == 0
+        volumes = await world.docker.volumes.get(f"ecsd-{plan.task_id}-shared")
+        mountpoint = Path((await volumes.show())["Mountpoint"])
+        await tasks.apply(replace(plan, desired_status="STOPPED"))
+        await world.ear.phase(plan, "STOPPED")
+        assert (mountpoint / "end").read_text().split() == ["app", "base"]
+        await tasks.remove(plan.task_arn)
+        assert not exists(mountpoint)
+
+
+async def test_a_failed_dependency_ends_a_task_that_never_started(world):
+    plan = world.plan(
+        {
+            "name": "app",
+            "command": STEADY,
+            "dependsOn": [{"containerName": "init", "condition": "SUCCESS"}],
+        },
+        {"name": "init", "essential": False, "command": ["sh", "-c", "exit 4"]},
+    )
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        seen = await world.ear.phase(plan, "STOPPED")
+    assert seen.stop_code == "TaskFailedToStart"
+    assert "[init] did not exit successfully" in one(seen).reason
+    assert one(seen, "init").exit_code == 4
+
+
+async def test_a_health_check_that_begins_to_fail_is_seen(world):
+    check = {"command": ["CMD-SHELL", "test ! -e /tmp/ill"], "interval": 1, "retries": 1}
+    plan = world.plan({"name": "app", "command": STEADY, "healthCheck": check})
+
+    def health(words):
+        return lambda message: isinstance(message, TaskObserved) and one(message).health == words
+
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        await world.ear.until(health("HEALTHY"))
+        app = await world.container(plan)
+        execution = await app.exec(
+            ["sh", "-c", "test -d /tmp || busybox mkdir /tmp; touch /tmp/ill"]
+        )
+        await execution.start(detach=True)
+        seen = await world.ear.until(health("UNHEALTHY"))
+    assert seen.phase == "RUNNING"
+
+
+async def test_the_death_of_the_pause_ends_the_task(world):
+    plan = world.plan({"name": "app", "command": STEADY})
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        await world.ear.phase(plan, "RUNNING")
+        await (await world.container(plan, "pause")).kill()
+        seen = await world.ear.phase(plan, "STOPPED")
+    assert seen.stop_code == "EssentialContainerExited"
+    assert one(seen).exit_code == 0
+
+
+async def test_a_new_agent_adopts_the_same_containers(world):
+    plan = world.plan({"name": "app", "command": STEADY})
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        before = one(await world.ear.phase(plan, "RUNNING")).runtime_id
+    world.ear.heard.clear()
+    async with world.agent() as tasks:
+        assert await tasks.present() == {plan.task_arn}
+        await tasks.apply(replace(plan, started=True))
+        seen = await world.ear.phase(plan, "RUNNING")
+        assert one(seen).runtime_id == before
+        assert world.ear.phases(plan) == ["PENDING", "RUNNING"]
+
+
+async def test_an_exit_while_no_agent_was_there_is_seen_by_the_next(world):
+    plan = world.plan({"name": "app", "command": STEADY})
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        await world.ear.phase(plan, "RUNNING")
+    app = await world.container(plan)
+    await app.stop(t=5)
+    world.ear.heard.clear()
+    async with world.agent() as tasks:
+        await tasks.apply(replace(plan, started=True))
+        seen = await world.ear.phase(plan, "STOPPED")
+    assert (one(seen).exit_code, seen.stop_code) == (0, "EssentialContainerExited")
+    assert one(seen).runtime_id == app.id
+
+
+async def test_a_task_that_ran_before_and_left_nothing_is_not_started_anew(world):
+    plan = world.plan({"name": "app", "command": STEADY}, started=True)
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        seen = await world.ear.phase(plan, "STOPPED")
+        assert await tasks.present() == set()
+    assert one(seen).reason.startswith("ContainerVanishedError")
+
+
+async def test_tasks_of_another_installation_are_left_alone(world, tmp_path):
+    plan = world.plan({"name": "app", "command": STEADY})
+    other = World(tmp_path / "other")
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        await world.ear.phase(plan, "RUNNING")
+        async with other.agent() as others:
+            assert await others.present() == set()
+        await other.clean()
+        assert (await world.container(plan))["State"]["Running"]
+
+
+class Gate:
+    """A door before the Engine's socket that can be shut: then the Engine is away."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self._open = []
+        self._server = None
+
+    async def open(self):
+        self._server = await asyncio.start_unix_server(self._carry, self.path)
+
+    async def shut(self):
+        self._server.close()
+        remove(self.path)
+        for writer in self._open:
+            writer.transport.abort()
+        self._open.clear()
+
+    async def _carry(self, reader, writer):
+        far_reader, far_writer = await asyncio.open_unix_connection(SOCKET)
+        self._open += [writer, far_writer]
+
+        async def pump(source, sink):
+            try:
+                while data := await source.read(65536):
+                    sink.write(data)
+                    await sink.drain()
+            except OSError:
+                pass  # the door was shut
+            sink.close()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(pump(reader, far_writer))
+            group.create_task(pump(far_reader, writer))
+
+
+async def test_while_the_engine_is_away_containers_go_on_and_later_all_is_seen(tmp_path, image):
+    gate = Gate(tmp_path / "engine.sock")
+    world = World(tmp_path, gate.path)
+    plans = [world.plan({"name": "app", "command": STEADY}) for _ in range(2)]
+    await gate.open()
+    try:
+        async with world.agent() as tasks:
+            for plan in plans:
+                await tasks.apply(plan)
+            for plan in plans:
+                await world.ear.phase(plan, "RUNNING")
+            await gate.shut()
+            await world.ear.until(
+                lambda one: isinstance(one, HostFaults) and "engine" in one.faults
+            )
+            await (await world.container(plans[0])).kill()
+            late = world.plan({"name": "app", "command": STEADY})
+            await tasks.apply(late)
+            await gate.open()
+            await world.ear.until(lambda one: isinstance(one, HostFaults) and not one.faults)
+            seen = await world.ear.phase(plans[0], "STOPPED")
+            assert one(seen).exit_code == 137
+            await world.ear.phase(late, "RUNNING")
+            assert world.ear.phases(plans[1])[-1] == "RUNNING"
+    finally:
+        await gate.shut()
+        await world.clean()
+
+
+async def test_limits_of_the_task_and_of_its_containers_are_in_force(world):
+    plan = world.plan({"name": "app", "command": STEADY, "memory": 64, "cpu": 128}, cpu=256)
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        await world.ear.phase(plan, "RUNNING")
+        app = await world.container(plan)
+    assert (app["HostConfig"]["Memory"], app["HostConfig"]["CpuShares"]) == (64 << 20, 128)
+    parent = Path("/sys/fs/cgroup/cpu/ecsd") / plan.task_id
+    if not parent.exists():
+        parent = Path("/sys/fs/cgroup/ecsd") / plan.task_id
+        assert (parent / "cpu.max").read_text().split() == ["25000", "100000"]
+        assert int((parent / "memory.max").read_text()) == 512 << 20
+    else:
+        assert int((parent / "cpu.cfs_quota_us").read_text()) == 25000
+        memory = Path("/sys/fs/cgroup/memory/ecsd") / plan.task_id / "memory.limit_in_bytes"
+        assert int(memory.read_text()) == 512 << 20

@@ -7,6 +7,7 @@ so an hour of grace period costs nothing and no test guesses at quiescence.
 
 import asyncio
 import selectors
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,10 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
+
+    def pause(self, seconds: float) -> None:
+        """Wait where there is no event loop: the command line."""
+        time.sleep(seconds)
 
     def deadline(self, seconds: float) -> AbstractAsyncContextManager[Any]:
         """Bound a block in time."""

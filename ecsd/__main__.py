@@ -1,0 +1,7 @@
+"""python -m ecsd."""
+
+import sys
+
+from ecsd.cli import main
+
+sys.exit(main())

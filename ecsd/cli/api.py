@@ -1,0 +1,102 @@
+"""Speaking to ecsd's API like any client: JSON services and query services, standard library only.
+
+The account is the access key id of the environment when it has twelve digits, as for every client.
+"""
+
+import http.client
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from ecsd.settings import Settings
+
+TIMEOUT = 10.0  # seconds
+JSON_TARGETS = {
+    "ecs": ("AmazonEC2ContainerServiceV20141113", "application/x-amz-json-1.1"),
+    "logs": ("Logs_20140328", "application/x-amz-json-1.1"),
+}
+QUERY_VERSIONS = {
+    "elasticloadbalancing": "2015-12-01",
+    "ec2": "2016-11-15",
+    "iam": "2010-05-08",
+}
+DEFAULT_ACCOUNT = "000000000000"
+
+
+class ApiError(Exception):
+    """The API refused; ``code`` and the message are AWS's."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+class Unreachable(Exception):  # noqa: N818 - a state of the world, told to the person
+    """Nothing answers at the endpoint."""
+
+
+class Api:
+    """One account and region of the running ecsd."""
+
+    def __init__(
+        self, settings: Settings, account: str = DEFAULT_ACCOUNT, region: str = ""
+    ) -> None:
+        self._settings = settings
+        self.account = account
+        self.region = region or settings.region
+
+    def ask(self, service: str, operation: str, **request: object) -> dict[str, Any]:
+        """Call a JSON service (ecs, logs)."""
+        prefix, content_type = JSON_TARGETS[service]
+        headers = {"content-type": content_type, "x-amz-target": f"{prefix}.{operation}"}
+        body = json.dumps(request).encode()
+        status, answer = self._post(service, headers, body)
+        parsed: dict[str, Any] = json.loads(answer or b"{}")
+        if status != http.client.OK:
+            code = str(parsed.get("__type", status)).rpartition("#")[2]
+            raise ApiError(code, str(parsed.get("message") or parsed.get("Message") or ""))
+        return parsed
+
+    def query(self, service: str, action: str, **parameters: str) -> ET.Element:
+        """Call a query service (elasticloadbalancing, ec2); element names without namespaces."""
+        form = {"Action": action, "Version": QUERY_VERSIONS[service], **parameters}
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        status, answer = self._post(service, headers, urlencode(form).encode())
+        tree = ET.fromstring(answer)
+        for element in tree.iter():
+            element.tag = element.tag.rpartition("}")[2]
+        if status != http.client.OK:
+            raise ApiError(
+                tree.findtext(".//Code") or str(status), tree.findtext(".//Message") or ""
+            )
+        return tree
+
+    def inspect(self, what: str) -> Any:  # noqa: ANN401 - JSON of ecsd's own
+        """Read one of ecsd's own pages, such as ``hosts``."""
+        status, answer = self._send("GET", f"/_ecsd/{what}", {}, None)
+        if status != http.client.OK:
+            raise ApiError(str(status), answer.decode(errors="replace"))
+        return json.loads(answer)
+
+    def _post(self, service: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        scope = f"{self.account}/20260101/{self.region}/{service}/aws4_request"
+        authorization = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+        return self._send("POST", "/", {**headers, "authorization": authorization}, body)
+
+    def _send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(
+            self._settings.host, self._settings.port, timeout=TIMEOUT
+        )
+        try:
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            where = f"{self._settings.host}:{self._settings.port}"
+            raise Unreachable(f"nothing answers at {where} ({error}); is ecsd up?") from error
+        finally:
+            connection.close()

@@ -1,0 +1,154 @@
+"""``ecsd why``: the chain of facts behind a stopped task, a stuck rollout, an unhealthy target.
+
+Every line is something the API or a host observed; nothing is guessed.
+"""
+
+import argparse
+import json
+from typing import Any
+
+from ecsd.cli.api import Api, ApiError
+from ecsd.cli.find import apis, find_service_or_task
+from ecsd.cli.screen import failed, paint
+from ecsd.settings import Settings
+
+EVENTS_SHOWN = 8
+ENDED_SHOWN = 3
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = commands.add_parser("why", help="why a task stopped, a rollout is stuck, …")
+    parser.add_argument("name", help="a service, task, target group or load balancer: name or ARN")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Print the facts, the deepest cause last."""
+    facts = explain(settings, arguments.name)
+    if facts is None:
+        failed(f"nothing is called {arguments.name}")
+        return 1
+    if arguments.json:
+        print(json.dumps({"facts": facts}, indent=1))
+    else:
+        for number, fact in enumerate(facts):
+            print(f"{paint('└─ ' if number else '', 'dim')}{fact}")
+    return 0
+
+
+def explain(settings: Settings, name: str) -> list[str] | None:
+    """Return facts about what is called so, or None."""
+    found = find_service_or_task(settings, name)
+    if found is not None and found.task is not None:
+        return _task(found.task) + _host_faults(found.api)
+    if found is not None and found.service is not None:
+        return _service(found.api, found.service, found.tasks()) + _host_faults(found.api)
+    for api in apis(settings):
+        for explain_one in (_target_group, _balancer):
+            facts = explain_one(api, name)
+            if facts is not None:
+                return facts + _host_faults(api)
+    return None
+
+
+def _task(task: dict[str, Any]) -> list[str]:
+    name = task["taskArn"].rpartition("/")[2]
+    facts = [
+        f"task {name} ({task['group']}) is {task['lastStatus']}, wanted {task['desiredStatus']}, "
+        f"health {task['healthStatus']}"
+    ]
+    if task.get("stoppedReason"):
+        facts.append(f"{task.get('stopCode', 'stopped')}: {task['stoppedReason']}")
+    for container in task["containers"]:
+        facts += _container(container)
+    return facts
+
+
+def _container(container: dict[str, Any]) -> list[str]:
+    notable = "exitCode" in container or "reason" in container
+    unhealthy = container.get("healthStatus") == "UNHEALTHY"
+    if not notable and not unhealthy:
+        return []
+    words = f"container {container['name']} ({container['image']}) is {container['lastStatus']}"
+    if "exitCode" in container:
+        words += f", exit code {container['exitCode']}"
+    if unhealthy:
+        words += ", its health check fails"
+    if "reason" in container:
+        words += f": {container['reason']}"
+    return [words]
+
+
+def _service(api: Api, service: dict[str, Any], tasks: list[dict[str, Any]]) -> list[str]:
+    facts = [
+        f"service {service['serviceName']} is {service['status']}: {service['runningCount']} of "
+        f"{service['desiredCount']} tasks run, {service['pendingCount']} are starting"
+    ]
+    facts += [
+        f"deployment {one['id']} ({one['status']}, {one['taskDefinition'].rpartition('/')[2]}) "
+        f"is {one['rolloutState']}: {one['rolloutStateReason']} {one['failedTasks']} failed tasks"
+        for one in service["deployments"]
+    ]
+    facts += [f"event: {one['message']}" for one in service["events"][:EVENTS_SHOWN]]
+    ended = [one for one in tasks if one["desiredStatus"] == "STOPPED"]
+    ended.sort(key=lambda one: one.get("stoppingAt", 0), reverse=True)
+    for task in ended[:ENDED_SHOWN]:
+        facts += _task(task)
+    for balancer in service["loadBalancers"]:
+        facts += _target_group(api, balancer["targetGroupArn"]) or []
+    return facts
+
+
+def _target_group(api: Api, name: str) -> list[str] | None:
+    parameter = "TargetGroupArns.member.1" if name.startswith("arn:") else "Names.member.1"
+    try:
+        answer = api.query("elasticloadbalancing", "DescribeTargetGroups", **{parameter: name})
+    except ApiError:
+        return None  # no target group is called so
+    arn = answer.findtext(".//TargetGroupArn") or ""
+    health = api.query("elasticloadbalancing", "DescribeTargetHealth", TargetGroupArn=arn)
+    check = answer.findtext(".//HealthCheckPath")
+    facts = [f"target group {answer.findtext('.//TargetGroupName')} checks {check}"]
+    for target in health.iterfind(".//TargetHealthDescriptions/member"):
+        words = (
+            f"target {target.findtext('Target/Id')}:{target.findtext('Target/Port')} is "
+            f"{target.findtext('TargetHealth/State')}"
+        )
+        reason = target.findtext("TargetHealth/Reason")
+        if reason:
+            words += f": {target.findtext('TargetHealth/Description')} ({reason})"
+        facts.append(words)
+    if len(facts) == 1:
+        facts.append("it has no targets")
+    return facts
+
+
+def _balancer(api: Api, name: str) -> list[str] | None:
+    parameter = "LoadBalancerArns.member.1" if name.startswith("arn:") else "Names.member.1"
+    try:
+        answer = api.query("elasticloadbalancing", "DescribeLoadBalancers", **{parameter: name})
+    except ApiError:
+        return None  # no load balancer is called so
+    reason = answer.findtext(".//State/Reason")
+    facts = [
+        f"load balancer {answer.findtext('.//LoadBalancerName')} is "
+        f"{answer.findtext('.//State/Code')}" + (f": {reason}" if reason else "")
+    ]
+    arn = answer.findtext(".//LoadBalancerArn") or ""
+    groups = api.query("elasticloadbalancing", "DescribeTargetGroups", LoadBalancerArn=arn)
+    for group in groups.iterfind(".//TargetGroups/member/TargetGroupArn"):
+        facts += _target_group(api, group.text or "") or []
+    return facts
+
+
+def _host_faults(api: Api) -> list[str]:
+    facts = []
+    for host in api.inspect("hosts"):
+        if not host["connected"]:
+            facts.append(f"the agent on {host['name']} is away: states are those last heard")
+        facts += [
+            f"fault on {host['name']}: {part}: {words}" for part, words in host["faults"].items()
+        ]
+    return facts

@@ -1,0 +1,33 @@
+"""Taking everything that ecsd made off this machine, without server or agent."""
+
+from ecsd.agent.balancers import HostBalancers
+from ecsd.agent.networks import HostNetworks
+from ecsd.agent.tasks import HostTasks
+from ecsd.clock import SystemClock
+from ecsd.errors import EcsdError
+from ecsd.link.messages import Up
+from ecsd.processes import paths
+from ecsd.settings import Settings
+
+
+async def remove_everything(settings: Settings) -> list[str]:
+    """Remove tasks, then balancers, then networks; return what could not be removed, in words."""
+    clock = SystemClock()
+    networks = HostNetworks(settings, clock)
+    parts = (
+        ("tasks", HostTasks(settings, clock, networks, _unheard)),
+        ("load balancers", HostBalancers(settings, clock, networks, _unheard)),
+        ("networks", networks),
+    )
+    left = []
+    for name, part in parts:
+        try:
+            await part.remove_everything()
+        except EcsdError as error:
+            left.append(f"{name}: {error}")
+    paths.snapshot_cache(settings).unlink(missing_ok=True)
+    return left
+
+
+def _unheard(message: Up) -> None:
+    """Nobody listens to observations during a teardown."""

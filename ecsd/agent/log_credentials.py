@@ -43,6 +43,12 @@ class LogCredentials:
         async with server:
             await server.serve_forever()
 
+    def keys(self, account: str) -> tuple[str, str]:
+        """Return access key id and secret for an account's logs."""
+        if self._settings.mode == "strict":
+            return self._settings.access_key_id, self._settings.secret_access_key
+        return account, "local"
+
     def _token(self, account: str) -> str:
         """Return what only the Engine and we know, the same after every restart."""
         key = self._settings.secret_access_key.encode() or b"local"
@@ -56,12 +62,10 @@ class LogCredentials:
         account, token = parts[2:]
         if not hmac.compare_digest(token.encode(), self._token(account).encode()):
             return HTTPStatus.BAD_REQUEST, {"code": "InvalidIdInRequest", "message": account}
-        key, secret = account, "local"
-        if self._settings.mode == "strict":
-            if account != ROOT_ACCOUNT:
-                words = f"account {account} has no credentials for its logs in strict mode"
-                return HTTPStatus.FORBIDDEN, {"code": "NoCredentialsAssociated", "message": words}
-            key, secret = self._settings.access_key_id, self._settings.secret_access_key
+        if self._settings.mode == "strict" and account != ROOT_ACCOUNT:
+            words = f"account {account} has no credentials for its logs in strict mode"
+            return HTTPStatus.FORBIDDEN, {"code": "NoCredentialsAssociated", "message": words}
+        key, secret = self.keys(account)
         return HTTPStatus.OK, {"AccessKeyId": key, "SecretAccessKey": secret}
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

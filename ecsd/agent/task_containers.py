@@ -20,6 +20,7 @@ from ecsd.agent.drivers.engine import (
     EngineSilentError,
 )
 from ecsd.agent.drivers.engine_answers import EngineEvent, Inspected
+from ecsd.agent.log_streams import LogStreamError
 from ecsd.agent.task_host import TaskHost
 from ecsd.agent.turns import BEGIN, FINISH
 from ecsd.decisions import container_config, container_names, stop_cause
@@ -190,8 +191,12 @@ class TaskContainers:
                 if not await self._pull(name, container["image"]):
                     return
                 key = await engine.create(full_name, body)
+            await self._host.log_streams.provide(self.plan, container, key)
         except (EngineRefusalError, EngineSilentError) as error:
             self.fail(name, stop_cause.create_failure(str(error)))
+            return
+        except LogStreamError as error:
+            self.fail(name, str(error))
             return
         digests = await engine.digests(container["image"])
         digest = container["image"].partition("@")[2] or (digests.digest() if digests else None)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from ecsd.agent.drivers.cgroups import Cgroups
 from ecsd.agent.drivers.engine_answers import Digests, EngineEvent, Host, Inspected, Owned
 from ecsd.agent.image_pulls import ImagePulls
+from ecsd.agent.log_streams import LogStreams
 from ecsd.agent.rooms import Networks, Report
 from ecsd.agent.turns import Turns
 from ecsd.clock import Clock
@@ -49,11 +50,13 @@ class TaskHost:
         engine: ContainerEngine,
         networks: Networks,
         report: Report,
+        log_streams: LogStreams,
     ) -> None:
         self.clock = clock
         self.engine = engine
         self.networks = networks
         self.report = report
+        self.log_streams = log_streams
         self.cgroups = Cgroups("cgroupfs")
         self.facts_for: Callable[[TaskPlan], HostFacts] = _unknown
         self.pulls = ImagePulls(engine)

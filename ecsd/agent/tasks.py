@@ -16,6 +16,7 @@ from ecsd.agent.drivers.engine import Engine, EngineAwayError
 from ecsd.agent.drivers.engine_answers import EngineEvent, Host, Owned
 from ecsd.agent.drivers.open_files import open_files
 from ecsd.agent.log_credentials import LogCredentials
+from ecsd.agent.log_streams import LogStreams
 from ecsd.agent.rooms import Networks, Report
 from ecsd.agent.task_containers import erase_task
 from ecsd.agent.task_host import STARTS_AT_ONCE, ContainerEngine, TaskHost
@@ -50,8 +51,9 @@ class HostTasks:
         self._clock = clock
         self._report = report
         self._engine = engine or Engine(settings.docker_socket, self._owner, clock)
-        self._host = TaskHost(clock, self._engine, networks, report)
         self._credentials = LogCredentials(settings, clock)
+        streams = LogStreams(self._credentials, clock)
+        self._host = TaskHost(clock, self._engine, networks, report, streams)
         self._runners: dict[str, TaskRunner] = {}
         self._lives: dict[str, asyncio.Task[None]] = {}
         self._faults: dict[str, str] = {}

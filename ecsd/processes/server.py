@@ -134,7 +134,7 @@ def _controllers(
     return [
         ServiceController(store, clock, ids),
         TaskController(store, clock, ids),
-        TargetGroupController(store, clock, ids),
+        TargetGroupController(store, clock),
         LogGroupController(store, streams, clock),
         ReaperController(store, clock),
         DataPlaneController(store, hub, settings),

@@ -61,6 +61,14 @@ async def test_pages_show_each_once_even_when_one_goes(ec2):
     assert len(seen) == 12
 
 
+async def test_the_last_page_has_no_token_though_it_is_full(ec2):
+    for _ in range(5):
+        await ec2("CreateInternetGateway")
+    answer = await ec2("DescribeInternetGateways", MaxResults=5)
+    assert len(answer["InternetGateways"]) == 5
+    assert "NextToken" not in answer
+
+
 async def test_a_token_that_is_none_is_refused(refused):
     for token in ("%%%", "é", "a"):
         code, _ = await refused("DescribeVpcs", MaxResults=5, NextToken=token)

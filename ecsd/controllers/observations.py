@@ -11,7 +11,7 @@ from ecsd.clock import Clock
 from ecsd.decisions.target import place, register
 from ecsd.decisions.task import STARTING, end, is_wanted, observe, run
 from ecsd.ids import IdSource
-from ecsd.link.messages import HostFaults, PlanApplied, Up
+from ecsd.link.messages import Hello, HostFaults, PlanApplied, Up
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.task import Task
@@ -76,6 +76,8 @@ class Observations:
                 await self._applied(host, message)
             case HostFaults():
                 await self._faults(host, message.faults)
+            case Hello():
+                await self.host_came(host, message.boot_id)
         if self._messages.get(key) == entry:
             del self._messages[key]
         return None

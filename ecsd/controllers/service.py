@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
 from ecsd.decisions import circuit_breaker, deployment, rollout
+from ecsd.decisions.new_task import Origin
 from ecsd.decisions.rollout import Condition, Member
 from ecsd.decisions.service_tags import task_tags
 from ecsd.decisions.task import NOT_STOPPING, is_live, is_wanted, stop
@@ -24,7 +25,7 @@ from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.elbv2.target_group import Target
 from ecsd.records.record import Record
 from ecsd.store import service_events
-from ecsd.store.launch import Origin, Refusal, launch
+from ecsd.store.launch import Refusal, launch
 from ecsd.store.scope import Scope
 from ecsd.store.store import Change, Store, Transaction
 

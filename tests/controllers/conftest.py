@@ -1,0 +1,359 @@
+"""A world for controllers: a real store in memory, virtual time, and an agent that obeys.
+
+The agent here is the observations' door and nothing else: it reports for each task what a host
+would, after the time that a test gives it, and can be told to misbehave.
+"""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from ecsd.clock import VirtualClock, VirtualLoop
+from ecsd.controllers.controller import Controllers
+from ecsd.controllers.observations import Observations
+from ecsd.controllers.reaper import ReaperController
+from ecsd.controllers.service import ServiceController
+from ecsd.controllers.target_group import TargetGroupController
+from ecsd.controllers.task import TaskController
+from ecsd.decisions.invariants.ecs import Containers, check_ecs
+from ecsd.ids import SeededIds
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.security_group import SecurityGroup
+from ecsd.records.ec2.vpc import Subnet, Vpc
+from ecsd.records.ecs.cluster import Cluster
+from ecsd.records.ecs.service import Deployment, Service
+from ecsd.records.ecs.task import Task
+from ecsd.records.ecs.task_definition import TaskDefinition, TaskDefinitionFamily
+from ecsd.records.elbv2.load_balancer import Listener
+from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup
+from ecsd.records.observed import (
+    ContainerObserved,
+    TargetGroupObserved,
+    TargetObserved,
+    TaskObserved,
+)
+from ecsd.store import service_events
+from ecsd.store.scope import Scope
+from ecsd.store.store import Store
+
+SCOPE = Scope("000000000000", "us-east-1")
+GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/1"
+CLUSTER = "arn:aws:ecs:us-east-1:000000000000:cluster/prod"
+SERVICE = "arn:aws:ecs:us-east-1:000000000000:service/prod/web"
+
+
+class World:
+    """Everything there is, and verbs for what tests do to it."""
+
+    def __init__(self):
+        self.store = Store.in_memory()
+        self.clock = VirtualClock()
+        self.ids = SeededIds(3)
+        self.observations = Observations(self.store, self.clock, self.ids)
+        self.controllers = Controllers(
+            self.store,
+            self.clock,
+            [
+                ServiceController(self.store, self.clock, self.ids),
+                TaskController(self.store, self.clock, self.ids),
+                TargetGroupController(self.store, self.clock),
+                ReaperController(self.store, self.clock),
+            ],
+        )
+        self.obedient = True  # tasks start, stop and pass their checks as soon as they may
+        self.fails_to_start = set()  # task definitions whose tasks never start
+        self.crashes = set()  # task definitions whose tasks exit right after their start
+        self.unhealthy_targets = set()  # task definitions whose targets fail
+        self.watched = []
+
+    # ---------------------------------------------------------------- making things
+
+    async def found(self, *, delay=30, health_check=False):
+        """A cluster, a VPC, a target group behind a listener, definitions web:1 and web:2."""
+        now = self.clock.now()
+        container = {
+            "name": "app",
+            "image": "app:1",
+            "essential": True,
+            "portMappings": [{"containerPort": 80, "hostPort": 80, "protocol": "tcp"}],
+        }
+        if health_check:
+            container["healthCheck"] = {"command": ["CMD", "true"]}
+        async with self.store.transaction(SCOPE) as change:
+            change.put(
+                Vpc(vpc_id="vpc-1", cidr_block="10.0.0.0/16", number=1),
+                SecurityGroup(
+                    group_id="sg-1", group_name="default", description="", vpc_id="vpc-1"
+                ),
+                Cluster(name="prod", arn=CLUSTER, created_at=now),
+                TaskDefinitionFamily(family="web", last_revision=3),
+                TargetGroup(
+                    target_group_arn=GROUP,
+                    name="web",
+                    protocol="HTTP",
+                    protocol_version="HTTP1",
+                    port=80,
+                    vpc_id="vpc-1",
+                    target_type="ip",
+                    health_check=HealthCheck(),
+                    attributes={"deregistration_delay.timeout_seconds": str(delay)},
+                ),
+                Listener(
+                    listener_arn="arn:listener",
+                    load_balancer_arn="arn:lb",
+                    port=80,
+                    protocol="HTTP",
+                    default_actions=(),
+                    target_group_arns=(GROUP,),
+                ),
+            )
+            for number, zone in enumerate("ab"):
+                change.put(
+                    Subnet(
+                        subnet_id=f"subnet-{zone}",
+                        vpc_id="vpc-1",
+                        cidr_block=f"10.0.{number}.0/24",
+                        availability_zone=f"us-east-1{zone}",
+                        availability_zone_id=f"use1-az{number + 1}",
+                    )
+                )
+            for revision in (1, 2, 3):
+                change.put(
+                    TaskDefinition(
+                        name=f"web:{revision}",
+                        arn=f"arn:aws:ecs:us-east-1:000000000000:task-definition/web:{revision}",
+                        family="web",
+                        revision=revision,
+                        container_definitions=(container,),
+                        network_mode="awsvpc",
+                        cpu="256",
+                        memory="512",
+                        registered_at=now,
+                        registered_by="me",
+                    )
+                )
+        await self.observations.host_came("host-1", "boot-1")
+
+    def deployment(self, revision, balanced):
+        now = self.clock.now()
+        balancers = (
+            ({"targetGroupArn": GROUP, "containerName": "app", "containerPort": 80},)
+            if balanced
+            else ()
+        )
+        return Deployment(
+            deployment_id=self.ids.deployment_id(),
+            status="PRIMARY",
+            task_definition=f"web:{revision}",
+            task_definition_arn=(
+                f"arn:aws:ecs:us-east-1:000000000000:task-definition/web:{revision}"
+            ),
+            launch_type="FARGATE",
+            network_configuration={
+                "subnets": ["subnet-a", "subnet-b"],
+                "securityGroups": ["sg-1"],
+            },
+            load_balancers=balancers,
+            created_at=now,
+            updated_at=now,
+        )
+
+    async def create_service(self, desired_count, *, balanced=True, **members):
+        first = self.deployment(1, balanced)
+        async with self.store.transaction(SCOPE) as change:
+            change.put(
+                Service(
+                    arn=SERVICE,
+                    name="web",
+                    cluster="prod",
+                    cluster_arn=CLUSTER,
+                    desired_count=desired_count,
+                    task_definition_arn=first.task_definition_arn,
+                    deployments=(first,),
+                    launch_type="FARGATE",
+                    load_balancers=first.load_balancers,
+                    target_group_arns=(GROUP,) if balanced else (),
+                    created_by="me",
+                    created_at=self.clock.now(),
+                    **members,
+                )
+            )
+
+    async def change_service(self, change_one):
+        async with self.store.transaction(SCOPE) as change:
+            change.put(change_one(change.get(Service, SERVICE)))
+
+    # ---------------------------------------------------------------- looking
+
+    @property
+    def view(self):
+        return self.store.view(SCOPE)
+
+    @property
+    def service(self):
+        return self.view.get(Service, SERVICE)
+
+    @property
+    def tasks(self):
+        return self.view.select(Task)
+
+    def live(self, revision=None):
+        return [
+            one
+            for one in self.tasks
+            if one.last_status != "STOPPED"
+            and one.desired_status == "RUNNING"
+            and revision in {None, int(one.task_definition.rpartition(":")[2])}
+        ]
+
+    @property
+    def events(self):
+        return [one.message for one in reversed(service_events.newest_first(self.view, SERVICE))]
+
+    def check(self):
+        """Fail on any broken invariant."""
+        view = self.view
+        findings = list(
+            check_ecs(
+                Containers(
+                    clusters=view.select(Cluster),
+                    services=view.select(Service),
+                    tasks=view.select(Task),
+                    task_definitions=view.select(TaskDefinition),
+                    families=view.select(TaskDefinitionFamily),
+                    interfaces=view.select(NetworkInterface),
+                    targets=view.select(Target),
+                )
+            )
+        )
+        fatal = [one for one in findings if one.severity == "fatal"]
+        assert fatal == []
+
+    # ---------------------------------------------------------------- the agent
+
+    def report(self, task, phase, *, health="UNKNOWN", exit_code=None, **more):
+        statuses = {"RUNNING": "RUNNING", "STOPPING": "STOPPED", "STOPPED": "STOPPED"}
+        self.observations.receive(
+            "host-1",
+            TaskObserved(
+                task_arn=task.task_arn,
+                phase=phase,
+                interface_attached=phase != "PENDING",
+                containers=(
+                    ContainerObserved(
+                        name="app",
+                        status=statuses.get(phase, "PENDING"),
+                        health=health,
+                        exit_code=exit_code,
+                    ),
+                ),
+                **more,
+            ),
+        )
+
+    def report_target(self, target, state, description=None):
+        self.observations.receive(
+            "host-1",
+            TargetGroupObserved(
+                load_balancer_arn="arn:lb",
+                target_group_arn=target.target_group_arn,
+                targets=(
+                    TargetObserved(
+                        target_id=target.target_id,
+                        port=target.port,
+                        state=state,
+                        reason=None if state == "healthy" else "Target.ResponseCodeMismatch",
+                        description=description,
+                    ),
+                ),
+            ),
+        )
+
+    def act(self):
+        """Do on the host what plans ask for; return whether there was anything to do."""
+        busy = False
+        for task in self.tasks:
+            busy |= self._act_on(task)
+        for target in self.view.select(Target):
+            task = self.view.get(Task, target.task_arn or "")
+            if task and target.state == "initial" and target.draining_since is None:
+                failing = task.task_definition in self.unhealthy_targets
+                self.report_target(
+                    target,
+                    "unhealthy" if failing else "healthy",
+                    "Health checks failed with these codes: [503]" if failing else None,
+                )
+                busy = True
+        return busy
+
+    def _act_on(self, task):
+        if task.host is None or task.last_status == "STOPPED":
+            return False
+        if task.last_status == "STOPPING":
+            self.report(task, "STOPPED", exit_code=143)
+            return True
+        if task.desired_status == "STOPPED":
+            return False
+        if task.last_status in {"PROVISIONING", "PENDING", "ACTIVATING"}:
+            if task.task_definition in self.fails_to_start:
+                reason = "CannotPullContainerError: pull image manifest has been retried: not found"
+                self.report(task, "STOPPED", stop_code="TaskFailedToStart", stopped_reason=reason)
+            else:
+                self.report(task, "RUNNING")
+            return True
+        if task.last_status == "RUNNING" and task.task_definition in self.crashes:
+            self.report(
+                task,
+                "STOPPED",
+                exit_code=1,
+                stop_code="EssentialContainerExited",
+                stopped_reason="Essential container in task exited",
+            )
+            return True
+        return False
+
+    # ---------------------------------------------------------------- time
+
+    async def settle(self):
+        """Let everything happen that needs no time; every state in between is watched."""
+        while True:
+            await self.controllers.settle()
+            await self.observations.idle()
+            for watch in self.watched:
+                watch(self)
+            if not (self.obedient and self.act()):
+                await self.controllers.settle()
+                return
+            await self.observations.idle()
+
+    async def pass_time(self, seconds, step=1.0):
+        """Let time pass, settling all the while."""
+        end = self.clock.now() + timedelta(seconds=seconds)
+        while self.clock.now() < end:
+            await self.clock.sleep(step)
+            await self.settle()
+
+
+@pytest.fixture
+def in_world():
+    """Run ``scenario(world)`` in virtual time and check the invariants at its end."""
+
+    def run(scenario):
+        async def main():
+            world = World()
+            async with asyncio.TaskGroup() as group:
+                running = [
+                    group.create_task(world.controllers.run()),
+                    group.create_task(world.observations.run()),
+                ]
+                await asyncio.sleep(0)
+                await scenario(world)
+                world.check()
+                for task in running:
+                    task.cancel()
+
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            runner.run(main())
+
+    return run

@@ -1,0 +1,86 @@
+"""Log streams that keep nothing: tests and the simulator."""
+
+from collections.abc import Mapping, Sequence
+
+from ecsd.store.stream_order import Item, gather
+from ecsd.store.streams import (
+    EVENT_OVERHEAD,
+    Found,
+    Located,
+    LogEvent,
+    Position,
+    Search,
+    Summary,
+)
+
+
+class MemoryLogStreams:
+    """Streams in memory; ``fail_with`` makes writes fail on demand."""
+
+    def __init__(self) -> None:
+        self.fail_with: Exception | None = None
+        self._events: dict[str, list[Located]] = {}
+        self._places = 0
+        self._dropped: set[str] = set()
+
+    async def append(self, storage: str, events: Sequence[LogEvent]) -> None:
+        """Keep events."""
+        self._check()
+        if storage in self._dropped:
+            return
+        located = self._events.setdefault(storage, [])
+        for event in sorted(events, key=lambda one: one.timestamp):
+            self._places += 1
+            located.append(Located(Position(event.timestamp, storage, self._places), event))
+        located.sort(key=lambda one: one.position)
+
+    async def read(self, storages: Sequence[str], search: Search) -> Found:
+        """Return events of one or more streams, merged by position."""
+        streams = [iter(self._items(storage, search)) for storage in storages]
+        return gather(streams, search)
+
+    async def summarize(self, storages: Sequence[str]) -> Mapping[str, Summary]:
+        """Return what each of these streams holds."""
+        return {storage: _summary(self._events.get(storage, [])) for storage in storages}
+
+    async def trim(self, storage: str, before: int) -> None:
+        """Forget events older than ``before``."""
+        self._check()
+        kept = [one for one in self._events.get(storage, []) if one.event.timestamp >= before]
+        self._events[storage] = kept
+
+    async def drop(self, storage: str) -> None:
+        """Forget a stream."""
+        self._check()
+        self._events.pop(storage, None)
+        self._dropped.add(storage)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def _check(self) -> None:
+        if self.fail_with is not None:
+            raise self.fail_with
+
+    def _items(self, storage: str, search: Search) -> list[Item]:
+        items: list[Item] = []
+        for one in self._events.get(storage, []):
+            if search.start <= one.position < search.end:
+                size = len(one.event.message.encode()) + EVENT_OVERHEAD
+                items.append(Item(one.position, None, size))
+                if search.wanted is None or search.wanted(one.event.message):
+                    items.append(Item(one.position, one, 0))
+        return items if search.forward else items[::-1]
+
+
+def _summary(located: Sequence[Located]) -> Summary:
+    if not located:
+        return Summary()
+    events = [one.event for one in located]
+    return Summary(
+        events[0].timestamp,
+        events[-1].timestamp,
+        max(one.ingestion_time for one in events),
+        len(events),
+        sum(len(one.message.encode()) + EVENT_OVERHEAD for one in events),
+    )

@@ -21,7 +21,7 @@ from ecsd.decisions.addressing import (
 subnets = st.builds(
     lambda address, length: str(IPv4Network((address, length), strict=False)),
     st.integers(int(IPv4Address("10.0.0.0")), int(IPv4Address("10.255.255.255"))),
-    st.integers(24, 28),
+    st.integers(27, 28),
 )
 
 

@@ -4,7 +4,6 @@ Failures of the Engine or the network end in a container's reason or the task's 
 AWS's words; only an absent Engine is raised, for the runner to wait and look again.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -265,7 +264,7 @@ class TaskContainers:
             await self._host.clock.sleep(REFUSED_PAUSE)
             return
         self.pause, self.ready = GONE, False
-        await asyncio.to_thread(self._host.cgroups.remove, self.plan.task_id)
+        self._host.cgroups.remove(self.plan.task_id)
 
     async def erase(self) -> None:
         """Remove everything that the task has on this host. Raises EngineError."""
@@ -288,7 +287,7 @@ async def erase_task(host: TaskHost, task_arn: str) -> None:
     for name, owner in (await host.engine.volumes()).items():
         if owner == task_arn:
             await host.engine.remove_volume(name)
-    await asyncio.to_thread(host.cgroups.remove, task_arn.rpartition("/")[2])
+    host.cgroups.remove(task_arn.rpartition("/")[2])
 
 
 def _after(seen: Seen, event: EngineEvent) -> Seen:

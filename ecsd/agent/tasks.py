@@ -7,11 +7,12 @@ nothing is decided; when it is back everything is looked at anew.
 import asyncio
 import logging
 from functools import partial
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from ecsd.agent.drivers import pause
-from ecsd.agent.drivers.cgroups import Cgroups
+from ecsd.agent.drivers.cgroups import ROOT, Cgroups
 from ecsd.agent.drivers.engine import Engine, EngineAwayError
 from ecsd.agent.drivers.engine_answers import EngineEvent, Host, Owned
 from ecsd.agent.drivers.open_files import open_files
@@ -45,10 +46,12 @@ class HostTasks:
         networks: Networks,
         report: Report,
         engine: ContainerEngine | None = None,
+        cgroups: Path = ROOT,
     ) -> None:
         self._settings = settings
         self._owner = str(settings.data_dir)
         self._clock = clock
+        self._cgroups = cgroups
         self._report = report
         self._engine = engine or Engine(settings.docker_socket, self._owner, clock)
         self._credentials = LogCredentials(settings, clock)
@@ -126,7 +129,7 @@ class HostTasks:
         for name in await self._engine.volumes():
             await self._engine.remove_volume(name)
         await self._engine.remove_image(pause.IMAGE)
-        await asyncio.to_thread(self._host.cgroups.remove_all)
+        self._host.cgroups.remove_all()
         if self._group is None:
             await self._engine.close()
 
@@ -199,7 +202,9 @@ class HostTasks:
             cgroup_driver=host.cgroup_driver,
             open_files=open_files(self._settings.docker_socket),
         )
-        self._host.arrived(host, Cgroups(host.cgroup_driver), partial(self._facts, facts))
+        self._host.arrived(
+            host, Cgroups(host.cgroup_driver, self._cgroups), partial(self._facts, facts)
+        )
 
     def _facts(self, facts: HostFacts, plan: TaskPlan) -> HostFacts:
         return replace(facts, credentials_endpoint=self._credentials.endpoint(plan))

@@ -18,6 +18,7 @@ from ecsd.link.messages import HostFaults
 from ecsd.records.observed import TaskObserved
 from ecsd.records.plan import TaskPlan
 from ecsd.settings import Settings
+from tests.agent.fake_logs import FakeLogs
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -261,6 +262,32 @@ async def test_a_log_group_that_cannot_be_reached_is_told_as_a_resource_error(wo
         seen = await world.ear.phase(plan, "STOPPED")
     assert seen.stopped_reason.startswith("ResourceInitializationError: ")
     assert "failed to create Cloudwatch log stream" in seen.stopped_reason
+
+
+async def test_logs_are_delivered_in_the_accounts_name(world):
+    options = {"awslogs-group": "g", "awslogs-stream-prefix": "p", "awslogs-region": "us-east-1"}
+    async with FakeLogs("g").listening() as logs, world.agent() as tasks:
+        plan = world.plan(
+            {
+                "name": "app",
+                "command": ["sh", "-c", "echo hello; exit 0"],
+                "logConfiguration": {"logDriver": "awslogs", "options": options},
+            },
+            logs_endpoint=logs.endpoint,
+        )
+        await tasks.apply(plan)
+        await world.ear.phase(plan, "STOPPED")
+        async with asyncio.timeout(20):
+            while not logs.events():
+                logs.said.clear()
+                await logs.said.wait()
+    assert logs.events() == ["hello"]
+    assert logs.asked[0] == (
+        "CreateLogStream",
+        {"logGroupName": "g", "logStreamName": f"p/app/{plan.task_id}"},
+        "000000000000",
+    )
+    assert {key for _, _, key in logs.asked} == {"000000000000"}
 
 
 HOG = ["sh", "-c", "sleep 0.3; dd if=/dev/zero of=/dev/null bs=200M count=9"]

@@ -1,0 +1,431 @@
+"""A task's life against an Engine of records, in virtual time."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+from msgspec.structs import replace
+
+from ecsd.agent.tasks import HostTasks
+from ecsd.clock import VirtualClock
+from ecsd.errors import NetworkError
+from ecsd.link.messages import HostFaults
+from ecsd.records.observed import TaskObserved
+from ecsd.records.plan import TaskPlan
+from ecsd.settings import Settings
+from tests.agent.fake_engine import FakeEngine
+
+ARN = "arn:aws:ecs:us-east-1:000000000000:task/c/0123"
+PAUSE = "~internal~ecs~pause"
+
+
+def plan(*containers, **members):
+    containers = containers or ({"name": "app"},)
+    members = {"launch_type": "FARGATE", "desired_status": "RUNNING", "task_arn": ARN} | members
+    return TaskPlan(
+        task_id=members["task_arn"].rpartition("/")[2],
+        cluster="c",
+        account="000000000000",
+        region="us-east-1",
+        family="f",
+        revision=1,
+        containers=tuple({"image": "app:1"} | one for one in containers),
+        **members,
+    )
+
+
+class Networks:
+    """Attaches, or refuses with words."""
+
+    def __init__(self):
+        self.words = None
+        self.attached = []
+
+    async def attach(self, plan, sandbox):
+        if self.words:
+            raise NetworkError(self.words)
+        self.attached.append((plan.task_arn, sandbox))
+
+
+class World:
+    """A host's tasks, everything below them faked."""
+
+    def __init__(self, folder, engine=None):
+        self.clock = VirtualClock()
+        self.engine = engine or FakeEngine(self.clock)
+        self.networks = Networks()
+        self.heard = []
+        self.settings = Settings(data_dir=folder, docker_socket=str(folder / "none.sock"))
+
+    @asynccontextmanager
+    async def agent(self):
+        self.tasks = HostTasks(
+            *(self.settings, self.clock, self.networks, self.heard.append, self.engine),
+            cgroups=self.settings.data_dir,
+        )
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(self.tasks.run())
+            await self.clock.advance(1)
+            try:
+                yield self
+            finally:
+                running.cancel()
+
+    async def apply(self, wanted, seconds=2):
+        await self.tasks.apply(wanted)
+        await self.clock.advance(seconds)
+
+    def last(self, task_arn=ARN):
+        return [one for one in self.heard if getattr(one, "task_arn", "") == task_arn][-1]
+
+    def one(self, name="app"):
+        return next(one for one in self.last().containers if one.name == name)
+
+    def started(self):
+        return [name for call, name in self.engine.calls if call == "start"]
+
+    def stopped(self):
+        return [name for call, name in self.engine.calls if call == "stop"]
+
+    def phases(self):
+        seen = [one.phase for one in self.heard if isinstance(one, TaskObserved)]
+        return [phase for before, phase in zip(["", *seen], seen, strict=False) if phase != before]
+
+
+@pytest.fixture
+def live(tmp_path, run_virtual):
+    """Run a scenario with an agent: ``live(scenario)``."""
+
+    def run(scenario):
+        async def alive():
+            async with World(tmp_path).agent() as world:
+                await scenario(world)
+
+        run_virtual(alive())
+
+    return run
+
+
+def test_a_task_goes_through_its_life(live):
+    async def scenario(world):
+        await world.apply(plan())
+        assert world.last().phase == "RUNNING"
+        assert world.one().image_digest == "sha256:feed"
+        assert world.networks.attached == [(ARN, "/sandbox")]
+        await world.apply(plan(desired_status="STOPPED"))
+        assert world.last().phase == "STOPPED"
+        assert (world.one().exit_code, world.last().stop_code) == (0, None)
+        assert world.phases() == ["PENDING", "ACTIVATING", "RUNNING", "STOPPING", "STOPPED"]
+        assert PAUSE not in [world.engine._name(key) for key in world.engine.labels]
+        await world.tasks.remove(ARN)
+        assert await world.tasks.present() == set()
+
+    live(scenario)
+
+
+def test_the_same_plan_twice_changes_nothing(live):
+    async def scenario(world):
+        await world.apply(plan())
+        before = (list(world.engine.calls), list(world.heard))
+        await world.apply(plan())
+        assert (world.engine.calls, world.heard) == before
+
+    live(scenario)
+
+
+def test_containers_are_created_while_the_pause_starts(live):
+    async def scenario(world):
+        await world.apply(plan())
+        calls = world.engine.calls
+        assert calls.index(("create", "app")) < calls.index(("inspect", "id-ecsd-0123-pause"))
+
+    live(scenario)
+
+
+def test_an_image_that_is_here_is_not_pulled_and_another_only_once(live):
+    async def scenario(world):
+        world.engine.registry.add("far:1")
+        far = {"image": "far:1"}
+        await world.apply(plan({"name": "app"}, {"name": "b", **far}, {"name": "c", **far}), 5)
+        assert world.last().phase == "RUNNING"
+        assert [call for call in world.engine.calls if call[0] == "pull"] == [("pull", "far:1")]
+
+    live(scenario)
+
+
+def test_an_image_that_no_registry_has(live):
+    async def scenario(world):
+        await world.apply(plan({"name": "app", "image": "no:1"}), 5)
+        assert world.last().phase == "STOPPED"
+        assert world.last().stop_code == "TaskFailedToStart"
+        assert world.last().stopped_reason == world.one().reason
+        assert world.one().reason.startswith("CannotPullContainerError: ")
+        assert "RUNNING" not in world.phases()
+
+    live(scenario)
+
+
+def test_on_ec2_the_container_carries_the_cause(live):
+    async def scenario(world):
+        world.engine.refusals["start", "app"] = "no such device"
+        await world.apply(plan(launch_type="EC2"))
+        assert world.last().stopped_reason == "Task failed to start"
+        assert world.one().reason.startswith("CannotStartContainerError: ")
+        assert world.one().reason.endswith("no such device")
+
+    live(scenario)
+
+
+def test_an_interface_that_cannot_be_attached_ends_the_task(live):
+    async def scenario(world):
+        world.networks.words = "no such VPC"
+        await world.apply(plan())
+        assert world.last().stop_code == "TaskFailedToStart"
+        assert "no such VPC" in world.last().stopped_reason
+        assert world.started() == [PAUSE]
+
+    live(scenario)
+
+
+@pytest.mark.parametrize("call", ["create", "start"])
+def test_a_pause_that_cannot_be_had_ends_the_task(live, call):
+    async def scenario(world):
+        world.engine.refusals[call, PAUSE] = "disk full"
+        await world.apply(plan())
+        assert world.last().phase == "STOPPED"
+        assert world.last().stopped_reason == "CannotStartContainerError: disk full"
+
+    live(scenario)
+
+
+def test_a_volume_that_is_not_there_ends_the_task(live):
+    async def scenario(world):
+        volume = {"name": "v", "dockerVolumeConfiguration": {"scope": "shared"}}
+        mounted = {"name": "app", "mountPoints": [{"sourceVolume": "v", "containerPath": "/v"}]}
+        await world.apply(plan(mounted, volumes=(volume,)))
+        assert world.last().stopped_reason.startswith("CannotCreateVolumeError: ")
+        assert world.started() in ([], [PAUSE])
+
+    live(scenario)
+
+
+def test_what_this_host_cannot_do_is_told(live):
+    async def scenario(world):
+        await world.apply(plan(network_mode="bridge"))
+        assert world.last().stop_code == "TaskFailedToStart"
+        assert "network mode bridge" in world.last().stopped_reason
+
+    live(scenario)
+
+
+def test_an_essential_exit_stops_the_others_dependents_first(live):
+    async def scenario(world):
+        after = [{"containerName": "db", "condition": "START"}]
+        trio = ({"name": "web", "dependsOn": after}, {"name": "db"}, {"name": "dying"})
+        await world.apply(plan(*trio))
+        world.engine.exit("dying", 9)
+        await world.clock.advance(2)
+        assert world.last().phase == "STOPPED"
+        assert world.last().stop_code == "EssentialContainerExited"
+        assert world.stopped() == ["web", "db"]
+        assert world.one("dying").exit_code == 9
+
+    live(scenario)
+
+
+def test_out_of_memory_is_told_from_a_kill(live):
+    async def scenario(world):
+        await world.apply(plan({"name": "app"}, {"name": "b"}))
+        world.engine.exit("app", 137, oom=True)
+        await world.clock.advance(2)
+        assert world.one().reason == "OutOfMemoryError: Container killed due to memory usage"
+        assert world.one("b").reason is None
+
+    live(scenario)
+
+
+def test_health_gates_dependents_and_is_reported(live):
+    async def scenario(world):
+        after = [{"containerName": "db", "condition": "HEALTHY"}]
+        await world.apply(plan({"name": "app", "dependsOn": after}, {"name": "db"}))
+        assert world.last().phase == "ACTIVATING"
+        assert "app" not in world.started()
+        world.engine.become("db", "HEALTHY")
+        await world.clock.advance(2)
+        assert world.last().phase == "RUNNING"
+        world.engine.become("db", "UNHEALTHY")
+        await world.clock.advance(1)
+        assert (world.last().phase, world.one("db").health) == ("RUNNING", "UNHEALTHY")
+
+    live(scenario)
+
+
+def test_the_dependencys_start_timeout_bounds_the_wait(live):
+    async def scenario(world):
+        after = [{"containerName": "db", "condition": "HEALTHY"}]
+        slow = {"name": "db", "startTimeout": 60}
+        await world.apply(plan({"name": "app", "dependsOn": after}, slow), 58)
+        assert world.last().phase == "ACTIVATING"
+        await world.clock.advance(5)
+        assert world.last().phase == "STOPPED"
+        assert world.one().reason.endswith("[db] has timed out: HEALTHY")
+        assert world.last().stop_code == "TaskFailedToStart"
+
+    live(scenario)
+
+
+def test_a_policy_restarts_a_container_that_ran_long_enough(live):
+    async def scenario(world):
+        policy = {"enabled": True, "restartAttemptPeriod": 60, "ignoredExitCodes": [5]}
+        await world.apply(plan({"name": "app", "restartPolicy": policy}))
+        await world.clock.advance(60)
+        world.engine.exit("app", 1)
+        await world.clock.advance(1)
+        assert (world.last().phase, world.one().status) == ("RUNNING", "RUNNING")
+        world.engine.exit("app", 1)  # too soon
+        await world.clock.advance(1)
+        assert world.last().stop_code == "EssentialContainerExited"
+        assert world.started().count("app") == 2
+
+    live(scenario)
+
+
+def test_a_stop_while_pulling_ends_at_once(live):
+    async def scenario(world):
+        world.engine.registry.add("far:1")
+        world.engine.seconds = 30
+        await world.apply(plan({"name": "app", "image": "far:1"}), 100)
+        world.engine.seconds = 0.1
+        await world.apply(plan({"name": "app", "image": "far:1"}, desired_status="STOPPED"), 35)
+        assert world.last().phase == "STOPPED"
+        assert world.started() == [PAUSE]
+
+    live(scenario)
+
+
+def test_stop_timeout_is_honoured(live):
+    async def scenario(world):
+        await world.apply(plan({"name": "app", "stopTimeout": 20}))
+        world.engine.deaf.add("app")
+        await world.apply(plan({"name": "app", "stopTimeout": 20}, desired_status="STOPPED"), 19)
+        assert world.last().phase == "STOPPING"
+        await world.clock.advance(3)
+        assert (world.last().phase, world.one().exit_code) == ("STOPPED", 137)
+        assert world.one().reason is None
+
+    live(scenario)
+
+
+def test_an_engine_that_went_away_in_the_middle_is_waited_for(live):
+    async def scenario(world):
+        await world.tasks.apply(plan())
+        await world.clock.advance(0.15)
+        world.engine.hang_up()
+        await world.clock.advance(60)
+        assert world.last().phase == "ACTIVATING"
+        faults = [one for one in world.heard if isinstance(one, HostFaults)]
+        assert "engine" in faults[-1].faults
+        world.engine.away = False
+        await world.clock.advance(10)
+        assert world.last().phase == "RUNNING"
+        faults = [one for one in world.heard if isinstance(one, HostFaults)]
+        assert "engine" not in faults[-1].faults
+
+    live(scenario)
+
+
+def test_exits_while_the_engine_was_away_are_seen_afterwards(live):
+    async def scenario(world):
+        await world.apply(plan())
+        world.engine.hang_up()
+        await world.clock.advance(1)
+        world.engine.exit("app", 6)
+        await world.clock.advance(5)
+        assert world.last().phase == "RUNNING"
+        world.engine.away = False
+        await world.clock.advance(10)
+        assert (world.last().phase, world.one().exit_code) == ("STOPPED", 6)
+
+    live(scenario)
+
+
+def test_a_new_agent_adopts_what_runs_and_begins_the_half_launched_anew(tmp_path, run_virtual):
+    other = ARN[:-1] + "4"
+
+    async def scenario():
+        async with World(tmp_path).agent() as first:
+            await first.apply(plan())
+            await first.tasks.apply(plan(task_arn=other))
+            await first.clock.advance(0.15)  # its pause is created, nothing more
+        before = first.one().runtime_id
+        first.engine.calls.clear()
+        async with World(tmp_path, first.engine).agent() as second:
+            assert await second.tasks.present() == {ARN, other}
+            await second.apply(plan(started=True))
+            assert (second.last().phase, second.one().runtime_id) == ("RUNNING", before)
+            assert second.phases() == ["PENDING", "RUNNING"]
+            assert second.started() == []
+            await second.apply(plan(task_arn=other), 4)
+            assert second.last(other).phase == "RUNNING"
+            assert ("remove", PAUSE) in first.engine.calls
+
+    run_virtual(scenario())
+
+
+def test_a_task_that_ran_and_is_gone_is_not_started_anew(live):
+    async def scenario(world):
+        await world.apply(plan(started=True))
+        assert world.last().phase == "STOPPED"
+        assert world.last().stop_code == "EssentialContainerExited"
+        assert world.started() == []
+
+    live(scenario)
+
+
+def test_observe_all_says_everything_again(live):
+    async def scenario(world):
+        await world.apply(plan())
+        last = world.last()
+        world.heard.clear()
+        world.tasks.observe_all()
+        assert last in world.heard
+        assert any(isinstance(one, HostFaults) for one in world.heard)
+
+    live(scenario)
+
+
+def test_remove_everything_leaves_nothing(live):
+    async def scenario(world):
+        volume = {"name": "v"}
+        mounted = {"name": "app", "mountPoints": [{"sourceVolume": "v", "containerPath": "/v"}]}
+        await world.apply(plan(mounted, volumes=(volume,)))
+        assert world.engine.volumes_made
+        await world.tasks.remove_everything()
+        assert (world.engine.labels, world.engine.volumes_made) == ({}, {})
+        assert "ecsd/pause:1" not in world.engine.images
+
+    live(scenario)
+
+
+def test_one_tasks_fault_does_not_end_the_others(live):
+    async def scenario(world):
+        other = ARN[:-1] + "4"
+        await world.apply(plan({"name": "app", "healthCheck": {"command": None}}, task_arn=other))
+        await world.apply(plan())
+        assert world.last().phase == "RUNNING"
+
+    live(scenario)
+
+
+def test_replaced_plans_keep_the_first_cause(live):
+    async def scenario(world):
+        await world.apply(plan({"name": "app"}, {"name": "b", "stopTimeout": 10}))
+        world.engine.deaf.add("b")
+        world.engine.exit("app", 1)
+        await world.clock.advance(1)
+        await world.apply(
+            replace(plan({"name": "app"}, {"name": "b"}), desired_status="STOPPED"), 15
+        )
+        assert world.last().stop_code == "EssentialContainerExited"
+
+    live(scenario)

@@ -79,7 +79,9 @@ class Readers:
         if known is not None:
             return known
         fields: dict[str, Field] = {}
-        read = self._structures[name] = self._read_structure(fields, shape.required)
+        tokens = {ref.name for ref in shape.members if ref.idempotency_token}  # filled in later
+        required = tuple(member for member in shape.required if member not in tokens)
+        read = self._structures[name] = self._read_structure(fields, required)
         fields.update(self._fields(shape.members))  # after: a shape may contain itself
         return read
 

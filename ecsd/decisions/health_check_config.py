@@ -1,0 +1,72 @@
+"""What a target group's health check may be. Source: ecs_semantics 5.2 (ALB column)."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec.structs import replace
+
+from ecsd.records.elbv2.target_group import HealthCheck
+
+MATCHER = re.compile(r"\d{3}(-\d{3})?(,\d{3}(-\d{3})?)*")
+LEAST_CODE, MOST_CODE = 200, 499
+LARGEST_PORT = 65535
+LONGEST_PATH = 1024
+RANGES = {
+    "interval": ("HealthCheckIntervalSeconds", 5, 300),
+    "timeout": ("HealthCheckTimeoutSeconds", 2, 120),
+    "healthy_threshold": ("HealthyThresholdCount", 2, 10),
+    "unhealthy_threshold": ("UnhealthyThresholdCount", 2, 10),
+}
+
+
+def changed(check: HealthCheck, request: dict[str, Any]) -> HealthCheck:
+    """Return the check with a request's members taken in; zero values count as not given."""
+    members = {
+        "enabled": request.get("HealthCheckEnabled"),
+        "protocol": request.get("HealthCheckProtocol") or None,
+        "port": request.get("HealthCheckPort") or None,
+        "path": request.get("HealthCheckPath") or None,
+        "matcher": (request.get("Matcher") or {}).get("HttpCode") or None,
+        **{field: request.get(member) or None for field, (member, _, _) in RANGES.items()},
+    }
+    return replace(check, **{field: value for field, value in members.items() if value is not None})
+
+
+def problems(check: HealthCheck) -> Iterator[str]:
+    """Yield what is wrong with a check."""
+    if check.protocol != "HTTP":
+        yield f"Health check protocol '{check.protocol}' is not supported by ecsd yet"
+    if not check.enabled:
+        yield (
+            "Health check enabled must be true for target groups with target type 'ip' or "
+            "'instance'"
+        )
+    if not check.path.startswith("/") or len(check.path) > LONGEST_PATH or " " in check.path:
+        yield (
+            f"Health check path '{check.path}' must begin with '/' and have at most "
+            f"{LONGEST_PATH} characters"
+        )
+    if check.port != "traffic-port" and not (
+        check.port.isdecimal() and 1 <= int(check.port) <= LARGEST_PORT
+    ):
+        yield f"Health check port '{check.port}' must be 'traffic-port' or between 1 and 65535"
+    for field, (member, least, most) in RANGES.items():
+        value = getattr(check, field)
+        if not least <= value <= most:
+            yield f"{member} must be between {least} and {most}, got {value}"
+    if check.timeout >= check.interval:
+        yield (
+            f"Health check timeout '{check.timeout}' must be smaller than the interval "
+            f"'{check.interval}'"
+        )
+    yield from _matcher(check.matcher)
+
+
+def _matcher(matcher: str) -> Iterator[str]:
+    if not MATCHER.fullmatch(matcher):
+        yield f"Health check matcher HTTP code '{matcher}' is not valid"
+        return
+    codes = [int(code) for code in re.findall(r"\d{3}", matcher)]
+    if min(codes) < LEAST_CODE or max(codes) > MOST_CODE:
+        yield f"Health check matcher HTTP code '{matcher}' must be within {LEAST_CODE}-{MOST_CODE}"

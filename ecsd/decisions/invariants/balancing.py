@@ -1,0 +1,94 @@
+"""What must always hold between load balancers, listeners, rules, target groups and targets."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ecsd.decisions.invariants.finding import Finding, fatal
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
+from ecsd.records.elbv2.target_group import Target, TargetGroup
+
+
+class Balancing(NamedTuple):
+    """Every load balancing record of one account and region, and its interfaces."""
+
+    load_balancers: Sequence[LoadBalancer] = ()
+    listeners: Sequence[Listener] = ()
+    rules: Sequence[Rule] = ()
+    target_groups: Sequence[TargetGroup] = ()
+    targets: Sequence[Target] = ()
+    interfaces: Sequence[NetworkInterface] = ()
+
+
+def check_balancing(balancing: Balancing) -> Iterator[Finding]:
+    """Yield what contradicts itself in one account and region."""
+    yield from _check_load_balancers(balancing)
+    yield from _check_listeners(balancing)
+    yield from _check_groups(balancing)
+
+
+def check_entrances(everywhere: Sequence[LoadBalancer]) -> Iterator[Finding]:
+    """Yield balancers, of all accounts and regions, that share an entrance or a DNS name."""
+    for member in ("entrance", "dns_name"):
+        holders: dict[str, str] = {}
+        for one in everywhere:
+            value = getattr(one, member)
+            if value in holders:
+                yield fatal(one.load_balancer_arn, f"shares {member} {value} with {holders[value]}")
+            holders[value] = one.load_balancer_arn
+
+
+def _check_load_balancers(balancing: Balancing) -> Iterator[Finding]:
+    interfaces = {one.network_interface_id: one for one in balancing.interfaces}
+    names: dict[str, str] = {}
+    for one in balancing.load_balancers:
+        if one.name in names:
+            yield fatal(one.load_balancer_arn, f"has the name of {names[one.name]}")
+        names[one.name] = one.load_balancer_arn
+        for zone in one.zones:
+            interface = interfaces.get(zone.network_interface_id)
+            if interface is None:
+                yield fatal(one.load_balancer_arn, f"has lost {zone.network_interface_id}")
+            elif interface.private_ip_address != zone.private_ip_address:
+                yield fatal(one.load_balancer_arn, f"and {zone.network_interface_id} disagree")
+    arns = {one.load_balancer_arn for one in balancing.load_balancers}
+    for interface in balancing.interfaces:
+        if ":loadbalancer/" in interface.owner and interface.owner not in arns:
+            yield fatal(interface.network_interface_id, f"outlived {interface.owner}")
+
+
+def _check_listeners(balancing: Balancing) -> Iterator[Finding]:
+    balancers = {one.load_balancer_arn for one in balancing.load_balancers}
+    listeners = {one.listener_arn for one in balancing.listeners}
+    ports: set[tuple[str, int]] = set()
+    for listener in balancing.listeners:
+        place = (listener.load_balancer_arn, listener.port)
+        if listener.load_balancer_arn not in balancers:
+            yield fatal(listener.listener_arn, "belongs to no load balancer")
+        if place in ports:
+            yield fatal(listener.listener_arn, f"is a second listener on port {listener.port}")
+        ports.add(place)
+    priorities: set[tuple[str, int]] = set()
+    for rule in balancing.rules:
+        if rule.listener_arn not in listeners:
+            yield fatal(rule.rule_arn, "belongs to no listener")
+        if (rule.listener_arn, rule.priority) in priorities:
+            yield fatal(rule.rule_arn, f"shares priority {rule.priority}")
+        priorities.add((rule.listener_arn, rule.priority))
+
+
+def _check_groups(balancing: Balancing) -> Iterator[Finding]:
+    groups = {one.target_group_arn for one in balancing.target_groups}
+    owner = {one.listener_arn: one.load_balancer_arn for one in balancing.listeners}
+    users: dict[str, set[str]] = {}
+    for part in (*balancing.listeners, *balancing.rules):
+        for arn in part.target_group_arns:
+            if arn not in groups:
+                yield fatal(part.key, f"forwards to {arn}, which does not exist")
+            users.setdefault(arn, set()).add(owner.get(part.listener_arn, part.listener_arn))
+    for arn, balancers in users.items():
+        if len(balancers) > 1:
+            yield fatal(arn, f"is used by {len(balancers)} load balancers")
+    for target in balancing.targets:
+        if target.target_group_arn not in groups:
+            yield fatal(target.place, "is a target of no group")

@@ -1,0 +1,140 @@
+"""Listeners. Source: Elastic Load Balancing API Reference; ecs_semantics 5.3."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from ecsd.decisions.balancer_attributes import LISTENER
+from ecsd.errors import AwsError
+from ecsd.operations.call import Call, operation
+from ecsd.operations.elbv2 import attribute, tag
+from ecsd.operations.elbv2.actions import parse_actions
+from ecsd.operations.elbv2.paging import page
+from ecsd.records.elbv2.load_balancer import Listener, Rule
+from ecsd.store.finders.elbv2 import require_listener, require_load_balancer
+
+LARGEST_PORT = 65535
+MOST_LISTENERS = 50
+LATER = ("SslPolicy", "Certificates", "AlpnPolicy", "MutualAuthentication")
+
+
+@operation("elbv2", "CreateListener")
+async def create_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Open a port of a load balancer."""
+    _check(request)
+    for member in ("Port", "Protocol"):
+        if not request.get(member):
+            raise AwsError("ValidationError", f"A listener {member.lower()} must be specified")
+    async with call.transaction() as change:
+        balancer = require_load_balancer(change, request["LoadBalancerArn"])
+        arn = balancer.load_balancer_arn
+        others = change.select(Listener, load_balancer_arn=arn)
+        _check_port(others, request["Port"])
+        if len(others) >= MOST_LISTENERS:
+            raise AwsError("TooManyListeners", f"At most {MOST_LISTENERS} listeners")
+        actions, groups = parse_actions(change, balancer, request["DefaultActions"])
+        listener = Listener(
+            listener_arn=f"{arn.replace(':loadbalancer/', ':listener/')}/{call.ids.balancer_id()}",
+            load_balancer_arn=arn,
+            port=request["Port"],
+            protocol=request["Protocol"],
+            default_actions=actions,
+            target_group_arns=groups,
+            tags=tag.parse(request.get("Tags")),
+        )
+        change.put(listener)
+    return {"Listeners": [describe(listener)]}
+
+
+@operation("elbv2", "DescribeListeners")
+async def describe_listeners(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Describe listeners by ARN or load balancer."""
+    view = call.view
+    if request.get("ListenerArns"):
+        found = [require_listener(view, arn) for arn in request["ListenerArns"]]
+    elif request.get("LoadBalancerArn"):
+        balancer = require_load_balancer(view, request["LoadBalancerArn"])
+        found = view.select(Listener, load_balancer_arn=balancer.load_balancer_arn)
+    else:
+        raise AwsError(
+            "ValidationError", "You must specify either listener ARNs or a load balancer ARN"
+        )
+    found = sorted(found, key=lambda one: one.listener_arn)
+    chosen, marker = page(found, request, key=lambda one: one.listener_arn)
+    return {"Listeners": [describe(one) for one in chosen], "NextMarker": marker}
+
+
+@operation("elbv2", "ModifyListener")
+async def modify_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Change port or default actions; what is not named stays."""
+    _check(request)
+    async with call.transaction() as change:
+        listener = require_listener(change, request["ListenerArn"])
+        balancer = require_load_balancer(change, listener.load_balancer_arn)
+        port = request.get("Port") or listener.port
+        if port != listener.port:
+            arn = listener.load_balancer_arn
+            _check_port(change.select(Listener, load_balancer_arn=arn), port)
+            listener = replace(listener, port=port)
+        if request.get("DefaultActions"):
+            actions, groups = parse_actions(change, balancer, request["DefaultActions"])
+            listener = replace(listener, default_actions=actions, target_group_arns=groups)
+        change.put(listener)
+    return {"Listeners": [describe(listener)]}
+
+
+@operation("elbv2", "DeleteListener")
+async def delete_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Close a port, with its rules."""
+    async with call.transaction() as change:
+        listener = require_listener(change, request["ListenerArn"])
+        change.remove(listener, *change.select(Rule, listener_arn=listener.listener_arn))
+    return {}
+
+
+@operation("elbv2", "DescribeListenerAttributes")
+async def describe_listener_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """List every attribute with its value."""
+    listener = require_listener(call.view, request["ListenerArn"])
+    return attribute.show(LISTENER, listener.attributes)
+
+
+@operation("elbv2", "ModifyListenerAttributes")
+async def modify_listener_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Change attributes."""
+    async with call.transaction() as change:
+        listener = require_listener(change, request["ListenerArn"])
+        held = attribute.changed(LISTENER, listener.attributes, request["Attributes"])
+        change.put(replace(listener, attributes=held))
+    return attribute.show(LISTENER, held)
+
+
+def describe(listener: Listener) -> dict[str, Any]:
+    """Return a listener in the API's shape."""
+    return {
+        "ListenerArn": listener.listener_arn,
+        "LoadBalancerArn": listener.load_balancer_arn,
+        "Port": listener.port,
+        "Protocol": listener.protocol,
+        "DefaultActions": list(listener.default_actions),
+    }
+
+
+def _check(request: dict[str, Any]) -> None:
+    """Refuse by name what is not plain HTTP."""
+    protocol = request.get("Protocol") or "HTTP"
+    if protocol != "HTTP":
+        raise AwsError("UnsupportedProtocol", f"Protocol '{protocol}' is not supported by ecsd yet")
+    for member in LATER:
+        if request.get(member):
+            raise AwsError("ValidationError", f"{member} is not supported by ecsd yet")
+    port = request.get("Port") or 1
+    if not 1 <= port <= LARGEST_PORT:
+        raise AwsError("ValidationError", f"Port must be between 1 and 65535, got {port}")
+
+
+def _check_port(others: list[Listener], port: int) -> None:
+    if any(one.port == port for one in others):
+        raise AwsError(
+            "DuplicateListener", "A listener already exists on this port for this load balancer"
+        )

@@ -1,0 +1,154 @@
+"""Rules of listeners. Source: Elastic Load Balancing API Reference; ecs_semantics 5.3."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from ecsd.errors import AwsError
+from ecsd.operations.call import Call, operation
+from ecsd.operations.elbv2 import tag
+from ecsd.operations.elbv2.actions import parse_actions, parse_conditions
+from ecsd.operations.elbv2.paging import page
+from ecsd.records.elbv2.load_balancer import Listener, Rule
+from ecsd.store.finders.elbv2 import require_listener, require_load_balancer, require_rule
+
+LARGEST_PRIORITY = 50000
+MOST_RULES = 100
+LATER = ("Transforms",)
+
+
+@operation("elbv2", "CreateRule")
+async def create_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Add a rule to a listener."""
+    _refuse_later(request)
+    async with call.transaction() as change:
+        listener = require_listener(change, request["ListenerArn"])
+        others = change.select(Rule, listener_arn=listener.listener_arn)
+        _check_priority(others, request["Priority"])
+        if len(others) >= MOST_RULES:
+            raise AwsError("TooManyRules", f"At most {MOST_RULES} rules")
+        balancer = require_load_balancer(change, listener.load_balancer_arn)
+        conditions = parse_conditions(request["Conditions"])
+        actions, groups = parse_actions(change, balancer, request["Actions"])
+        prefix = listener.listener_arn.replace(":listener/", ":listener-rule/")
+        rule = Rule(
+            rule_arn=f"{prefix}/{call.ids.balancer_id()}",
+            listener_arn=listener.listener_arn,
+            priority=request["Priority"],
+            conditions=conditions,
+            actions=actions,
+            target_group_arns=groups,
+            tags=tag.parse(request.get("Tags")),
+        )
+        change.put(rule)
+    return {"Rules": [describe(rule)]}
+
+
+@operation("elbv2", "DescribeRules")
+async def describe_rules(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Describe rules by ARN, or a listener's in order of priority, the default one last."""
+    view = call.view
+    if request.get("RuleArns"):
+        shown = [_describe_any(call, arn) for arn in request["RuleArns"]]
+    elif request.get("ListenerArn"):
+        listener = require_listener(view, request["ListenerArn"])
+        rules = view.select(Rule, listener_arn=listener.listener_arn)
+        rules.sort(key=lambda one: one.priority)
+        shown = [*map(describe, rules), describe_default(listener)]
+    else:
+        raise AwsError(
+            "ValidationError", "You must specify either listener rule ARNs or a listener ARN"
+        )
+    chosen, marker = page(shown, request, key=lambda one: one["Priority"].rjust(7, "0"))
+    return {"Rules": chosen, "NextMarker": marker}
+
+
+@operation("elbv2", "ModifyRule")
+async def modify_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Change conditions or actions; what is not named stays."""
+    _refuse_later(request)
+    async with call.transaction() as change:
+        rule = require_rule(change, request["RuleArn"])
+        listener = require_listener(change, rule.listener_arn)
+        if request.get("Conditions"):
+            rule = replace(rule, conditions=parse_conditions(request["Conditions"]))
+        if request.get("Actions"):
+            balancer = require_load_balancer(change, listener.load_balancer_arn)
+            actions, groups = parse_actions(change, balancer, request["Actions"])
+            rule = replace(rule, actions=actions, target_group_arns=groups)
+        change.put(rule)
+    return {"Rules": [describe(rule)]}
+
+
+@operation("elbv2", "DeleteRule")
+async def delete_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Remove a rule; the default one goes with its listener only."""
+    async with call.transaction() as change:
+        change.remove(require_rule(change, request["RuleArn"]))
+    return {}
+
+
+@operation("elbv2", "SetRulePriorities")
+async def set_rule_priorities(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Reorder rules, all at once."""
+    async with call.transaction() as change:
+        moved = []
+        for one in request["RulePriorities"]:
+            rule = require_rule(change, one["RuleArn"])
+            _check_range(one["Priority"])
+            moved.append(replace(rule, priority=one["Priority"]))
+        change.put(*moved)
+        for listener_arn in {one.listener_arn for one in moved}:
+            priorities = [one.priority for one in change.select(Rule, listener_arn=listener_arn)]
+            if len(set(priorities)) < len(priorities):
+                raise AwsError("PriorityInUse", "The specified priority is in use")
+    return {"Rules": [describe(one) for one in moved]}
+
+
+def describe(rule: Rule) -> dict[str, Any]:
+    """Return a rule in the API's shape."""
+    return {
+        "RuleArn": rule.rule_arn,
+        "Priority": str(rule.priority),
+        "Conditions": list(rule.conditions),
+        "Actions": list(rule.actions),
+        "IsDefault": False,
+    }
+
+
+def describe_default(listener: Listener) -> dict[str, Any]:
+    """Return a listener's default rule in the API's shape."""
+    prefix = listener.listener_arn.replace(":listener/", ":listener-rule/")
+    return {
+        "RuleArn": f"{prefix}/{'0' * 16}",
+        "Priority": "default",
+        "Conditions": [],
+        "Actions": list(listener.default_actions),
+        "IsDefault": True,
+    }
+
+
+def _describe_any(call: Call, arn: str) -> dict[str, Any]:
+    if arn.endswith(f"/{'0' * 16}"):
+        listener_arn = arn.rpartition("/")[0].replace(":listener-rule/", ":listener/")
+        return describe_default(require_listener(call.view, listener_arn))
+    return describe(require_rule(call.view, arn))
+
+
+def _check_priority(others: list[Rule], priority: int) -> None:
+    _check_range(priority)
+    if any(one.priority == priority for one in others):
+        raise AwsError("PriorityInUse", f"Priority '{priority}' is currently in use")
+
+
+def _check_range(priority: int) -> None:
+    if not 1 <= priority <= LARGEST_PRIORITY:
+        raise AwsError(
+            "ValidationError", f"Priority must be between 1 and {LARGEST_PRIORITY}, got {priority}"
+        )
+
+
+def _refuse_later(request: dict[str, Any]) -> None:
+    for member in LATER:
+        if request.get(member):
+            raise AwsError("ValidationError", f"{member} is not supported by ecsd yet")

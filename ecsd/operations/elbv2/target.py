@@ -1,0 +1,135 @@
+"""Targets: registered, deregistered, and how well they are.
+
+Source: Elastic Load Balancing API Reference; ecs_semantics 5.2.
+"""
+
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from typing import Any
+
+from ecsd.decisions.target import drain, place, register, shown_health
+from ecsd.errors import AwsError
+from ecsd.operations.call import Call, operation
+from ecsd.records.ec2.vpc import Subnet, Vpc
+from ecsd.records.elbv2.load_balancer import LoadBalancer
+from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.store.finders.elbv2 import balancers_of_group, require_target_group, targets_of
+from ecsd.store.store import View
+
+LARGEST_PORT = 65535
+
+
+@operation("elbv2", "RegisterTargets")
+async def register_targets(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Make addresses targets of a group."""
+    async with call.transaction() as change:
+        group = require_target_group(change, request["TargetGroupArn"])
+        for one in request["Targets"]:
+            port = one.get("Port") or group.port
+            zone = _check(change, group, one["Id"], port)
+            known = change.get(Target, place(group.target_group_arn, one["Id"], port))
+            change.put(
+                register(
+                    known,
+                    target_group_arn=group.target_group_arn,
+                    target_id=one["Id"],
+                    port=port,
+                    availability_zone=one.get("AvailabilityZone") or zone,
+                    now=call.clock.now(),
+                )
+            )
+    return {}
+
+
+@operation("elbv2", "DeregisterTargets")
+async def deregister_targets(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Drain targets; without a port, the one on the group's port, or the only one of the id."""
+    async with call.transaction() as change:
+        group = require_target_group(change, request["TargetGroupArn"])
+        for one in request["Targets"]:
+            change.put(*(drain(found, call.clock.now()) for found in _meant(change, group, one)))
+    return {}
+
+
+@operation("elbv2", "DescribeTargetHealth")
+async def describe_target_health(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Tell how the named targets are, or all of the group."""
+    view = call.view
+    group = require_target_group(view, request["TargetGroupArn"])
+    if request.get("Targets"):
+        shown = [_health_of(view, group, one) for one in request["Targets"]]
+    else:
+        shown = [_show(view, group, one) for one in targets_of(view, group.target_group_arn)]
+    return {"TargetHealthDescriptions": shown}
+
+
+def _health_of(view: View, group: TargetGroup, wanted: dict[str, Any]) -> dict[str, Any]:
+    found = _meant(view, group, wanted)
+    if found:
+        return _show(view, group, found[0])
+    return {
+        "Target": wanted,
+        "TargetHealth": {
+            "State": "unused",
+            "Reason": "Target.NotRegistered",
+            "Description": "Target is not registered to the target group",
+        },
+    }
+
+
+def _show(view: View, group: TargetGroup, target: Target) -> dict[str, Any]:
+    balancers = [
+        view.get(LoadBalancer, arn) for arn in balancers_of_group(view, group.target_group_arn)
+    ]
+    zones = {zone.availability_zone for one in balancers if one for zone in one.zones}
+    port = group.health_check.port
+    shown: dict[str, Any] = {"Id": target.target_id, "Port": target.port}
+    if target.availability_zone:
+        shown["AvailabilityZone"] = target.availability_zone
+    return {
+        "Target": shown,
+        "HealthCheckPort": str(target.port) if port == "traffic-port" else port,
+        "TargetHealth": shown_health(
+            target,
+            group,
+            in_use=bool(balancers),
+            zone_enabled=target.availability_zone in {None, "all", *zones},
+        ),
+    }
+
+
+def _meant(view: View, group: TargetGroup, wanted: dict[str, Any]) -> list[Target]:
+    port = wanted.get("Port")
+    same = [
+        one
+        for one in targets_of(view, group.target_group_arn)
+        if one.target_id == wanted["Id"] and port in {None, 0, one.port}
+    ]
+    if port or len(same) <= 1:
+        return same
+    return [one for one in same if one.port == group.port]
+
+
+def _check(view: View, group: TargetGroup, target_id: str, port: int) -> str | None:
+    """Refuse a target that could never be reached; return its zone where it has one."""
+    if not 1 <= port <= LARGEST_PORT:
+        raise AwsError("ValidationError", f"Port must be between 1 and 65535, got {port}")
+    if group.target_type == "instance":
+        raise AwsError(
+            "InvalidTarget", f"The following targets are not valid instances: {target_id}"
+        )
+    try:
+        address = IPv4Address(target_id)
+    except AddressValueError as error:
+        raise AwsError(
+            "ValidationError", f"The IP address '{target_id}' is not a valid IPv4 address"
+        ) from error
+    vpc = view.get(Vpc, group.vpc_id)
+    if vpc is None or address not in IPv4Network(vpc.cidr_block):
+        raise AwsError(
+            "InvalidTarget",
+            f"The target {target_id} is not within the CIDR of VPC '{group.vpc_id}'",
+        )
+    for subnet in view.select(Subnet, vpc_id=group.vpc_id):
+        if address in IPv4Network(subnet.cidr_block):
+            return subnet.availability_zone
+    raise AwsError("InvalidTarget", f"The target {target_id} is in no subnet of its VPC")

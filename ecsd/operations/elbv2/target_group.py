@@ -1,0 +1,215 @@
+"""Target groups and their targets.
+
+Source: Elastic Load Balancing API Reference; ecs_semantics 5.1, 5.2, 5.5.
+"""
+
+import re
+from typing import Any
+
+from msgspec.structs import replace
+
+from ecsd.decisions.balancer_attributes import TARGET_GROUP
+from ecsd.decisions.health_check_config import changed, problems
+from ecsd.errors import AwsError
+from ecsd.operations.call import Call, operation
+from ecsd.operations.elbv2 import attribute, tag
+from ecsd.operations.elbv2.paging import page
+from ecsd.records.elbv2.target_group import HealthCheck, TargetGroup
+from ecsd.store.finders.ec2 import require_vpc
+from ecsd.store.finders.elbv2 import (
+    balancers_of_group,
+    groups_of_balancer,
+    require_load_balancer,
+    require_target_group,
+    targets_of,
+)
+from ecsd.store.store import View
+
+NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,32}(?<!-)")
+LARGEST_PORT = 65535
+
+
+@operation("elbv2", "CreateTargetGroup")
+async def create_target_group(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Make a target group; answers an equal one of the name."""
+    async with call.transaction() as change:
+        group = _parse(call, change, request)
+        known = next(iter(change.select(TargetGroup, name=group.name)), None)
+        if known is not None:
+            same = replace(
+                group,
+                target_group_arn=known.target_group_arn,
+                tags=known.tags,
+                attributes=known.attributes,
+            )
+            if same == known:
+                return {"TargetGroups": [describe(change, known)]}
+            raise AwsError(
+                "DuplicateTargetGroupName",
+                f"A target group with the same name '{group.name}' exists, but with different "
+                "settings",
+            )
+        change.put(group)
+        return {"TargetGroups": [describe(change, group)]}
+
+
+@operation("elbv2", "DescribeTargetGroups")
+async def describe_target_groups(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Describe target groups by ARN, name or load balancer, or all."""
+    view = call.view
+    arns, names = request.get("TargetGroupArns"), request.get("Names")
+    balancer = request.get("LoadBalancerArn")
+    if sum(bool(one) for one in (arns, names, balancer)) > 1:
+        raise AwsError(
+            "ValidationError",
+            "Only one of LoadBalancerArn, TargetGroupArns and Names may be specified",
+        )
+    if arns:
+        found = [require_target_group(view, arn) for arn in arns]
+    elif names:
+        found = [_named(view, name) for name in names]
+    elif balancer:
+        found = groups_of_balancer(view, require_load_balancer(view, balancer).load_balancer_arn)
+    else:
+        found = view.select(TargetGroup)
+    found = sorted(found, key=lambda one: one.target_group_arn)
+    chosen, marker = page(found, request, key=lambda one: one.target_group_arn)
+    return {"TargetGroups": [describe(view, one) for one in chosen], "NextMarker": marker}
+
+
+@operation("elbv2", "ModifyTargetGroup")
+async def modify_target_group(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Change the health check."""
+    async with call.transaction() as change:
+        group = require_target_group(change, request["TargetGroupArn"])
+        check = changed(group.health_check, request)
+        _refuse_first(check)
+        group = replace(group, health_check=check)
+        change.put(group)
+        return {"TargetGroups": [describe(change, group)]}
+
+
+@operation("elbv2", "DeleteTargetGroup")
+async def delete_target_group(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Delete a group that no listener and no rule uses, with its targets."""
+    async with call.transaction() as change:
+        arn = request["TargetGroupArn"]
+        group = change.get(TargetGroup, arn)
+        if group is None:
+            return {}
+        if balancers_of_group(change, arn):
+            raise AwsError(
+                "ResourceInUse", f"Target group '{arn}' is currently in use by a listener or a rule"
+            )
+        change.remove(group, *targets_of(change, arn))
+    return {}
+
+
+@operation("elbv2", "DescribeTargetGroupAttributes")
+async def describe_target_group_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """List every attribute with its value."""
+    group = require_target_group(call.view, request["TargetGroupArn"])
+    return attribute.show(TARGET_GROUP, group.attributes)
+
+
+@operation("elbv2", "ModifyTargetGroupAttributes")
+async def modify_target_group_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Change attributes."""
+    async with call.transaction() as change:
+        group = require_target_group(change, request["TargetGroupArn"])
+        held = attribute.changed(TARGET_GROUP, group.attributes, request["Attributes"])
+        if held.get("stickiness.type") == "app_cookie" and not held.get(
+            "stickiness.app_cookie.cookie_name"
+        ):
+            raise AwsError(
+                "ValidationError", "stickiness.app_cookie.cookie_name is needed for app_cookie"
+            )
+        change.put(replace(group, attributes=held))
+    return attribute.show(TARGET_GROUP, held)
+
+
+def describe(view: View, group: TargetGroup) -> dict[str, Any]:
+    """Return a target group in the API's shape."""
+    check = group.health_check
+    return {
+        "TargetGroupArn": group.target_group_arn,
+        "TargetGroupName": group.name,
+        "Protocol": group.protocol,
+        "Port": group.port,
+        "VpcId": group.vpc_id,
+        "HealthCheckProtocol": check.protocol,
+        "HealthCheckPort": check.port,
+        "HealthCheckEnabled": check.enabled,
+        "HealthCheckIntervalSeconds": check.interval,
+        "HealthCheckTimeoutSeconds": check.timeout,
+        "HealthyThresholdCount": check.healthy_threshold,
+        "UnhealthyThresholdCount": check.unhealthy_threshold,
+        "HealthCheckPath": check.path,
+        "Matcher": {"HttpCode": check.matcher},
+        "LoadBalancerArns": balancers_of_group(view, group.target_group_arn),
+        "TargetType": group.target_type,
+        "ProtocolVersion": group.protocol_version,
+        "IpAddressType": group.ip_address_type,
+    }
+
+
+def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
+    name = request["Name"]
+    if not NAME.fullmatch(name):
+        raise AwsError(
+            "ValidationError",
+            f"Target group name '{name}' must be 1 to 32 letters, numbers and hyphens, and not "
+            "begin or end with a hyphen",
+        )
+    kind = request.get("TargetType") or "instance"
+    if kind not in {"ip", "instance"}:
+        raise AwsError("ValidationError", f"Target type '{kind}' is not supported by ecsd yet")
+    for member, accepted in (
+        ("Protocol", "HTTP"),
+        ("ProtocolVersion", "HTTP1"),
+        ("IpAddressType", "ipv4"),
+    ):
+        if (request.get(member) or accepted) != accepted:
+            raise AwsError(
+                "ValidationError", f"{member} '{request[member]}' is not supported by ecsd yet"
+            )
+    for member in ("Protocol", "Port", "VpcId"):
+        if not request.get(member):
+            raise AwsError("ValidationError", f"A {member.lower()} must be specified")
+    if not 1 <= request["Port"] <= LARGEST_PORT:
+        raise AwsError(
+            "ValidationError", f"Port must be between 1 and 65535, got {request['Port']}"
+        )
+    try:
+        require_vpc(view, request["VpcId"])
+    except AwsError as error:
+        raise AwsError(
+            "ValidationError", f"The VPC ID '{request['VpcId']}' is not found"
+        ) from error
+    check = changed(HealthCheck(), request)
+    _refuse_first(check)
+    prefix = f"arn:aws:elasticloadbalancing:{call.scope.region}:{call.scope.account}"
+    return TargetGroup(
+        target_group_arn=f"{prefix}:targetgroup/{name}/{call.ids.balancer_id()}",
+        name=name,
+        protocol="HTTP",
+        protocol_version="HTTP1",
+        port=request["Port"],
+        vpc_id=request["VpcId"],
+        target_type=kind,
+        health_check=check,
+        tags=tag.parse(request.get("Tags")),
+    )
+
+
+def _refuse_first(check: HealthCheck) -> None:
+    words = next(problems(check), None)
+    if words is not None:
+        raise AwsError("ValidationError", words)
+
+
+def _named(view: View, name: str) -> TargetGroup:
+    found = next(iter(view.select(TargetGroup, name=name)), None)
+    if found is None:
+        raise AwsError("TargetGroupNotFound", "One or more target groups not found")
+    return found

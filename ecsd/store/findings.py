@@ -1,0 +1,54 @@
+"""The invariant checker over a whole store: tests, the crash test and ``ecsd doctor`` call it."""
+
+from collections.abc import Iterator
+
+from ecsd.decisions.invariants.balancing import Balancing, check_balancing, check_entrances
+from ecsd.decisions.invariants.ecs import Containers, check_ecs
+from ecsd.decisions.invariants.finding import Finding
+from ecsd.decisions.invariants.network import check_network, check_vpc_numbers
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.vpc import (
+    Vpc,
+)
+from ecsd.records.ecs.cluster import Cluster
+from ecsd.records.ecs.service import Service
+from ecsd.records.ecs.task import Task
+from ecsd.records.ecs.task_definition import TaskDefinition, TaskDefinitionFamily
+from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
+from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.store.finders.ec2 import network_of
+from ecsd.store.store import Store, View
+
+
+def all_findings(store: Store) -> Iterator[Finding]:
+    """Yield everything that contradicts itself, in every account and region."""
+    yield from check_vpc_numbers([vpc for _, vpc in store.everywhere(Vpc)])
+    yield from check_entrances([one for _, one in store.everywhere(LoadBalancer)])
+    for scope in store.scopes():
+        view = store.view(scope)
+        yield from check_network(network_of(view))
+        yield from check_ecs(_containers(view))
+        yield from check_balancing(_balancing(view))
+
+
+def _containers(view: View) -> Containers:
+    return Containers(
+        clusters=view.select(Cluster),
+        services=view.select(Service),
+        tasks=view.select(Task),
+        task_definitions=view.select(TaskDefinition),
+        families=view.select(TaskDefinitionFamily),
+        interfaces=view.select(NetworkInterface),
+        targets=view.select(Target),
+    )
+
+
+def _balancing(view: View) -> Balancing:
+    return Balancing(
+        load_balancers=view.select(LoadBalancer),
+        listeners=view.select(Listener),
+        rules=view.select(Rule),
+        target_groups=view.select(TargetGroup),
+        targets=view.select(Target),
+        interfaces=view.select(NetworkInterface),
+    )

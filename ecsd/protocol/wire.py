@@ -33,7 +33,7 @@ class Route(msgspec.Struct, frozen=True):
 
     Attributes:
         service: botocore's name, or the signing name of a service without a table; "" if none.
-        operation: its name, or method and path where REST names none.
+        operation: its name; method and path where REST names none; "" for a form without one.
         codec: how to read, answer and refuse.
         model: None when the service has no such operation.
         labels: what the path's template matched.
@@ -75,12 +75,11 @@ class Wire:
             return self._cbor_route(request)
         if target is not None:
             return self._json_route(request, target)
-        try:
-            form = form_of(request) if _may_be_form(request) else {}
-        except MalformedBodyError:
-            form = {"Action": "unreadable form"}
-        if "Action" in form:
-            return self._query_route(request, form)
+        if _is_form(request):
+            try:
+                return self._query_route(request, form_of(request))
+            except MalformedBodyError:
+                return self._query_route(request, {})
         return self._rest_route(request)
 
     def table(self, service: str) -> Table | None:
@@ -111,7 +110,7 @@ class Wire:
         return self._route(identity.name if identity else _signing_name(request), name, "cbor")
 
     def _query_route(self, request: HttpRequest, form: Mapping[str, str]) -> Route:
-        name, version = form["Action"][:128], form.get("Version", "")
+        name, version = form.get("Action", "")[:128], form.get("Version", "")
         signed = _signing_name(request)
         identity = (
             self._first(lambda each: each.signing_name == signed and each.api_version == version)
@@ -182,9 +181,7 @@ def _signing_name(request: HttpRequest) -> str:
     return scope.service if scope else ""
 
 
-def _may_be_form(request: HttpRequest) -> bool:
-    if request.method == "GET":
-        return "Action=" in request.query
-    return request.method == "POST" and (
-        request.headers.get("content-type", "").startswith(FORM) or "Action=" in request.query
-    )
+def _is_form(request: HttpRequest) -> bool:
+    if request.method == "POST" and request.headers.get("content-type", "").startswith(FORM):
+        return True
+    return request.method in ("GET", "POST") and "Action=" in request.query

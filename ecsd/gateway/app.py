@@ -1,0 +1,98 @@
+"""The endpoint as a bare ASGI application, for uvicorn with ``lifespan="off"``.
+
+uvicorn holds the socket: keep-alive, chunked bodies, ``Expect: 100-continue``, back-pressure.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from ecsd import __version__
+from ecsd.errors import AwsError
+from ecsd.gateway.dispatch import Dispatcher, GatewayParts
+from ecsd.gateway.request_body import ClientGoneError, Message, Receive, read_body
+from ecsd.protocol.message import HttpRequest, HttpResponse
+
+AsgiScope = Mapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
+
+JSON = {"content-type": "application/json"}
+OTHER_SITE = HttpResponse(
+    403, JSON, b'{"message":"Requests that another web site makes in a browser are refused."}'
+)
+
+
+def make_app(parts: GatewayParts) -> AsgiApp:
+    """Return the ASGI application."""
+    dispatcher = Dispatcher(parts)
+    pages = _own_pages(parts)
+
+    async def app(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        request = _head(scope)
+        try:
+            response = await _respond(request, receive)
+        except ClientGoneError:
+            return  # nobody is there to read an answer
+        await _send(response, send, with_body=request.method != "HEAD")
+
+    async def _respond(request: HttpRequest, receive: Receive) -> HttpResponse:
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            return OTHER_SITE
+        page = pages.get(request.path) if request.method in ("GET", "HEAD") else None
+        if page is not None and "authorization" not in request.headers and not request.query:
+            return page()
+        try:
+            body = await read_body(receive)
+        except AwsError as error:
+            return dispatcher.refuse(request, error)
+        return await dispatcher.answer(
+            HttpRequest(request.method, request.path, request.query, request.headers, body)
+        )
+
+    return app
+
+
+def _own_pages(parts: GatewayParts) -> Mapping[str, Callable[[], HttpResponse]]:
+    def health() -> HttpResponse:
+        return _json({"service": "ecsd", "version": __version__, "status": "ok"})
+
+    def unimplemented() -> HttpResponse:
+        return _json(parts.unimplemented.report())
+
+    return {"/": health, "/_ecsd/health": health, "/_ecsd/unimplemented": unimplemented}
+
+
+def _json(value: object) -> HttpResponse:
+    return HttpResponse(200, JSON, msgspec.json.encode(value))
+
+
+def _head(scope: AsgiScope) -> HttpRequest:
+    path = scope.get("raw_path") or scope["path"].encode()
+    return HttpRequest(
+        method=scope["method"],
+        path=path.decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers=_headers(scope["headers"]),
+        body=b"",
+    )
+
+
+def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in pairs:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+async def _send(response: HttpResponse, send: Send, *, with_body: bool) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in response.headers.items()]
+    headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    body = response.body if with_body else b""
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,187 @@
+"""From a whole request to a whole answer: route, verify, parse, operate, wait for the disk."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ecsd.clock import Clock
+from ecsd.errors import AwsError, StoreError
+from ecsd.gateway.request_body import decompress
+from ecsd.gateway.sigv4 import KeyLookup, Verifier
+from ecsd.gateway.unimplemented import UnimplementedCounter
+from ecsd.ids import IdSource
+from ecsd.operations.call import Call, Caller, Handler
+from ecsd.protocol.credential_scope import DEFAULT_ACCOUNT, credential_scope
+from ecsd.protocol.message import HttpRequest, HttpResponse
+from ecsd.protocol.query_codec import QueryCodec
+from ecsd.protocol.wire import Route, Wire
+from ecsd.settings import Settings
+from ecsd.store.scope import Scope
+from ecsd.store.store import Store
+from ecsd.store.streams import LogStreams
+
+log = logging.getLogger(__name__)
+# A service's own name for "our fault", in the order of preference.
+SERVER_FAULTS = (
+    "ServerException",
+    "InternalServerException",
+    "ServiceUnavailableException",
+    "ServiceFailureException",
+    "InternalServerError",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayParts:
+    """What the gateway is made of.
+
+    Attributes:
+        operations: by service and name (``load_operations()``).
+        find_key: whose an access key is, or None. Strict mode believes nobody else; local mode
+            believes everybody, and uses it to know the callers of temporary keys.
+    """
+
+    operations: Mapping[tuple[str, str], Handler]
+    store: Store
+    streams: LogStreams
+    clock: Clock
+    ids: IdSource
+    settings: Settings
+    find_key: KeyLookup
+    wire: Wire
+    unimplemented: UnimplementedCounter = field(default_factory=UnimplementedCounter)
+
+
+class Dispatcher:
+    """Answers AWS requests. Whatever happens, the answer is one that the client's SDK can read."""
+
+    def __init__(self, parts: GatewayParts) -> None:
+        self._parts = parts
+        self._verifier = Verifier(parts.find_key)
+
+    async def answer(self, request: HttpRequest) -> HttpResponse:
+        """Return the answer; ``request.body`` is as sent, perhaps compressed."""
+        request_id = self._parts.ids.uuid()
+        raw = request.body
+        refused: AwsError | None = None
+        encoding = request.headers.get("content-encoding", "")
+        if encoding:
+            try:
+                request = _with_body(request, decompress(raw, encoding.strip().lower()))
+            except AwsError as error:
+                request = _with_body(request, b"")
+                refused = error
+        route = self._parts.wire.route(request)
+        if refused is not None:
+            return route.codec.refuse(refused, request_id)
+        return await self._answer(route, request, raw, request_id)
+
+    def refuse(self, request: HttpRequest, error: AwsError) -> HttpResponse:
+        """Return the refusal of a request whose body was not read."""
+        route = self._parts.wire.route(request)
+        return route.codec.refuse(error, self._parts.ids.uuid())
+
+    async def _answer(
+        self, route: Route, request: HttpRequest, raw: bytes, request_id: str
+    ) -> HttpResponse:
+        try:
+            try:
+                response = await self._operate(route, request, raw, request_id)
+            except AwsError as error:
+                response = route.codec.refuse(error, request_id)
+            await self._parts.store.durable()  # what was read may not be on disk yet
+        except StoreError as error:
+            log.warning("a request failed: the store", extra=_facts(route, request_id, error))
+            fault = self._server_fault(route)
+            message = f"The store could not keep the change; nothing was kept: {error}"
+            return route.codec.refuse(AwsError(fault, message, status=503), request_id)
+        except Exception as error:
+            log.exception("a request failed: a bug", extra=_facts(route, request_id, error))
+            message = f"An internal error occurred. Request id: {request_id}"
+            return route.codec.refuse(
+                AwsError(self._server_fault(route), message, status=500), request_id
+            )
+        return response
+
+    async def _operate(
+        self, route: Route, request: HttpRequest, raw: bytes, request_id: str
+    ) -> HttpResponse:
+        scope, caller = self._identify(request, raw)
+        handler = self._parts.operations.get((route.service, route.operation))
+        if handler is None or route.model is None:
+            raise self._unimplemented(route)
+        members = route.codec.parse(route.model, request, route.labels)
+        parts = self._parts
+        call = Call(
+            scope=scope,
+            caller=caller,
+            request_id=request_id,
+            store=parts.store,
+            streams=parts.streams,
+            clock=parts.clock,
+            ids=parts.ids,
+            settings=parts.settings,
+        )
+        output = await handler(call, members)
+        return route.codec.answer(route.model, output, request_id)
+
+    def _identify(self, request: HttpRequest, raw: bytes) -> tuple[Scope, Caller]:
+        """Return whose request it is and where it belongs."""
+        settings = self._parts.settings
+        credential = credential_scope(request)
+        region = credential.region if credential else settings.region
+        if settings.mode == "strict":
+            known = self._verifier.verify(request, raw, self._parts.clock.now())
+            return Scope(known.account, region), known.caller
+        if credential is None:
+            return Scope(DEFAULT_ACCOUNT, region), root_caller(DEFAULT_ACCOUNT, "")
+        known_or_not = self._parts.find_key(credential.access_key_id)
+        if known_or_not is not None:
+            return Scope(known_or_not.account, region), known_or_not.caller
+        account = credential.account
+        return Scope(account, region), root_caller(account, credential.access_key_id)
+
+    def _unimplemented(self, route: Route) -> AwsError:
+        query = isinstance(route.codec, QueryCodec)
+        if query and not route.operation:
+            return AwsError("MissingAction", "The request must contain the parameter Action.")
+        service = route.service or "unknown"
+        self._parts.unimplemented.add(service, route.operation)
+        log.info(
+            "an operation is not implemented",
+            extra={"service": service, "operation": route.operation},
+        )
+        return AwsError(
+            "InvalidAction" if query else "UnknownOperationException",
+            f"The operation {service}:{route.operation} is not implemented by this ecsd.",
+        )
+
+    def _server_fault(self, route: Route) -> str:
+        table = self._parts.wire.table(route.service)
+        for name in SERVER_FAULTS:
+            if table is not None and name in table.shapes:
+                return name
+        return "InternalError" if route.service == "ec2" else "InternalFailure"
+
+
+def wire_for(settings: Settings, ids: IdSource) -> Wire:
+    """Return the protocols as the settings want them."""
+    return Wire(ids.uuid, refuse_unknown=settings.unknown_members == "refuse")
+
+
+def root_caller(account: str, access_key_id: str) -> Caller:
+    """Return the caller that local mode takes an unknown key for: the account's root."""
+    return Caller(arn=f"arn:aws:iam::{account}:root", user_id=account, access_key_id=access_key_id)
+
+
+def _with_body(request: HttpRequest, body: bytes) -> HttpRequest:
+    return HttpRequest(request.method, request.path, request.query, request.headers, body)
+
+
+def _facts(route: Route, request_id: str, error: Exception) -> dict[str, str]:
+    return {
+        "service": route.service,
+        "operation": route.operation,
+        "request_id": request_id,
+        "cause": str(error),
+    }

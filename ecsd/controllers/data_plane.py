@@ -27,7 +27,8 @@ from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.plan import Plan
 from ecsd.records.record import Record
 from ecsd.settings import Settings
-from ecsd.store.finders.data_plane import balancer_parts, balancers_of_group, vpc_parts
+from ecsd.store.finders.data_plane import balancer_parts, vpc_parts
+from ecsd.store.finders.elbv2 import balancers_of_group
 from ecsd.store.scope import Scope
 from ecsd.store.store import Change, Store, View
 

@@ -81,7 +81,8 @@ def _check_groups(balancing: Balancing) -> Iterator[Finding]:
     groups = {one.target_group_arn for one in balancing.target_groups}
     owner = {one.listener_arn: one.load_balancer_arn for one in balancing.listeners}
     users: dict[str, set[str]] = {}
-    for part in (*balancing.listeners, *balancing.rules):
+    parts: list[Listener | Rule] = [*balancing.listeners, *balancing.rules]
+    for part in parts:
         for arn in part.target_group_arns:
             if arn not in groups:
                 yield fatal(part.key, f"forwards to {arn}, which does not exist")

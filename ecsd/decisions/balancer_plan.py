@@ -1,0 +1,133 @@
+"""Load balancers' records made into a plan for the host that carries them."""
+
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network
+from typing import NamedTuple
+
+from ecsd.records.ec2.security_group import SecurityGroupRule
+from ecsd.records.ec2.vpc import Vpc
+from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
+from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.plan import (
+    BalancerPlan,
+    HealthCheckPlan,
+    ListenerPlan,
+    RulePlan,
+    TargetGroupPlan,
+    TargetPlan,
+)
+
+WORLD = "0.0.0.0/0"
+
+
+class BalancerParts(NamedTuple):
+    """A load balancer with everything that is its own.
+
+    rules: of its listeners. targets: of its groups, draining ones too. security_group_rules: of
+    its security groups.
+    """
+
+    balancer: LoadBalancer
+    vpc: Vpc
+    listeners: Sequence[Listener]
+    rules: Sequence[Rule]
+    groups: Sequence[TargetGroup]
+    targets: Sequence[Target]
+    security_group_rules: Sequence[SecurityGroupRule]
+
+
+def compile_balancer(parts: BalancerParts) -> BalancerPlan:
+    """Return the plan; lists are sorted, so that equal state gives an equal plan."""
+    balancer = parts.balancer
+    return BalancerPlan(
+        load_balancer_arn=balancer.load_balancer_arn,
+        name=balancer.name,
+        dns_name=balancer.dns_name,
+        vpc_id=balancer.vpc_id,
+        vpc_number=parts.vpc.number,
+        addresses=tuple(one.private_ip_address for one in balancer.zones),
+        entrance=balancer.entrance,
+        listeners=tuple(
+            _listener(one, parts) for one in sorted(parts.listeners, key=lambda one: one.port)
+        ),
+        target_groups=tuple(
+            _group(one, parts.targets)
+            for one in sorted(parts.groups, key=lambda one: one.target_group_arn)
+        ),
+        attributes=balancer.attributes,
+    )
+
+
+def admits_world(rules: Sequence[SecurityGroupRule], port: int) -> bool:
+    """Tell whether security groups let anybody reach a TCP port: then clients on the host may."""
+    for rule in rules:
+        if rule.is_egress or rule.cidr_ipv4 is None or rule.ip_protocol not in {"-1", "tcp", "6"}:
+            continue
+        if IPv4Network(rule.cidr_ipv4, strict=False).prefixlen != 0:
+            continue
+        if rule.ip_protocol == "-1" or _covers(rule, port):
+            return True
+    return False
+
+
+def _covers(rule: SecurityGroupRule, port: int) -> bool:
+    if rule.from_port is None or rule.from_port == -1:
+        return True
+    return rule.from_port <= port <= (rule.to_port if rule.to_port is not None else rule.from_port)
+
+
+def _listener(listener: Listener, parts: BalancerParts) -> ListenerPlan:
+    own = [one for one in parts.rules if one.listener_arn == listener.listener_arn]
+    return ListenerPlan(
+        listener_arn=listener.listener_arn,
+        port=listener.port,
+        protocol=listener.protocol,
+        rules=tuple(
+            RulePlan(
+                rule_arn=one.rule_arn,
+                priority=one.priority,
+                conditions=one.conditions,
+                actions=one.actions,
+            )
+            for one in sorted(own, key=lambda one: one.priority)
+        ),
+        default_actions=listener.default_actions,
+        open_to_world=admits_world(parts.security_group_rules, listener.port),
+        attributes=listener.attributes,
+    )
+
+
+def _group(group: TargetGroup, targets: Sequence[Target]) -> TargetGroupPlan:
+    check = group.health_check
+    own = [one for one in targets if one.target_group_arn == group.target_group_arn]
+    return TargetGroupPlan(
+        target_group_arn=group.target_group_arn,
+        name=group.name,
+        protocol=group.protocol,
+        health_check=HealthCheckPlan(
+            enabled=check.enabled,
+            protocol=check.protocol,
+            port=check.port,
+            path=check.path,
+            interval=check.interval,
+            timeout=check.timeout,
+            healthy_threshold=check.healthy_threshold,
+            unhealthy_threshold=check.unhealthy_threshold,
+            matcher=check.matcher,
+        ),
+        targets=tuple(
+            TargetPlan(
+                target_id=one.target_id,
+                address=one.target_id,
+                port=one.port,
+                draining=one.draining_since is not None,
+            )
+            for one in sorted(own, key=lambda one: one.place)
+        ),
+        attributes=_known(group.attributes),
+    )
+
+
+def _known(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Return the attributes that say something to the balancer."""
+    return {name: value for name, value in sorted(attributes.items()) if value}

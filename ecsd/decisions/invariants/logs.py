@@ -1,0 +1,31 @@
+"""What must always hold between log groups, their streams and storage."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ecsd.decisions.invariants.finding import Finding, fatal
+from ecsd.records.logs.log_group import LogGroup, LogStream
+from ecsd.records.logs.storage_to_free import StorageToFree
+
+
+class Logging(NamedTuple):
+    """Every Logs record of one account and region."""
+
+    groups: Sequence[LogGroup] = ()
+    streams: Sequence[LogStream] = ()
+    to_free: Sequence[StorageToFree] = ()
+
+
+def check_logs(logging: Logging) -> Iterator[Finding]:
+    """Yield streams without their group, and storage that two own or that is to be freed."""
+    groups = {one.log_group_name for one in logging.groups}
+    freed = {one.storage for one in logging.to_free}
+    owners: dict[str, str] = {}
+    for stream in logging.streams:
+        if stream.log_group_name not in groups:
+            yield fatal(stream.arn, f"outlived its log group {stream.log_group_name}")
+        if stream.storage in freed:
+            yield fatal(stream.arn, "has storage that is to be freed")
+        owner = owners.setdefault(stream.storage, stream.arn)
+        if owner != stream.arn:
+            yield fatal(stream.arn, f"shares storage with {owner}")

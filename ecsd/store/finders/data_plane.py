@@ -1,0 +1,65 @@
+"""Gathering the records that a host's plan is compiled from."""
+
+from ecsd.decisions.balancer_plan import BalancerParts
+from ecsd.decisions.vpc_plan import VpcParts
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
+from ecsd.records.ec2.vpc import InternetGateway, NatGateway, RouteTable, Subnet, Vpc
+from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
+from ecsd.records.elbv2.target_group import Target
+from ecsd.store.finders.elbv2 import groups_of_balancer
+from ecsd.store.store import View
+
+
+def balancer_parts(view: View, arn: str) -> BalancerParts | None:
+    """Return a load balancer with everything that is its own, or None."""
+    balancer = view.get(LoadBalancer, arn)
+    vpc = view.get(Vpc, balancer.vpc_id) if balancer else None
+    if balancer is None or vpc is None:
+        return None
+    listeners = view.select(Listener, load_balancer_arn=arn)
+    groups = groups_of_balancer(view, arn)
+    return BalancerParts(
+        balancer=balancer,
+        vpc=vpc,
+        listeners=listeners,
+        rules=[
+            rule
+            for listener in listeners
+            for rule in view.select(Rule, listener_arn=listener.listener_arn)
+        ],
+        groups=groups,
+        targets=[
+            target
+            for group in groups
+            for target in view.select(Target, target_group_arn=group.target_group_arn)
+        ],
+        security_group_rules=[
+            rule
+            for group_id in balancer.security_groups
+            for rule in view.select(SecurityGroupRule, group_id=group_id)
+        ],
+    )
+
+
+def vpc_parts(view: View, vpc_id: str) -> VpcParts | None:
+    """Return a VPC with everything in it, or None."""
+    vpc = view.get(Vpc, vpc_id)
+    if vpc is None:
+        return None
+    groups = view.select(SecurityGroup, vpc_id=vpc_id)
+    return VpcParts(
+        vpc=vpc,
+        subnets=view.select(Subnet, vpc_id=vpc_id),
+        route_tables=view.select(RouteTable, vpc_id=vpc_id),
+        internet_gateways=view.select(InternetGateway, vpc_id=vpc_id),
+        nat_gateways=view.select(NatGateway, vpc_id=vpc_id),
+        security_groups=groups,
+        security_group_rules=[
+            rule
+            for group in groups
+            for rule in view.select(SecurityGroupRule, group_id=group.group_id)
+        ],
+        interfaces=view.select(NetworkInterface, vpc_id=vpc_id),
+        load_balancers=view.select(LoadBalancer, vpc_id=vpc_id),
+    )

@@ -44,6 +44,7 @@ class TaskContainers:
         self.ready = False  # the pause runs and has its interface
         self.volumes_ready = not plan.volumes
         self.failure: str | None = None  # why the task as a whole cannot start
+        self._stale = False  # something half made is to be cleared away first
         self._host = host
         self._changed = changed
         self._short_of_memory: set[str] = set()
@@ -132,9 +133,16 @@ class TaskContainers:
 
     # ------------------------------------------------------------ made
 
+    def start_over(self) -> None:
+        """Forget a launch that the Engine died in: its half-started pause cannot be used."""
+        self.view, self.pause, self._stale = {}, NOTHING, True
+
     async def provide_sandbox(self) -> None:
         """Create and start the pause, then attach the interface. Filter first: see Networks."""
         plan, engine = self.plan, self._host.engine
+        if self._stale:
+            await self.erase()
+            self._stale = False
         facts = self._host.facts_for(plan)
         limits = container_config.task_limits(plan)
         try:
@@ -177,8 +185,9 @@ class TaskContainers:
     async def create(self, container: dict[str, Any]) -> None:
         """Create a container; pull its image only if the Engine says that it is not here."""
         name, engine = container["name"], self._host.engine
+        holder = self.pause.runtime_id
         body = container_config.container_body(
-            self.plan, container, self.pause.runtime_id or "", self._host.facts_for(self.plan)
+            self.plan, container, holder or "", self._host.facts_for(self.plan)
         )
         full_name = container_names.container_name(self.plan, name)
         try:
@@ -196,6 +205,9 @@ class TaskContainers:
             return
         except LogStreamError as error:
             self.fail(name, str(error))
+            return
+        if self.pause.runtime_id != holder:
+            await engine.remove(key)  # the launch began anew meanwhile
             return
         digests = await engine.digests(container["image"])
         digest = container["image"].partition("@")[2] or (digests.digest() if digests else None)

@@ -217,6 +217,8 @@ class TaskRunner:
             await work()
         except EngineAwayError as error:
             log.info("engine is away, work waits", extra={"work": key, "cause": str(error)})
+            if key == SANDBOX:
+                self._containers.start_over()
             await self._host.clock.sleep(AWAY_PAUSE)
             await self._host.available.wait()
 

@@ -94,7 +94,7 @@ def image():
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         tar.add(BUSYBOX, "bin/busybox")
-        for name in ("sh", "sleep", "true", "cat", "id", "tail", "dd", "test", "touch", "rm"):
+        for name in ("sh", "sleep", "true", "cat", "id", "dd", "test", "touch", "hostname"):
             link = tarfile.TarInfo(f"bin/{name}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(link)
@@ -553,3 +553,81 @@ async def test_limits_of_the_task_and_of_its_containers_are_in_force(world):
         assert int((parent / "cpu.cfs_quota_us").read_text()) == 25000
         memory = Path("/sys/fs/cgroup/memory/ecsd") / plan.task_id / "memory.limit_in_bytes"
         assert int(memory.read_text()) == 512 << 20
+
+
+FACTS = """
+id -u
+pwd
+echo $WORD $AWS_EXECUTION_ENV
+ulimit -n
+cat /proc/sys/net/ipv4/ip_unprivileged_port_start
+cat /proc/1/comm
+hostname
+cat /etc/resolv.conf | busybox head -1
+busybox df -m /dev/shm | busybox tail -1 | busybox awk '{print $2}'
+busybox df -m /scratch | busybox tail -1 | busybox awk '{print $2}'
+touch /nowhere 2>/dev/null || echo readonly
+cat /shared/word
+busybox grep CapEff /proc/self/status
+"""
+
+
+async def test_a_containers_members_have_their_effect(world, tmp_path):
+    shared = {"mountPoints": [{"sourceVolume": "out", "containerPath": "/out"}]}
+    owner = {
+        "name": "owner",
+        "command": ["sh", "-c", "echo given > /shared/word; exec busybox sleep 1000"],
+        "mountPoints": [{"sourceVolume": "mine", "containerPath": "/shared"}],
+        "stopTimeout": 2,
+    }
+    app = {
+        "name": "app",
+        "entryPoint": ["sh", "-c"],
+        "command": [
+            FACTS.replace("\n", " > /dev/null; ", 0) and f"( {FACTS} ) > /out/facts; exit 0"
+        ],
+        "environment": [{"name": "WORD", "value": "a b"}],
+        "workingDirectory": "/bin",
+        "user": "1234",
+        "ulimits": [{"name": "nofile", "softLimit": 1000, "hardLimit": 2000}],
+        "systemControls": [{"namespace": "net.ipv4.ip_unprivileged_port_start", "value": "77"}],
+        "readonlyRootFilesystem": True,
+        "volumesFrom": [{"sourceContainer": "owner", "readOnly": True}],
+        "dependsOn": [{"containerName": "owner", "condition": "START"}],
+        "linuxParameters": {
+            "initProcessEnabled": True,
+            "sharedMemorySize": 32,
+            "tmpfs": [{"containerPath": "/scratch", "size": 16}],
+            "capabilities": {"drop": ["ALL"]},
+        },
+        **shared,
+    }
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out").chmod(0o777)
+    plan = world.plan(
+        app,
+        owner,
+        launch_type="EC2",
+        hostname="ip-10-0-0-5.ec2.internal",
+        resolver="10.0.0.2",
+        volumes=({"name": "out", "host": {"sourcePath": str(tmp_path / "out")}}, {"name": "mine"}),
+    )
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        seen = await world.ear.phase(plan, "STOPPED")
+    assert one(seen).exit_code == 0, seen
+    assert (tmp_path / "out" / "facts").read_text().splitlines() == [
+        "1234",
+        "/bin",
+        "a b AWS_ECS_EC2",
+        "1000",
+        "77",
+        "docker-init",
+        "ip-10-0-0-5.ec2.internal",
+        "nameserver 10.0.0.2",
+        "32",
+        "16",
+        "readonly",
+        "given",
+        "CapEff:\t0000000000000000",
+    ]

@@ -1,4 +1,4 @@
-"""The person's commands: ``ecsd up``, ``down``, ``status``, ``logs``, ``why``, ``doctor`` and more."""
+"""The person's commands: ``ecsd up``, ``down``, ``status``, ``logs``, ``why`` and more."""
 
 import argparse
 import sys

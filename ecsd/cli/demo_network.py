@@ -1,6 +1,5 @@
 """The demo's VPC: found by its name tag, or made."""
 
-import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
 from ecsd.cli.api import Api
@@ -42,10 +41,8 @@ def _find(api: Api, what: str, member: str, filters: dict[str, str]) -> str | No
     return api.query("ec2", f"Describe{what}", **parameters).findtext(f".//{member}")
 
 
-def _made(
-    api: Api, action: str, member: str, name: str, kind: str, **request: str
-) -> str:
-    answer: ET.Element = api.query(
+def _made(api: Api, action: str, member: str, name: str, kind: str, **request: str) -> str:
+    answer = api.query(
         "ec2",
         action,
         **request,

@@ -115,9 +115,10 @@ def _text(overview: dict[str, Any]) -> str:
         ]
         if not host["connected"]:
             parts.append(f"{paint('fault', 'bad')} the agent on {host['name']} is away")
-    if overview["unimplemented"]:
+    if overview["unimplemented"]["total"]:
         asked = ", ".join(
-            f"{name} ({count} times)" for name, count in sorted(overview["unimplemented"].items())
+            f"{name} ({count} times)"
+            for name, count in overview["unimplemented"]["operations"].items()
         )
         parts.append(f"Asked for but not implemented: {asked}")
     return "\n\n".join(parts)

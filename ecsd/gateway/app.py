@@ -64,7 +64,17 @@ def _own_pages(parts: GatewayParts) -> Mapping[str, Callable[[], HttpResponse]]:
     def unimplemented() -> HttpResponse:
         return _json(parts.unimplemented.report())
 
-    return {"/": health, "/_ecsd/health": health, "/_ecsd/unimplemented": unimplemented}
+    def shown(show: Callable[[], object]) -> Callable[[], HttpResponse]:
+        return lambda: _json(show())
+
+    pages = {f"/_ecsd/{name}": shown(show) for name, show in parts.pages.items()}
+    return {
+        "/": health,
+        "/_ecsd/health": health,
+        "/_ecsd/unimplemented": unimplemented,
+        # Whole states and faults are the operator's: in strict mode others may reach the port.
+        **(pages if parts.settings.mode == "local" else {}),
+    }
 
 
 def _json(value: object) -> HttpResponse:

@@ -1,7 +1,7 @@
 """From a whole request to a whole answer: route, verify, parse, operate, wait for the disk."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ecsd.clock import Clock
@@ -39,6 +39,7 @@ class GatewayParts:
         operations: by service and name (``load_operations()``).
         find_key: whose an access key is, or None. Strict mode believes nobody else; local mode
             believes everybody, and uses it to know the callers of temporary keys.
+        pages: ecsd's own pages, ``/_ecsd/<name>``: what each shows, as JSON. Loopback only.
     """
 
     operations: Mapping[tuple[str, str], Handler]
@@ -50,6 +51,7 @@ class GatewayParts:
     find_key: KeyLookup
     wire: Wire
     unimplemented: UnimplementedCounter = field(default_factory=UnimplementedCounter)
+    pages: Mapping[str, Callable[[], object]] = field(default_factory=dict)
 
 
 class Dispatcher:

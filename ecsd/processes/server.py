@@ -17,14 +17,19 @@ from ecsd.controllers.log_group import LogGroupController
 from ecsd.controllers.observations import Observations
 from ecsd.controllers.reaper import ReaperController
 from ecsd.controllers.service import ServiceController
+from ecsd.controllers.session import SessionController
 from ecsd.controllers.target_group import TargetGroupController
 from ecsd.controllers.task import TaskController
-from ecsd.gateway.app import Dependencies, make_app
+from ecsd.gateway.app import make_app
+from ecsd.gateway.dispatch import GatewayParts
 from ecsd.ids import IdSource
 from ecsd.link.hub import Hub
 from ecsd.operations.load import load_operations
 from ecsd.processes import journal, paths
+from ecsd.processes.inspection import pages
+from ecsd.processes.keys import find_key
 from ecsd.processes.side_by_side import run_until
+from ecsd.protocol.wire import Wire
 from ecsd.settings import Settings
 from ecsd.store.segments import SegmentStreams
 from ecsd.store.sqlite import SqliteBackend
@@ -50,14 +55,23 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     store = Store.open(SqliteBackend(settings.data_dir / "ecsd.sqlite"))
     gc.enable()
     streams = SegmentStreams(settings.data_dir / "streams")
-    load_operations()
     gc.freeze()
     observations = Observations(store, clock, ids)
     hub = Hub(ids.uuid(), observations)
     planned = _controllers(store, streams, (clock, ids), hub, settings)
     parts = _Parts(hub, Controllers(store, clock, planned), observations, clock)
     app = make_app(
-        Dependencies(store=store, streams=streams, clock=clock, ids=ids, settings=settings)
+        GatewayParts(
+            operations=load_operations(),
+            store=store,
+            streams=streams,
+            clock=clock,
+            ids=ids,
+            settings=settings,
+            find_key=find_key(store, settings),
+            wire=Wire(ids.uuid, refuse_unknown=settings.unknown_members == "refuse"),
+            pages=pages(store, parts.controllers),
+        )
     )
     web = _Web(
         uvicorn.Config(
@@ -136,6 +150,7 @@ def _controllers(
         TaskController(store, clock, ids),
         TargetGroupController(store, clock),
         LogGroupController(store, streams, clock),
+        SessionController(store, clock),
         ReaperController(store, clock),
         DataPlaneController(store, hub, settings),
     ]

@@ -1,0 +1,139 @@
+"""A VPC's records made into a plan for the hosts that carry it."""
+
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Network
+from typing import NamedTuple
+
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
+from ecsd.records.ec2.vpc import InternetGateway, NatGateway, Route, RouteTable, Subnet, Vpc
+from ecsd.records.elbv2.load_balancer import LoadBalancer
+from ecsd.records.plan import (
+    InterfacePlan,
+    PacketRule,
+    RoutePlan,
+    SecurityGroupPlan,
+    SubnetPlan,
+    VpcPlan,
+)
+
+
+class VpcParts(NamedTuple):
+    """A VPC with everything in it."""
+
+    vpc: Vpc
+    subnets: Sequence[Subnet]
+    route_tables: Sequence[RouteTable]
+    internet_gateways: Sequence[InternetGateway]
+    nat_gateways: Sequence[NatGateway]
+    security_groups: Sequence[SecurityGroup]
+    security_group_rules: Sequence[SecurityGroupRule]
+    interfaces: Sequence[NetworkInterface]
+    load_balancers: Sequence[LoadBalancer]
+
+
+def compile_vpc(parts: VpcParts) -> VpcPlan:
+    """Return the plan; lists are sorted, so that equal state gives an equal plan."""
+    vpc = parts.vpc
+    return VpcPlan(
+        vpc_id=vpc.vpc_id,
+        number=vpc.number,
+        cidr=vpc.cidr_block,
+        dns_support=vpc.enable_dns_support,
+        subnets=tuple(
+            SubnetPlan(
+                subnet_id=one.subnet_id, cidr=one.cidr_block, routes=tuple(_routes(one, parts))
+            )
+            for one in sorted(parts.subnets, key=lambda one: one.subnet_id)
+        ),
+        security_groups=tuple(
+            _group(one, parts.security_group_rules)
+            for one in sorted(parts.security_groups, key=lambda one: one.group_id)
+        ),
+        interfaces=tuple(
+            _interface(one)
+            for one in sorted(parts.interfaces, key=lambda one: one.network_interface_id)
+        ),
+        names={
+            one.dns_name: tuple(zone.private_ip_address for zone in one.zones)
+            for one in sorted(parts.load_balancers, key=lambda one: one.dns_name)
+        },
+    )
+
+
+def _routes(subnet: Subnet, parts: VpcParts) -> Iterator[RoutePlan]:
+    table = _table_of(subnet, parts.route_tables)
+    for route in table.routes if table else ():
+        if route.destination_cidr_block:
+            target = _target(route, parts)
+            yield RoutePlan(destination=route.destination_cidr_block, target=target)
+
+
+def _table_of(subnet: Subnet, tables: Sequence[RouteTable]) -> RouteTable | None:
+    """Return the table that a subnet uses: its own, else the main one."""
+    for table in tables:
+        if any(one.subnet_id == subnet.subnet_id for one in table.associations):
+            return table
+    return next((one for one in tables if any(a.main for a in one.associations)), None)
+
+
+def _target(route: Route, parts: VpcParts) -> str:
+    if route.gateway_id == "local":
+        return "local"
+    if route.state != "active":
+        return "blackhole"
+    attached = {
+        one.internet_gateway_id for one in parts.internet_gateways if one.vpc_id == parts.vpc.vpc_id
+    }
+    if route.gateway_id in attached:
+        return "internet"
+    nats = {one.nat_gateway_id for one in parts.nat_gateways if one.state == "available"}
+    return "nat" if route.nat_gateway_id in nats else "blackhole"
+
+
+def _group(group: SecurityGroup, rules: Sequence[SecurityGroupRule]) -> SecurityGroupPlan:
+    own = sorted(
+        (one for one in rules if one.group_id == group.group_id),
+        key=lambda one: one.security_group_rule_id,
+    )
+    return SecurityGroupPlan(
+        group_id=group.group_id,
+        ingress=tuple(_packet_rules(one for one in own if not one.is_egress)),
+        egress=tuple(_packet_rules(one for one in own if one.is_egress)),
+    )
+
+
+def _packet_rules(rules: Iterator[SecurityGroupRule]) -> Iterator[PacketRule]:
+    """Yield the IPv4 rules; there is no IPv6 traffic to admit."""
+    for one in rules:
+        if one.cidr_ipv4 is None and one.referenced_group_id is None:
+            continue
+        cidr = str(IPv4Network(one.cidr_ipv4, strict=False)) if one.cidr_ipv4 else None
+        yield PacketRule(
+            protocol=one.ip_protocol,
+            from_port=one.from_port,
+            to_port=one.to_port,
+            cidr=cidr,
+            group_id=one.referenced_group_id,
+        )
+
+
+def _interface(interface: NetworkInterface) -> InterfacePlan:
+    return InterfacePlan(
+        network_interface_id=interface.network_interface_id,
+        address=interface.private_ip_address,
+        subnet_id=interface.subnet_id,
+        mac_address=interface.mac_address,
+        kind=_kind(interface),
+        group_ids=tuple(sorted(interface.group_ids)),
+        public=interface.public_ip is not None,
+        source_dest_check=interface.source_dest_check,
+    )
+
+
+def _kind(interface: NetworkInterface) -> str:
+    if ":task/" in interface.owner:
+        return "task"
+    if ":loadbalancer/" in interface.owner:
+        return "load_balancer"
+    return "nat" if interface.interface_type == "nat_gateway" else "reserved"

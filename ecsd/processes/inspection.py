@@ -1,0 +1,37 @@
+"""What ecsd shows of itself at ``/_ecsd/<name>``: for status, doctor and why."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from ecsd.controllers.controller import Controllers
+from ecsd.records.host import Host
+from ecsd.store.findings import all_findings
+from ecsd.store.scope import GLOBAL, HOSTS
+from ecsd.store.store import Store
+
+
+def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], object]]:
+    """Return page → what it shows, as plain values."""
+
+    def scopes() -> object:
+        return [
+            {"account": one.account, "region": one.region}
+            for one in sorted(store.scopes())
+            if one != HOSTS and one.region != GLOBAL
+        ]
+
+    def hosts() -> object:
+        return msgspec.to_builtins(store.view(HOSTS).select(Host))
+
+    def errors() -> object:
+        return [
+            {"controller": name, "key": key, **error._asdict()}
+            for name, failing in controllers.errors().items()
+            for key, error in failing.items()
+        ]
+
+    def findings() -> object:
+        return [one._asdict() for one in all_findings(store)]
+
+    return {"scopes": scopes, "hosts": hosts, "errors": errors, "findings": findings}

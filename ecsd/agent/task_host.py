@@ -23,8 +23,11 @@ STARTS_AT_ONCE = 4  # twice the cores is the Engine's best: dataplane 6
 class ContainerEngine(Protocol):
     """The Engine, as ``drivers/engine.py`` gives it. Errors: EngineError and its children."""
 
+    silence: asyncio.Event  # set when a call got no answer in time
+
     async def close(self) -> None: ...  # noqa: D102 - see drivers/engine.py for each
     async def host(self) -> Host: ...  # noqa: D102
+    async def answers(self) -> bool: ...  # noqa: D102
     async def provide_pause_image(self, architecture: str) -> None: ...  # noqa: D102
     async def remove_image(self, image: str) -> None: ...  # noqa: D102
     async def create(self, name: str, body: dict[str, Any]) -> str: ...  # noqa: D102

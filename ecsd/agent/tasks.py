@@ -33,6 +33,11 @@ from ecsd.settings import Settings
 log = logging.getLogger(__name__)
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds between attempts to reach an absent Engine
+PROBE_PAUSE = 5.0  # seconds, while the Engine hangs
+HANGS = (
+    "Docker Engine answers nothing about networks: it may be deadlocked (moby#46661, Engine < 23); "
+    "restart it"
+)
 FAULT_PAUSE = 1.0  # seconds before a runner that met a fault of its own begins again
 
 
@@ -71,6 +76,7 @@ class HostTasks:
                     self._bring_to_life(task_arn)
                 group.create_task(self._serve_credentials())
                 group.create_task(self._watch())
+                group.create_task(self._probe())
         finally:
             self._group = None
             await self._engine.close()
@@ -181,6 +187,20 @@ class HostTasks:
                 self._away(str(error))
             await self._clock.sleep(wait)
             wait = min(LONGEST_PAUSE, wait * 2)
+
+    async def _probe(self) -> None:
+        """After a call without an answer, find out whether the Engine hangs, until it does not."""
+        while True:
+            await self._engine.silence.wait()
+            self._engine.silence.clear()
+            try:
+                while not await self._engine.answers():
+                    self._fault("engine networks", HANGS)
+                    await self._clock.sleep(PROBE_PAUSE)
+            except EngineError as error:
+                log.info("engine went away while probed", extra={"cause": str(error)})
+            self._engine.silence.clear()
+            self._fault("engine networks", None)
 
     async def _arrive(self) -> None:
         host = await self._engine.host()

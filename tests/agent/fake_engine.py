@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from msgspec.structs import replace
 
-from ecsd.agent.drivers.engine import EngineAwayError, EngineRefusalError
+from ecsd.agent.drivers.engine import EngineAwayError, EngineRefusalError, EngineSilentError
 from ecsd.agent.drivers.engine_answers import Digests, EngineEvent, Host, Inspected, Owned
 from ecsd.decisions import container_names
 from ecsd.decisions.container_order import Seen
@@ -30,6 +30,8 @@ class FakeEngine:
         self.seconds = 0.1
         self.deaf = set()  # containers that only SIGKILL ends
         self.volumes_made = {}
+        self.silence = asyncio.Event()
+        self.hangs = False
         self._listeners = []
 
     async def _call(self, call, container):
@@ -37,6 +39,10 @@ class FakeEngine:
         await self.clock.sleep(self.seconds)
         if self.away:
             raise EngineAwayError("connection refused")
+        if self.hangs and call in {"start", "remove"}:
+            await self.clock.sleep(60)
+            self.silence.set()
+            raise EngineSilentError("no answer within 60 s")
         words = self.refusals.get((call, container))
         if words:
             raise EngineRefusalError(500, words)
@@ -90,6 +96,9 @@ class FakeEngine:
     async def host(self):
         await self._call("host", "")
         return HOST
+
+    async def answers(self):
+        return not self.hangs
 
     async def provide_pause_image(self, architecture):
         await self._call("pause image", architecture)

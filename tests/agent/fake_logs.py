@@ -13,13 +13,18 @@ class FakeLogs:
         self.asked = []
         self.said = asyncio.Event()
         self.endpoint = ""
+        self._writers = []
 
     @asynccontextmanager
     async def listening(self):
         server = await asyncio.start_server(self._converse, "127.0.0.1", 0)
         self.endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with server:
-            yield self
+            try:
+                yield self
+            finally:
+                for writer in self._writers:
+                    writer.transport.abort()
 
     def events(self):
         found = [members for operation, members, _ in self.asked if operation == "PutLogEvents"]
@@ -37,6 +42,7 @@ class FakeLogs:
         return 200, {}
 
     async def _converse(self, reader, writer):
+        self._writers.append(writer)
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")

@@ -290,6 +290,40 @@ def test_a_policy_restarts_a_container_that_ran_long_enough(live):
     live(scenario)
 
 
+def test_an_engine_that_hangs_is_told_and_later_forgotten(live):
+    async def scenario(world):
+        await world.apply(plan())
+        world.engine.hangs = True
+        other = ARN[:-1] + "4"
+        await world.apply(plan(task_arn=other), 70)
+        assert "no answer" in world.last(other).stopped_reason
+        faults = [one.faults for one in world.heard if isinstance(one, HostFaults)]
+        assert "deadlocked" in faults[-1]["engine networks"]
+        world.engine.hangs = False
+        await world.clock.advance(80)
+        faults = [one.faults for one in world.heard if isinstance(one, HostFaults)]
+        assert "engine networks" not in faults[-1]
+        assert world.last(other).phase == "STOPPED"
+        assert world.last().phase == "RUNNING"
+
+    live(scenario)
+
+
+def test_a_container_that_never_starts_times_out_in_awss_words(live):
+    async def scenario(world):
+        after = [{"containerName": "db", "condition": "HEALTHY"}]
+        await world.apply(plan({"name": "app", "dependsOn": after}, {"name": "db"}))
+        world.engine.hangs = True
+        world.engine.become("db", "HEALTHY")
+        await world.clock.advance(65)
+        assert world.one().reason == (
+            "ContainerRuntimeTimeoutError: Could not transition to running; "
+            "timed out after waiting 1m0s"
+        )
+
+    live(scenario)
+
+
 def test_a_stop_while_pulling_ends_at_once(live):
     async def scenario(world):
         world.engine.registry.add("far:1")

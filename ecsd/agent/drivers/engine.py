@@ -5,6 +5,7 @@ events tells what happens; nothing polls.
 Source: Docker Engine API 1.41; shared reference dataplane 0, 6.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -34,7 +35,8 @@ from ecsd.errors import EngineError
 T = TypeVar("T")
 
 ANSWER_SECONDS = 30  # a list, an inspect
-WORK_SECONDS = 180  # create, start, remove: ECS_CONTAINER_START_TIMEOUT's default
+WORK_SECONDS = 60  # create, start, remove: what Fargate gives a container to start
+PROBE_SECONDS = 5
 PULL_SECONDS = 3600
 NOT_FOUND, CONFLICT, AWAY = 404, 409, 900
 STREAM_LIMIT = 1 << 20  # bytes of one event
@@ -72,6 +74,7 @@ class Engine:
         self._owner = owner
         self._clock = clock
         self._session: Session | None = None
+        self.silence = asyncio.Event()  # set when a call got no answer in time
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -90,6 +93,17 @@ class Engine:
             return host(information)
 
         return await self._call(ask, ANSWER_SECONDS)
+
+    async def answers(self) -> bool:
+        """Tell whether the Engine's network part lives; a deadlocked one still lists containers.
+
+        Source: moby#46661; shared reference dataplane 0.
+        """
+        try:
+            await self._call(self._docker().networks.list, PROBE_SECONDS)
+        except EngineSilentError:
+            return False
+        return True
 
     async def provide_pause_image(self, architecture: str) -> None:
         """Make the pause image out of the program in this package, unless it is there."""
@@ -312,6 +326,7 @@ class Engine:
         except aiohttp.ClientError as error:
             raise EngineAwayError(_words(error)) from error
         except TimeoutError as error:
+            self.silence.set()
             raise EngineSilentError(f"no answer within {seconds:.0f} s") from error
 
 

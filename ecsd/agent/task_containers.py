@@ -31,6 +31,8 @@ from ecsd.records.plan import TaskPlan
 log = logging.getLogger(__name__)
 
 GONE = Seen(status="GONE")
+ATTACH_SECONDS = 10.0  # until an interface that cannot be attached ends the task
+FIRST_ATTACH_PAUSE = 0.02  # seconds; doubles
 REFUSED_PAUSE = 1.0  # seconds until a refused stop is tried again
 
 
@@ -165,12 +167,21 @@ class TaskContainers:
         await self._attach(found.sandbox)
 
     async def _attach(self, sandbox: str) -> None:
-        try:
-            if self.plan.network_mode == "awsvpc":
+        """Attach the interface; its VPC may still be on its way to this host."""
+        pause, spent = FIRST_ATTACH_PAUSE, 0.0
+        while self.plan.network_mode == "awsvpc":
+            try:
                 await self._host.networks.attach(self.plan, sandbox)
-            self.ready = True
-        except NetworkError as error:
-            self.failure = stop_cause.network_failure(str(error))
+                break
+            except NetworkError as error:
+                if spent >= ATTACH_SECONDS:
+                    self.failure = stop_cause.network_failure(str(error))
+                    return
+                log.info("interface is not attached yet", extra={"cause": str(error)})
+            await self._host.clock.sleep(pause)
+            spent += pause
+            pause = min(1.0, pause * 2)
+        self.ready = True
 
     async def provide_volumes(self) -> None:
         """Have every volume of the task ready."""

@@ -148,6 +148,8 @@ class TaskRunner:
             job = self._jobs.get(one["name"])
             if job is not None and one["name"] not in self._containers.view:
                 job.cancel()  # a pull, for nobody now
+        if SANDBOX in self._jobs and self._containers.pause.status == "RUNNING":
+            self._jobs[SANDBOX].cancel()  # it waits for its interface
         log.info(
             "task is ending",
             extra={"task": self.plan.task_arn, "cause": cause.reason if cause else "asked to"},

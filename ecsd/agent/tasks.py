@@ -91,21 +91,17 @@ class HostTasks:
         self._bring_to_life(plan.task_arn)
 
     async def remove(self, task_arn: str) -> None:
-        """Take a task and all it left off this host; waits for an Engine that is away."""
+        """Take a task and all it left off this host.
+
+        Raises:
+            EngineError: the Engine is away or refuses; to be tried again.
+        """
         self._runners.pop(task_arn, None)
         life = self._lives.pop(task_arn, None)
         if life is not None:
             life.cancel()
             await asyncio.wait([life])
-        while True:
-            await self._host.available.wait()
-            try:
-                await erase_task(self._host, task_arn)
-            except EngineAwayError:
-                log.info("engine is away, removal waits", extra={"task": task_arn})
-                await self._clock.sleep(SHORTEST_PAUSE)
-            else:
-                return
+        await erase_task(self._host, task_arn)
 
     async def present(self) -> set[str]:
         """Return the ARNs of all tasks that have containers here; waits for the Engine."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 from msgspec.structs import replace
 
+from ecsd.agent.drivers.engine import EngineAwayError
 from ecsd.agent.tasks import HostTasks
 from ecsd.clock import VirtualClock
 from ecsd.errors import NetworkError
@@ -179,10 +180,47 @@ def test_on_ec2_the_container_carries_the_cause(live):
 def test_an_interface_that_cannot_be_attached_ends_the_task(live):
     async def scenario(world):
         world.networks.words = "no such VPC"
-        await world.apply(plan())
+        await world.apply(plan(), 30)
         assert world.last().stop_code == "TaskFailedToStart"
         assert "no such VPC" in world.last().stopped_reason
         assert world.started() == [PAUSE]
+
+    live(scenario)
+
+
+def test_a_vpc_that_is_on_its_way_is_waited_for(live):
+    async def scenario(world):
+        world.networks.words = "no such VPC"
+        await world.apply(plan(), 5)
+        assert (world.last().phase, world.last().interface_attached) == ("ACTIVATING", False)
+        world.networks.words = None
+        await world.clock.advance(3)
+        assert (world.last().phase, world.last().interface_attached) == ("RUNNING", True)
+
+    live(scenario)
+
+
+def test_a_stop_while_waiting_for_the_interface_ends_at_once(live):
+    async def scenario(world):
+        world.networks.words = "no such VPC"
+        await world.apply(plan())
+        await world.apply(plan(desired_status="STOPPED"), 1)
+        assert (world.last().phase, world.last().stop_code) == ("STOPPED", None)
+
+    live(scenario)
+
+
+def test_a_removal_while_the_engine_is_away_is_refused_to_be_tried_again(live):
+    async def scenario(world):
+        await world.apply(plan())
+        world.engine.hang_up()
+        await world.clock.advance(1)
+        with pytest.raises(EngineAwayError):
+            await world.tasks.remove(ARN)
+        world.engine.away = False
+        await world.clock.advance(5)
+        await world.tasks.remove(ARN)
+        assert await world.tasks.present() == set()
 
     live(scenario)
 

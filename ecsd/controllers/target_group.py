@@ -10,6 +10,7 @@ from datetime import datetime
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
 from ecsd.decisions.target import delay_seconds, drained_at
+from ecsd.records.elbv2.load_balancer import Listener, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.record import Record
 from ecsd.store.finders.elbv2 import balancers_of_group, targets_of
@@ -21,18 +22,22 @@ class TargetGroupController:
     """Ends drains."""
 
     name = "target_group"
-    watches: Sequence[type[Record]] = (Target, TargetGroup)
+    watches: Sequence[type[Record]] = (Target, TargetGroup, Listener, Rule)
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
     def keys(self, change: Change) -> Iterable[Place]:
-        """Return the group that a change concerns."""
-        record = change.after or change.before
-        if isinstance(record, Target | TargetGroup):
-            return ((change.scope, record.target_group_arn),)
-        return ()
+        """Return the groups that a change concerns; one no longer forwarded to drains no more."""
+        for record in (change.before, change.after):
+            match record:
+                case Target() | TargetGroup():
+                    yield change.scope, record.target_group_arn
+                case Listener() | Rule():
+                    yield from ((change.scope, arn) for arn in record.target_group_arns)
+                case _:
+                    pass  # before its birth, after its death
 
     async def reconcile(self, scope: Scope, key: str) -> datetime | None:
         """Remove drained targets; return when the next one will be."""

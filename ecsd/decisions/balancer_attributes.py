@@ -43,7 +43,7 @@ LOAD_BALANCER = {
     "routing.http.desync_mitigation_mode": Attribute("defensive"),
     "routing.http.drop_invalid_header_fields.enabled": Attribute("false", BOOLEAN),
     "routing.http.preserve_host_header.enabled": Attribute("false", BOOLEAN),
-    "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": Attribute("false"),
+    "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": Attribute("false", BOOLEAN),
     "routing.http.xff_client_port.enabled": Attribute("false", BOOLEAN),
     "routing.http.xff_header_processing.mode": Attribute("append", "append|preserve|remove"),
     "routing.http2.enabled": Attribute("true", BOOLEAN),
@@ -85,14 +85,15 @@ LISTENER = {
     "routing.http.response.x_content_type_options.header_value": Attribute(""),
     "routing.http.response.x_frame_options.header_value": Attribute(""),
 }
+RESERVED_COOKIES = {"AWSALB", "AWSALBAPP", "AWSALBTG"}
 SHORTEST_SLOW_START = 30  # seconds
 
 
-def problem(known: Mapping[str, Attribute], key: str, value: str) -> str | None:
-    """Return what is wrong with setting an attribute, or None."""
+def problem(noun: str, known: Mapping[str, Attribute], key: str, value: str) -> str | None:
+    """Return what is wrong with setting an attribute of a ``noun``, or None."""
     attribute = known.get(key)
     if attribute is None:
-        return f"Load balancer attribute key '{key}' is not recognized"
+        return f"{noun} attribute key '{key}' is not recognized"
     if value == attribute.default:
         return None
     if attribute.pattern is None:
@@ -103,6 +104,20 @@ def problem(known: Mapping[str, Attribute], key: str, value: str) -> str | None:
         return f"'{key}' must be between {attribute.least} and {attribute.most}, got {value}"
     if key == "slow_start.duration_seconds" and 0 < int(value) < SHORTEST_SLOW_START:
         return f"'{key}' must be 0 or between {SHORTEST_SLOW_START} and {attribute.most}"
+    return None
+
+
+def contradiction(held: Mapping[str, str]) -> str | None:
+    """Return why a target group's attributes cannot hold together, or None."""
+    values = effective(TARGET_GROUP, held)
+    name = values["stickiness.app_cookie.cookie_name"]
+    if values["stickiness.type"] == "app_cookie" and not name:
+        return "stickiness.app_cookie.cookie_name must be specified for the type app_cookie"
+    if name.upper() in RESERVED_COOKIES:
+        return f"stickiness.app_cookie.cookie_name: '{name}' is reserved"
+    algorithm = values["load_balancing.algorithm.type"]
+    if values["slow_start.duration_seconds"] != "0" and algorithm != "round_robin":
+        return f"slow_start.duration_seconds cannot be set with the algorithm '{algorithm}'"
     return None
 
 

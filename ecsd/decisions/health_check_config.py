@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from ecsd.records.elbv2.target_group import HealthCheck
 
 MATCHER = re.compile(r"\d{3}(-\d{3})?(,\d{3}(-\d{3})?)*")
+PATH = re.compile(r"/[\x21-\x7e]*")
 LEAST_CODE, MOST_CODE = 200, 499
 LARGEST_PORT = 65535
 LONGEST_PATH = 1024
@@ -42,10 +43,10 @@ def problems(check: HealthCheck) -> Iterator[str]:
             "Health check enabled must be true for target groups with target type 'ip' or "
             "'instance'"
         )
-    if not check.path.startswith("/") or len(check.path) > LONGEST_PATH or " " in check.path:
+    if not PATH.fullmatch(check.path) or len(check.path) > LONGEST_PATH:
         yield (
             f"Health check path '{check.path}' must begin with '/' and have at most "
-            f"{LONGEST_PATH} characters"
+            f"{LONGEST_PATH} printable characters"
         )
     if check.port != "traffic-port" and not (
         check.port.isdecimal() and 1 <= int(check.port) <= LARGEST_PORT
@@ -68,5 +69,8 @@ def _matcher(matcher: str) -> Iterator[str]:
         yield f"Health check matcher HTTP code '{matcher}' is not valid"
         return
     codes = [int(code) for code in re.findall(r"\d{3}", matcher)]
+    spans = [part.split("-") for part in matcher.split(",")]
+    if any(span[0] > span[-1] for span in spans):
+        yield f"Health check matcher HTTP code '{matcher}' is not valid: a range runs backwards"
     if min(codes) < LEAST_CODE or max(codes) > MOST_CODE:
         yield f"Health check matcher HTTP code '{matcher}' must be within {LEAST_CODE}-{MOST_CODE}"

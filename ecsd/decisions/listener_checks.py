@@ -1,11 +1,10 @@
-"""What listeners' actions and rules' conditions may be; and their complete form.
+"""What listeners' and rules' actions may be; and their complete form.
 
-Source: ecs_semantics 5.3; Elastic Load Balancing API Reference, Action, RuleCondition.
+Source: ecs_semantics 5.3; Elastic Load Balancing API Reference, Action and its configurations.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
 from typing import Any
 
 FINAL = ("forward", "redirect", "fixed-response")
@@ -17,48 +16,42 @@ CONTENT_TYPES = (
     "application/json",
 )
 CONFIGS = {
-    "host-header": "HostHeaderConfig",
-    "path-pattern": "PathPatternConfig",
-    "http-header": "HttpHeaderConfig",
-    "http-request-method": "HttpRequestMethodConfig",
-    "query-string": "QueryStringConfig",
-    "source-ip": "SourceIpConfig",
+    "forward": "ForwardConfig",
+    "redirect": "RedirectConfig",
+    "fixed-response": "FixedResponseConfig",
+    "authenticate-oidc": "AuthenticateOidcConfig",
+    "authenticate-cognito": "AuthenticateCognitoConfig",
+    "jwt-validation": "JwtValidationConfig",
 }
-ONCE = ("host-header", "path-pattern", "http-request-method", "source-ip")
+REDIRECT = {
+    "Protocol": "#{protocol}",
+    "Port": "#{port}",
+    "Host": "#{host}",
+    "Path": "/#{path}",
+    "Query": "#{query}",
+}
 MOST_GROUPS, MOST_WEIGHT, LONGEST_STICKINESS = 5, 999, 604800
-MOST_VALUES, LONGEST_VALUE, LONGEST_HEADER, LONGEST_BODY = 5, 128, 40, 1024
+LONGEST_PART, LONGEST_BODY, LARGEST_PORT = 128, 1024, 65535
 TEXT = re.compile(r"[\x20-\x7e]*")
-METHOD = re.compile(r"[A-Z_-]{1,40}")
-HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}")
+LOOP = "The redirect configuration is not valid because it creates a loop"
 PORT = re.compile(r"#\{port\}|\d{1,5}")
 
 
 def complete_action(action: Mapping[str, Any]) -> dict[str, Any]:
     """Return an action as answers show it: a forward has both forms, everything its Order."""
-    whole = {member: value for member, value in action.items() if value is not None}
-    if whole["Type"] == "forward":
-        config = dict(whole.get("ForwardConfig") or {})
-        if not config.get("TargetGroups"):
-            config["TargetGroups"] = [{"TargetGroupArn": whole.get("TargetGroupArn")}]
-        config["TargetGroups"] = [
-            {"TargetGroupArn": one["TargetGroupArn"], "Weight": one.get("Weight", 1)}
-            for one in config["TargetGroups"]
-        ]
-        config.setdefault("TargetGroupStickinessConfig", {"Enabled": False})
-        whole["ForwardConfig"] = config
-        if len(config["TargetGroups"]) == 1:
-            whole["TargetGroupArn"] = config["TargetGroups"][0]["TargetGroupArn"]
-    if whole["Type"] == "redirect":
-        defaults = {
-            "Protocol": "#{protocol}",
-            "Port": "#{port}",
-            "Host": "#{host}",
-            "Path": "/#{path}",
-            "Query": "#{query}",
-        }
-        given = {name: value for name, value in whole["RedirectConfig"].items() if value}
-        whole["RedirectConfig"] = defaults | given
-    whole.setdefault("Order", 1)
+    kind = action["Type"]
+    whole: dict[str, Any] = {"Type": kind, "Order": action.get("Order") or 1}
+    config = dict(action.get(CONFIGS[kind]) or {})
+    match kind:
+        case "forward":
+            config = _complete_forward(action.get("TargetGroupArn"), config)
+            if len(config["TargetGroups"]) == 1:
+                whole["TargetGroupArn"] = config["TargetGroups"][0]["TargetGroupArn"]
+        case "redirect":
+            config = REDIRECT | _redirect_config(action)
+        case _:
+            pass  # a fixed response is complete as it is
+    whole[CONFIGS[kind]] = config
     return whole
 
 
@@ -71,6 +64,8 @@ def check_actions(actions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         kind = action.get("Type")
         if kind not in FINAL:
             yield f"Action type '{kind}' is not supported by ecsd yet"
+        else:
+            yield from _members(action)
     if len(actions) > 1:
         yield "Exactly one action of type forward, redirect or fixed-response may be specified"
     checks = {"forward": _forward, "redirect": _redirect, "fixed-response": _fixed}
@@ -78,45 +73,33 @@ def check_actions(actions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield from checks.get(action.get("Type", ""), _nothing)(action)
 
 
-def check_conditions(conditions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what is wrong with a rule's conditions."""
-    if not conditions:
-        yield "A condition must be specified"
-    fields = [one.get("Field") for one in conditions]
-    for once in ONCE:
-        if fields.count(once) > 1:
-            yield f"A rule can only have one '{once}' condition"
-    total = 0
-    for condition in conditions:
-        field = condition.get("Field")
-        if field not in CONFIGS:
-            yield f"Condition field '{field}' must be one of '{','.join(sorted(CONFIGS))}'"
-            continue
-        if condition.get("RegexValues") or (condition.get(CONFIGS[field]) or {}).get("RegexValues"):
-            yield "RegexValues is not supported by ecsd yet"
-            continue
-        values = condition_values(condition)
-        total += len(values)
-        yield from _values(str(field), condition, values)
-    if total > MOST_VALUES:
-        yield f"A rule may have at most {MOST_VALUES} condition values"
+def _complete_forward(arn: str | None, config: dict[str, Any]) -> dict[str, Any]:
+    groups = config.get("TargetGroups") or [{"TargetGroupArn": arn}]
+    stickiness = {"Enabled": False} | (config.get("TargetGroupStickinessConfig") or {})
+    if not stickiness.get("DurationSeconds"):
+        stickiness.pop("DurationSeconds", None)
+    return {
+        "TargetGroups": [
+            {"TargetGroupArn": one["TargetGroupArn"], "Weight": one.get("Weight", 1)}
+            for one in groups
+        ],
+        "TargetGroupStickinessConfig": stickiness,
+    }
 
 
-def condition_values(condition: Mapping[str, Any]) -> list[Any]:
-    """Return a condition's values, in whichever form they were given."""
-    config = condition.get(CONFIGS.get(condition.get("Field", ""), "")) or {}
-    return list(config.get("Values") or condition.get("Values") or ())
+def _redirect_config(action: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a redirect says; an empty query has a meaning, other empty parts have none."""
+    given = (action.get("RedirectConfig") or {}).items()
+    return {name: value for name, value in given if value or (name, value) == ("Query", "")}
 
 
-def complete_condition(condition: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a condition as answers show it: old ``Values`` beside its config."""
-    field = condition["Field"]
-    values = condition_values(condition)
-    config = {**(condition.get(CONFIGS[field]) or {}), "Values": values}
-    whole: dict[str, Any] = {"Field": field, CONFIGS[field]: config}
-    if field in {"host-header", "path-pattern"}:
-        whole["Values"] = values
-    return whole
+def _members(action: Mapping[str, Any]) -> Iterator[str]:
+    """Yield members that belong to another type of action: they would have no effect."""
+    for kind, member in CONFIGS.items():
+        if kind != action["Type"] and action.get(member):
+            yield f"{member} cannot be specified for an action of type '{action['Type']}'"
+    if action["Type"] != "forward" and action.get("TargetGroupArn"):
+        yield f"TargetGroupArn cannot be specified for an action of type '{action['Type']}'"
 
 
 def _nothing(_: Mapping[str, Any]) -> Iterator[str]:
@@ -148,21 +131,22 @@ def _forward(action: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _redirect(action: Mapping[str, Any]) -> Iterator[str]:
-    config = {name: value for name, value in (action.get("RedirectConfig") or {}).items() if value}
+    config = _redirect_config(action)
     if config.get("StatusCode") not in {"HTTP_301", "HTTP_302"}:
         yield "A redirect needs StatusCode HTTP_301 or HTTP_302"
     if config.get("Protocol", "#{protocol}") not in {"HTTP", "HTTPS", "#{protocol}"}:
         yield "Protocol must be HTTP, HTTPS or #{protocol}"
-    if not PORT.fullmatch(config.get("Port", "#{port}")):
-        yield "Port must be a number or #{port}"
+    port = config.get("Port", "#{port}")
+    if not PORT.fullmatch(port) or (port.isdecimal() and not 1 <= int(port) <= LARGEST_PORT):
+        yield "Port must be a number from 1 to 65535 or #{port}"
     if not config.get("Path", "/").startswith("/"):
         yield "Path must begin with '/'"
-    for member, limit in (("Host", 128), ("Path", 128), ("Query", 128)):
+    for member in ("Host", "Path", "Query"):
         value = config.get(member, "")
-        if len(value) > limit or not TEXT.fullmatch(value):
-            yield f"{member} may have at most {limit} printable characters"
-    if not set(config) - {"StatusCode"}:
-        yield "A redirect must change the protocol, port, host, path or query"
+        if len(value) > LONGEST_PART or not TEXT.fullmatch(value):
+            yield f"{member} may have at most {LONGEST_PART} printable characters"
+    if all(config.get(member, default) == default for member, default in REDIRECT.items()):
+        yield LOOP
 
 
 def _fixed(action: Mapping[str, Any]) -> Iterator[str]:
@@ -173,32 +157,3 @@ def _fixed(action: Mapping[str, Any]) -> Iterator[str]:
         yield f"ContentType must be one of {', '.join(CONTENT_TYPES)}"
     if len(config.get("MessageBody") or "") > LONGEST_BODY:
         yield f"MessageBody may have at most {LONGEST_BODY} characters"
-
-
-def _values(field: str, condition: Mapping[str, Any], values: Sequence[Any]) -> Iterator[str]:
-    if not values:
-        yield f"A '{field}' condition must have values"
-    if field == "http-header":
-        name = (condition.get("HttpHeaderConfig") or {}).get("HttpHeaderName") or ""
-        if not HEADER.fullmatch(name) or name.lower() == "host":
-            yield "HttpHeaderName must be a header's name of 1 to 40 characters, other than Host"
-    for value in values:
-        yield from _value(field, value)
-
-
-def _value(field: str, value: Any) -> Iterator[str]:  # noqa: ANN401 - text, or a key and value
-    if field == "query-string":
-        texts = [value.get("Key") or "", value.get("Value") or ""]
-        if not texts[1]:
-            yield "A 'query-string' value must have a Value"
-    else:
-        texts = [value]
-    if any(len(one) > LONGEST_VALUE or not TEXT.fullmatch(one) for one in texts):
-        yield f"A condition value may have at most {LONGEST_VALUE} printable characters"
-    if field == "http-request-method" and not METHOD.fullmatch(value):
-        yield f"'{value}' is not a valid request method"
-    if field == "source-ip":
-        try:
-            IPv4Network(value)
-        except (AddressValueError, NetmaskValueError, ValueError):
-            yield f"'{value}' is not a valid IPv4 CIDR block"

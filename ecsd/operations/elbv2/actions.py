@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ecsd.decisions.listener_checks import (
-    check_actions,
-    check_conditions,
-    complete_action,
-    complete_condition,
-)
+from ecsd.decisions.condition_checks import check_conditions, complete_condition
+from ecsd.decisions.listener_checks import LOOP, check_actions, complete_action
 from ecsd.errors import AwsError
 from ecsd.records.elbv2.load_balancer import LoadBalancer
-from ecsd.store.finders.elbv2 import balancers_of_group, forwarded_groups, require_target_group
+from ecsd.store.finders.elbv2 import (
+    balancers_of_group,
+    forwarded_groups,
+    groups_of_balancer,
+    require_target_group,
+)
 from ecsd.store.store import View
 
+MOST_GROUPS = 100  # target groups a load balancer
 Parts = tuple[dict[str, Any], ...]
 
 
@@ -24,6 +26,12 @@ def parse_actions(
     _refuse_first(check_actions(given))
     actions = tuple(complete_action(one) for one in given)
     groups = forwarded_groups(actions)
+    known = {one.target_group_arn for one in groups_of_balancer(view, balancer.load_balancer_arn)}
+    if len(known.union(groups)) > MOST_GROUPS:
+        raise AwsError(
+            "TooManyUniqueTargetGroupsPerLoadBalancer",
+            f"A load balancer can forward to at most {MOST_GROUPS} target groups",
+        )
     for arn in groups:
         group = require_target_group(view, arn)
         if group.vpc_id != balancer.vpc_id:
@@ -50,4 +58,4 @@ def parse_conditions(given: list[dict[str, Any]]) -> Parts:
 def _refuse_first(problems: Iterator[str]) -> None:
     words = next(problems, None)
     if words is not None:
-        raise AwsError("ValidationError", words)
+        raise AwsError("InvalidLoadBalancerAction" if words == LOOP else "ValidationError", words)

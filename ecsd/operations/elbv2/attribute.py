@@ -8,13 +8,13 @@ from ecsd.errors import AwsError
 
 
 def changed(
-    known: Mapping[str, Attribute], held: dict[str, str], given: list[dict[str, Any]]
+    noun: str, known: Mapping[str, Attribute], held: dict[str, str], given: list[dict[str, Any]]
 ) -> dict[str, str]:
     """Return the attributes after a Modify…Attributes, or refuse the first that is wrong."""
     merged = dict(held)
     for one in given:
         key, value = one.get("Key") or "", one.get("Value") or ""
-        words = problem(known, key, value)
+        words = problem(noun, known, key, value)
         if words is not None:
             raise AwsError("ValidationError", words)
         merged[key] = value

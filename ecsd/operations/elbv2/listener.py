@@ -11,7 +11,7 @@ from ecsd.operations.elbv2 import attribute, tag
 from ecsd.operations.elbv2.actions import parse_actions
 from ecsd.operations.elbv2.paging import page
 from ecsd.records.elbv2.load_balancer import Listener, Rule
-from ecsd.store.finders.elbv2 import require_listener, require_load_balancer
+from ecsd.store.finders.elbv2 import require_all, require_listener, require_load_balancer
 
 LARGEST_PORT = 65535
 MOST_LISTENERS = 50
@@ -20,7 +20,7 @@ LATER = ("SslPolicy", "Certificates", "AlpnPolicy", "MutualAuthentication")
 
 @operation("elbv2", "CreateListener")
 async def create_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Open a port of a load balancer."""
+    """Open a port of a load balancer; an equal listener is answered."""
     _check(request)
     for member in ("Port", "Protocol"):
         if not request.get(member):
@@ -28,11 +28,14 @@ async def create_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
     async with call.transaction() as change:
         balancer = require_load_balancer(change, request["LoadBalancerArn"])
         arn = balancer.load_balancer_arn
+        actions, groups = parse_actions(change, balancer, request["DefaultActions"])
         others = change.select(Listener, load_balancer_arn=arn)
+        known = next((one for one in others if one.port == request["Port"]), None)
+        if known is not None and known.default_actions == actions:
+            return {"Listeners": [describe(known)]}
         _check_port(others, request["Port"])
         if len(others) >= MOST_LISTENERS:
             raise AwsError("TooManyListeners", f"At most {MOST_LISTENERS} listeners")
-        actions, groups = parse_actions(change, balancer, request["DefaultActions"])
         listener = Listener(
             listener_arn=f"{arn.replace(':loadbalancer/', ':listener/')}/{call.ids.balancer_id()}",
             load_balancer_arn=arn,
@@ -51,7 +54,7 @@ async def describe_listeners(call: Call, request: dict[str, Any]) -> dict[str, A
     """Describe listeners by ARN or load balancer."""
     view = call.view
     if request.get("ListenerArns"):
-        found = [require_listener(view, arn) for arn in request["ListenerArns"]]
+        found = require_all(view, Listener, request["ListenerArns"])
     elif request.get("LoadBalancerArn"):
         balancer = require_load_balancer(view, request["LoadBalancerArn"])
         found = view.select(Listener, load_balancer_arn=balancer.load_balancer_arn)
@@ -59,7 +62,6 @@ async def describe_listeners(call: Call, request: dict[str, Any]) -> dict[str, A
         raise AwsError(
             "ValidationError", "You must specify either listener ARNs or a load balancer ARN"
         )
-    found = sorted(found, key=lambda one: one.listener_arn)
     chosen, marker = page(found, request, key=lambda one: one.listener_arn)
     return {"Listeners": [describe(one) for one in chosen], "NextMarker": marker}
 
@@ -104,7 +106,7 @@ async def modify_listener_attributes(call: Call, request: dict[str, Any]) -> dic
     """Change attributes."""
     async with call.transaction() as change:
         listener = require_listener(change, request["ListenerArn"])
-        held = attribute.changed(LISTENER, listener.attributes, request["Attributes"])
+        held = attribute.changed("Listener", LISTENER, listener.attributes, request["Attributes"])
         change.put(replace(listener, attributes=held))
     return attribute.show(LISTENER, held)
 

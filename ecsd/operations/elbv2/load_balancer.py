@@ -13,12 +13,18 @@ from ecsd.operations.elbv2.paging import page
 from ecsd.operations.elbv2.zones import check_groups, entrance, parse_subnets, zones_in
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
-from ecsd.store.finders.elbv2 import require_load_balancer
+from ecsd.store.finders.elbv2 import require_all, require_load_balancer
 from ecsd.store.store import View
 
 NAME = re.compile(r"(?!internal-)(?!-)[A-Za-z0-9-]{1,32}(?<!-)")
+MOST_BALANCERS = 50  # in a region
 HOSTED_ZONE = "Z35SXDOTRQ7X7K"
-LATER = ("CustomerOwnedIpv4Pool", "EnablePrefixForIpv6SourceNat", "IpamPools")
+LATER = (
+    "CustomerOwnedIpv4Pool",
+    "EnablePrefixForIpv6SourceNat",
+    "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic",
+    "IpamPools",
+)
 
 
 @operation("elbv2", "CreateLoadBalancer")
@@ -45,6 +51,8 @@ async def create_load_balancer(call: Call, request: dict[str, Any]) -> dict[str,
                 "DuplicateLoadBalancerName",
                 f"A load balancer with the same name '{name}' exists, but with different settings",
             )
+        if len(change.select(LoadBalancer)) >= MOST_BALANCERS:
+            raise AwsError("TooManyLoadBalancers", f"At most {MOST_BALANCERS} load balancers")
         balancer_id = call.ids.balancer_id()
         prefix = f"arn:aws:elasticloadbalancing:{call.scope.region}:{call.scope.account}"
         arn = f"{prefix}:loadbalancer/app/{name}/{balancer_id}"
@@ -78,11 +86,11 @@ async def describe_load_balancers(call: Call, request: dict[str, Any]) -> dict[s
             "ValidationError", "Load balancer names and load balancer ARNs cannot both be specified"
         )
     if arns:
-        found = [require_load_balancer(view, arn) for arn in arns]
+        found = require_all(view, LoadBalancer, arns)
     elif names:
-        found = [_named(view, name) for name in names]
+        found = [_named(view, name) for name in dict.fromkeys(names)]
     else:
-        found = sorted(view.select(LoadBalancer), key=lambda one: one.load_balancer_arn)
+        found = view.select(LoadBalancer)
     chosen, marker = page(found, request, key=lambda one: one.load_balancer_arn)
     return {"LoadBalancers": [describe(view, one) for one in chosen], "NextMarker": marker}
 
@@ -119,7 +127,9 @@ async def modify_load_balancer_attributes(call: Call, request: dict[str, Any]) -
     """Change attributes."""
     async with call.transaction() as change:
         balancer = require_load_balancer(change, request["LoadBalancerArn"])
-        held = attribute.changed(LOAD_BALANCER, balancer.attributes, request["Attributes"])
+        held = attribute.changed(
+            "Load balancer", LOAD_BALANCER, balancer.attributes, request["Attributes"]
+        )
         change.put(replace(balancer, attributes=held))
     return attribute.show(LOAD_BALANCER, held)
 
@@ -127,6 +137,9 @@ async def modify_load_balancer_attributes(call: Call, request: dict[str, Any]) -
 @operation("elbv2", "SetSecurityGroups")
 async def set_security_groups(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Replace a balancer's security groups, on its interfaces too."""
+    _refuse_later(request)
+    if not request["SecurityGroups"]:
+        raise AwsError("ValidationError", "At least one security group must be specified")
     async with call.transaction() as change:
         balancer = require_load_balancer(change, request["LoadBalancerArn"])
         groups = check_groups(change, request["SecurityGroups"], balancer.vpc_id)
@@ -139,6 +152,8 @@ async def set_security_groups(call: Call, request: dict[str, Any]) -> dict[str, 
 @operation("elbv2", "SetSubnets")
 async def set_subnets(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Replace a balancer's subnets; in those that stay it keeps its address."""
+    _refuse_later(request)
+    _check_address_type(request)
     async with call.transaction() as change:
         balancer = require_load_balancer(change, request["LoadBalancerArn"])
         subnets = parse_subnets(change, request)
@@ -219,10 +234,14 @@ def _check_kind(request: dict[str, Any]) -> None:
     kind = request.get("Type") or "application"
     if kind != "application":
         raise AwsError("ValidationError", f"Type '{kind}' is not supported by ecsd yet")
+    _refuse_later(request)
+    _check_address_type(request)
+
+
+def _refuse_later(request: dict[str, Any]) -> None:
     for member in LATER:
         if request.get(member):
             raise AwsError("ValidationError", f"{member} is not supported by ecsd yet")
-    _check_address_type(request)
 
 
 def _check_address_type(request: dict[str, Any]) -> None:

@@ -14,16 +14,16 @@ MOST = 400
 def page(
     items: Sequence[T], request: dict[str, Any], key: Callable[[T], str]
 ) -> tuple[list[T], str | None]:
-    """Return one page of items that are sorted by ``key``, and the next page's marker or None."""
+    """Return one page of the items, ordered by ``key``, and the next page's marker or None."""
     size = request.get("PageSize") or MOST
     if not 1 <= size <= MOST:
         raise AwsError("ValidationError", f"PageSize must be between 1 and {MOST}, got {size}")
     marker = request.get("Marker")
-    rest = items
+    rest = sorted(items, key=key)
     if marker:
         after = _decode(marker)
-        rest = [one for one in items if key(one) > after]
-    chosen = list(rest[:size])
+        rest = [one for one in rest if key(one) > after]
+    chosen = rest[:size]
     return chosen, _encode(key(chosen[-1])) if len(rest) > size else None
 
 

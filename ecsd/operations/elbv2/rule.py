@@ -9,8 +9,17 @@ from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import tag
 from ecsd.operations.elbv2.actions import parse_actions, parse_conditions
 from ecsd.operations.elbv2.paging import page
-from ecsd.records.elbv2.load_balancer import Listener, Rule
-from ecsd.store.finders.elbv2 import require_listener, require_load_balancer, require_rule
+from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
+from ecsd.store.finders.elbv2 import (
+    DEFAULT_RULE,
+    is_default_rule,
+    listener_of_default,
+    require_all,
+    require_listener,
+    require_load_balancer,
+    require_rule,
+)
+from ecsd.store.store import View
 
 LARGEST_PRIORITY = 50000
 MOST_RULES = 100
@@ -25,9 +34,8 @@ async def create_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         listener = require_listener(change, request["ListenerArn"])
         others = change.select(Rule, listener_arn=listener.listener_arn)
         _check_priority(others, request["Priority"])
-        if len(others) >= MOST_RULES:
-            raise AwsError("TooManyRules", f"At most {MOST_RULES} rules")
         balancer = require_load_balancer(change, listener.load_balancer_arn)
+        _check_number(change, balancer)
         conditions = parse_conditions(request["Conditions"])
         actions, groups = parse_actions(change, balancer, request["Actions"])
         prefix = listener.listener_arn.replace(":listener/", ":listener-rule/")
@@ -49,17 +57,19 @@ async def describe_rules(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Describe rules by ARN, or a listener's in order of priority, the default one last."""
     view = call.view
     if request.get("RuleArns"):
-        shown = [_describe_any(call, arn) for arn in request["RuleArns"]]
+        arns = request["RuleArns"]
+        listeners = [one for arn in arns if (one := listener_of_default(view, arn))]
+        named = [arn for arn in arns if not is_default_rule(arn)]
+        shown = [*map(describe, require_all(view, Rule, named)), *map(describe_default, listeners)]
     elif request.get("ListenerArn"):
         listener = require_listener(view, request["ListenerArn"])
         rules = view.select(Rule, listener_arn=listener.listener_arn)
-        rules.sort(key=lambda one: one.priority)
         shown = [*map(describe, rules), describe_default(listener)]
     else:
         raise AwsError(
             "ValidationError", "You must specify either listener rule ARNs or a listener ARN"
         )
-    chosen, marker = page(shown, request, key=lambda one: one["Priority"].rjust(7, "0"))
+    chosen, marker = page(shown, request, key=_order)
     return {"Rules": chosen, "NextMarker": marker}
 
 
@@ -68,6 +78,7 @@ async def modify_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Change conditions or actions; what is not named stays."""
     _refuse_later(request)
     async with call.transaction() as change:
+        _refuse_default(request["RuleArn"], "modified")
         rule = require_rule(change, request["RuleArn"])
         listener = require_listener(change, rule.listener_arn)
         if request.get("Conditions"):
@@ -84,6 +95,7 @@ async def modify_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 async def delete_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Remove a rule; the default one goes with its listener only."""
     async with call.transaction() as change:
+        _refuse_default(request["RuleArn"], "deleted")
         change.remove(require_rule(change, request["RuleArn"]))
     return {}
 
@@ -92,11 +104,9 @@ async def delete_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 async def set_rule_priorities(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Reorder rules, all at once."""
     async with call.transaction() as change:
-        moved = []
-        for one in request["RulePriorities"]:
-            rule = require_rule(change, one["RuleArn"])
-            _check_range(one["Priority"])
-            moved.append(replace(rule, priority=one["Priority"]))
+        moved = [_moved(change, one) for one in request["RulePriorities"]]
+        if len({one.rule_arn for one in moved}) < len(moved):
+            raise AwsError("ValidationError", "RulePriorities: a rule is named twice")
         change.put(*moved)
         for listener_arn in {one.listener_arn for one in moved}:
             priorities = [one.priority for one in change.select(Rule, listener_arn=listener_arn)]
@@ -120,7 +130,7 @@ def describe_default(listener: Listener) -> dict[str, Any]:
     """Return a listener's default rule in the API's shape."""
     prefix = listener.listener_arn.replace(":listener/", ":listener-rule/")
     return {
-        "RuleArn": f"{prefix}/{'0' * 16}",
+        "RuleArn": f"{prefix}/{DEFAULT_RULE}",
         "Priority": "default",
         "Conditions": [],
         "Actions": list(listener.default_actions),
@@ -128,17 +138,35 @@ def describe_default(listener: Listener) -> dict[str, Any]:
     }
 
 
-def _describe_any(call: Call, arn: str) -> dict[str, Any]:
-    if arn.endswith(f"/{'0' * 16}"):
-        listener_arn = arn.rpartition("/")[0].replace(":listener-rule/", ":listener/")
-        return describe_default(require_listener(call.view, listener_arn))
-    return describe(require_rule(call.view, arn))
+def _order(shown: dict[str, Any]) -> str:
+    """Numbers by value, ``default`` after all of them."""
+    return f"{shown['Priority'].rjust(7, '0')} {shown['RuleArn']}"
+
+
+def _moved(view: View, wanted: dict[str, Any]) -> Rule:
+    for member in ("RuleArn", "Priority"):
+        if not wanted.get(member):
+            raise AwsError("ValidationError", f"RulePriorities: {member} must be specified")
+    _refuse_default(wanted["RuleArn"], "given another priority")
+    _check_range(wanted["Priority"])
+    return replace(require_rule(view, wanted["RuleArn"]), priority=wanted["Priority"])
+
+
+def _refuse_default(arn: str, done: str) -> None:
+    if is_default_rule(arn):
+        raise AwsError("OperationNotPermitted", f"Default rule '{arn}' cannot be {done}")
 
 
 def _check_priority(others: list[Rule], priority: int) -> None:
     _check_range(priority)
     if any(one.priority == priority for one in others):
         raise AwsError("PriorityInUse", f"Priority '{priority}' is currently in use")
+
+
+def _check_number(view: View, balancer: LoadBalancer) -> None:
+    listeners = view.select(Listener, load_balancer_arn=balancer.load_balancer_arn)
+    if sum(view.count(Rule, "listener_arn", one.listener_arn) for one in listeners) >= MOST_RULES:
+        raise AwsError("TooManyRules", f"At most {MOST_RULES} rules of a load balancer's listeners")
 
 
 def _check_range(priority: int) -> None:

@@ -14,6 +14,7 @@ from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import TargetGroup
 from ecsd.records.tag import Tag
 from ecsd.store.finders.elbv2 import (
+    listener_of_default,
     require_listener,
     require_load_balancer,
     require_rule,
@@ -63,9 +64,7 @@ async def describe_tags(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         "TagDescriptions": [
             {
                 "ResourceArn": arn,
-                "Tags": [
-                    {"Key": one.key, "Value": one.value} for one in require(call.view, arn).tags
-                ],
+                "Tags": [{"Key": one.key, "Value": one.value} for one in _tags_of(call.view, arn)],
             }
             for arn in arns
         ]
@@ -101,6 +100,11 @@ def require(view: View, arn: str) -> Tagged:
             return require_rule(view, arn)
         case _:
             raise AwsError("ValidationError", f"'{arn}' is not a valid load balancing resource ARN")
+
+
+def _tags_of(view: View, arn: str) -> tuple[Tag, ...]:
+    """A default rule has no tags: it has no life beside its listener."""
+    return () if listener_of_default(view, arn) else require(view, arn).tags
 
 
 def _check_number(count: int) -> None:

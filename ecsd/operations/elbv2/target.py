@@ -16,6 +16,7 @@ from ecsd.store.finders.elbv2 import balancers_of_group, require_target_group, t
 from ecsd.store.store import View
 
 LARGEST_PORT = 65535
+MOST_TARGETS = 1000  # of a target group
 
 
 @operation("elbv2", "RegisterTargets")
@@ -25,7 +26,7 @@ async def register_targets(call: Call, request: dict[str, Any]) -> dict[str, Any
         group = require_target_group(change, request["TargetGroupArn"])
         for one in request["Targets"]:
             port = one.get("Port") or group.port
-            zone = _check(change, group, one["Id"], port)
+            zone = _check(change, group, one, port)
             known = change.get(Target, place(group.target_group_arn, one["Id"], port))
             change.put(
                 register(
@@ -33,10 +34,12 @@ async def register_targets(call: Call, request: dict[str, Any]) -> dict[str, Any
                     target_group_arn=group.target_group_arn,
                     target_id=one["Id"],
                     port=port,
-                    availability_zone=one.get("AvailabilityZone") or zone,
+                    availability_zone=zone,
                     now=call.clock.now(),
                 )
             )
+        if len(targets_of(change, group.target_group_arn)) > MOST_TARGETS:
+            raise AwsError("TooManyTargets", f"At most {MOST_TARGETS} targets in a target group")
     return {}
 
 
@@ -53,6 +56,8 @@ async def deregister_targets(call: Call, request: dict[str, Any]) -> dict[str, A
 @operation("elbv2", "DescribeTargetHealth")
 async def describe_target_health(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Tell how the named targets are, or all of the group."""
+    if request.get("Include"):
+        raise AwsError("ValidationError", "Include is not supported by ecsd yet")
     view = call.view
     group = require_target_group(view, request["TargetGroupArn"])
     if request.get("Targets"):
@@ -67,7 +72,7 @@ def _health_of(view: View, group: TargetGroup, wanted: dict[str, Any]) -> dict[s
     if found:
         return _show(view, group, found[0])
     return {
-        "Target": wanted,
+        "Target": {"Id": wanted["Id"], "Port": wanted.get("Port") or group.port},
         "TargetHealth": {
             "State": "unused",
             "Reason": "Target.NotRegistered",
@@ -92,7 +97,7 @@ def _show(view: View, group: TargetGroup, target: Target) -> dict[str, Any]:
             target,
             group,
             in_use=bool(balancers),
-            zone_enabled=target.availability_zone in {None, "all", *zones},
+            zone_enabled=target.availability_zone in {None, *zones},
         ),
     }
 
@@ -109,8 +114,11 @@ def _meant(view: View, group: TargetGroup, wanted: dict[str, Any]) -> list[Targe
     return [one for one in same if one.port == group.port]
 
 
-def _check(view: View, group: TargetGroup, target_id: str, port: int) -> str | None:
-    """Refuse a target that could never be reached; return its zone where it has one."""
+def _check(view: View, group: TargetGroup, wanted: dict[str, Any], port: int) -> str:
+    """Refuse a target that could never be reached; return its zone."""
+    target_id = wanted["Id"]
+    if wanted.get("QuicServerId"):
+        raise AwsError("ValidationError", "Targets: QuicServerId is not supported by ecsd yet")
     if not 1 <= port <= LARGEST_PORT:
         raise AwsError("ValidationError", f"Port must be between 1 and 65535, got {port}")
     if group.target_type == "instance":
@@ -131,5 +139,10 @@ def _check(view: View, group: TargetGroup, target_id: str, port: int) -> str | N
         )
     for subnet in view.select(Subnet, vpc_id=group.vpc_id):
         if address in IPv4Network(subnet.cidr_block):
-            return subnet.availability_zone
+            zone = subnet.availability_zone
+            if (wanted.get("AvailabilityZone") or zone) not in {zone, "all"}:
+                raise AwsError(
+                    "InvalidTarget", f"The target {target_id} is in Availability Zone '{zone}'"
+                )
+            return zone
     raise AwsError("InvalidTarget", f"The target {target_id} is in no subnet of its VPC")

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.balancer_attributes import TARGET_GROUP
+from ecsd.decisions.balancer_attributes import TARGET_GROUP, contradiction
 from ecsd.decisions.health_check_config import changed, problems
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
@@ -19,6 +19,7 @@ from ecsd.store.finders.ec2 import require_vpc
 from ecsd.store.finders.elbv2 import (
     balancers_of_group,
     groups_of_balancer,
+    require_all,
     require_load_balancer,
     require_target_group,
     targets_of,
@@ -27,11 +28,14 @@ from ecsd.store.store import View
 
 NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,32}(?<!-)")
 LARGEST_PORT = 65535
+MOST_GROUPS = 3000  # in a region
+NEEDED = {"Protocol": "protocol", "Port": "port", "VpcId": "VPC ID"}
 
 
 @operation("elbv2", "CreateTargetGroup")
 async def create_target_group(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Make a target group; answers an equal one of the name."""
+    _refuse_later(request)
     async with call.transaction() as change:
         group = _parse(call, change, request)
         known = next(iter(change.select(TargetGroup, name=group.name)), None)
@@ -49,6 +53,8 @@ async def create_target_group(call: Call, request: dict[str, Any]) -> dict[str, 
                 f"A target group with the same name '{group.name}' exists, but with different "
                 "settings",
             )
+        if len(change.select(TargetGroup)) >= MOST_GROUPS:
+            raise AwsError("TooManyTargetGroups", f"At most {MOST_GROUPS} target groups")
         change.put(group)
         return {"TargetGroups": [describe(change, group)]}
 
@@ -65,14 +71,13 @@ async def describe_target_groups(call: Call, request: dict[str, Any]) -> dict[st
             "Only one of LoadBalancerArn, TargetGroupArns and Names may be specified",
         )
     if arns:
-        found = [require_target_group(view, arn) for arn in arns]
+        found = require_all(view, TargetGroup, arns)
     elif names:
-        found = [_named(view, name) for name in names]
+        found = [_named(view, name) for name in dict.fromkeys(names)]
     elif balancer:
         found = groups_of_balancer(view, require_load_balancer(view, balancer).load_balancer_arn)
     else:
         found = view.select(TargetGroup)
-    found = sorted(found, key=lambda one: one.target_group_arn)
     chosen, marker = page(found, request, key=lambda one: one.target_group_arn)
     return {"TargetGroups": [describe(view, one) for one in chosen], "NextMarker": marker}
 
@@ -80,6 +85,7 @@ async def describe_target_groups(call: Call, request: dict[str, Any]) -> dict[st
 @operation("elbv2", "ModifyTargetGroup")
 async def modify_target_group(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Change the health check."""
+    _refuse_later(request)
     async with call.transaction() as change:
         group = require_target_group(change, request["TargetGroupArn"])
         check = changed(group.health_check, request)
@@ -117,13 +123,12 @@ async def modify_target_group_attributes(call: Call, request: dict[str, Any]) ->
     """Change attributes."""
     async with call.transaction() as change:
         group = require_target_group(change, request["TargetGroupArn"])
-        held = attribute.changed(TARGET_GROUP, group.attributes, request["Attributes"])
-        if held.get("stickiness.type") == "app_cookie" and not held.get(
-            "stickiness.app_cookie.cookie_name"
-        ):
-            raise AwsError(
-                "ValidationError", "stickiness.app_cookie.cookie_name is needed for app_cookie"
-            )
+        held = attribute.changed(
+            "Target group", TARGET_GROUP, group.attributes, request["Attributes"]
+        )
+        words = contradiction(held)
+        if words is not None:
+            raise AwsError("ValidationError", words)
         change.put(replace(group, attributes=held))
     return attribute.show(TARGET_GROUP, held)
 
@@ -173,9 +178,9 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
             raise AwsError(
                 "ValidationError", f"{member} '{request[member]}' is not supported by ecsd yet"
             )
-    for member in ("Protocol", "Port", "VpcId"):
+    for member, words in NEEDED.items():
         if not request.get(member):
-            raise AwsError("ValidationError", f"A {member.lower()} must be specified")
+            raise AwsError("ValidationError", f"A {words} must be specified")
     if not 1 <= request["Port"] <= LARGEST_PORT:
         raise AwsError(
             "ValidationError", f"Port must be between 1 and 65535, got {request['Port']}"
@@ -200,6 +205,14 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
         health_check=check,
         tags=tag.parse(request.get("Tags")),
     )
+
+
+def _refuse_later(request: dict[str, Any]) -> None:
+    """Refuse by name what belongs to gRPC and to target optimizers."""
+    if request.get("TargetControlPort"):
+        raise AwsError("ValidationError", "TargetControlPort is not supported by ecsd yet")
+    if (request.get("Matcher") or {}).get("GrpcCode"):
+        raise AwsError("ValidationError", "Matcher: GrpcCode is not supported by ecsd yet")
 
 
 def _refuse_first(check: HealthCheck) -> None:

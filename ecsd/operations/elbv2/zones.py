@@ -34,6 +34,8 @@ def parse_subnets(view: View, request: dict[str, Any]) -> list[Subnet]:
             raise AwsError(
                 "ValidationError", f"SubnetMappings: {extra[0]} is not supported by ecsd yet"
             )
+        if not mapping.get("SubnetId"):
+            raise AwsError("ValidationError", "SubnetMappings: a SubnetId must be specified")
         names.append(mapping["SubnetId"])
     if len(set(names)) < len(names):
         raise AwsError("ValidationError", "A subnet is named twice")
@@ -72,7 +74,7 @@ def check_groups(view: View, names: list[str] | None, vpc_id: str) -> tuple[str,
                 "InvalidConfigurationRequest",
                 f"Security group '{name}' does not belong to VPC '{vpc_id}'",
             )
-    return tuple(names)
+    return tuple(dict.fromkeys(names))
 
 
 def zones_in(

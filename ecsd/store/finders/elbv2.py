@@ -3,44 +3,111 @@
 Source: ecs_semantics 5.5 (codes); Elastic Load Balancing API Reference.
 """
 
+import re
 from collections.abc import Iterable
+from typing import NamedTuple, TypeVar
 
 from ecsd.errors import AwsError
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.record import Record
 from ecsd.store.store import View
+
+R = TypeVar("R", bound=Record)
+DEFAULT_RULE = "0" * 16  # the id of a listener's default rule
+
+
+class Identity(NamedTuple):
+    """How ELBv2 names a kind of resource, and what it answers to an ARN that it doesn't know."""
+
+    form: str  # of the ARN's last part
+    name: str
+    plural: str
+    not_found: str
+
+
+IDENTITIES: dict[type[Record], Identity] = {
+    LoadBalancer: Identity(
+        "loadbalancer/(app|net|gwy)/[^/]+/[0-9a-f]+",
+        "load balancer",
+        "load balancers",
+        "LoadBalancerNotFound",
+    ),
+    TargetGroup: Identity(
+        "targetgroup/[^/]+/[0-9a-f]+", "target group", "target groups", "TargetGroupNotFound"
+    ),
+    Listener: Identity(
+        "listener/(app|net|gwy)/[^/]+/[0-9a-f]+/[0-9a-f]+",
+        "listener",
+        "listeners",
+        "ListenerNotFound",
+    ),
+    Rule: Identity(
+        "listener-rule/(app|net|gwy)/[^/]+/[0-9a-f]+/[0-9a-f]+/[0-9a-f]+",
+        "listener rule",
+        "rules",
+        "RuleNotFound",
+    ),
+}
+
+
+def require(view: View, kind: type[R], arn: str) -> R:
+    """Return the resource, or refuse in ELBv2's words: no ARN of that kind, or not found."""
+    found = view.get(kind, arn)
+    if found is not None:
+        return found
+    identity = IDENTITIES[kind]
+    form = rf"arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:\d{{12}}:{identity.form}"
+    if not re.fullmatch(form, arn):
+        raise AwsError("ValidationError", f"'{arn}' is not a valid {identity.name} ARN")
+    raise AwsError(identity.not_found, f"{identity.name.capitalize()} '{arn}' not found")
+
+
+def require_all(view: View, kind: type[R], arns: Iterable[str]) -> list[R]:
+    """Return the resources that a Describe names, each once, or refuse if one is unknown."""
+    wanted = dict.fromkeys(arns)
+    try:
+        return [require(view, kind, arn) for arn in wanted]
+    except AwsError as error:
+        if error.code == "ValidationError":
+            raise
+        words = f"One or more {IDENTITIES[kind].plural} not found"
+        raise AwsError(error.code, words) from error
 
 
 def require_load_balancer(view: View, arn: str) -> LoadBalancer:
     """Return the load balancer, or refuse with LoadBalancerNotFound."""
-    found = view.get(LoadBalancer, arn)
-    if found is None:
-        raise AwsError("LoadBalancerNotFound", f"Load balancer '{arn}' not found")
-    return found
+    return require(view, LoadBalancer, arn)
 
 
 def require_target_group(view: View, arn: str) -> TargetGroup:
     """Return the target group, or refuse with TargetGroupNotFound."""
-    found = view.get(TargetGroup, arn)
-    if found is None:
-        raise AwsError("TargetGroupNotFound", f"Target group '{arn}' not found")
-    return found
+    return require(view, TargetGroup, arn)
 
 
 def require_listener(view: View, arn: str) -> Listener:
     """Return the listener, or refuse with ListenerNotFound."""
-    found = view.get(Listener, arn)
-    if found is None:
-        raise AwsError("ListenerNotFound", f"Listener '{arn}' not found")
-    return found
+    return require(view, Listener, arn)
 
 
 def require_rule(view: View, arn: str) -> Rule:
     """Return the rule, or refuse with RuleNotFound."""
-    found = view.get(Rule, arn)
-    if found is None:
-        raise AwsError("RuleNotFound", f"Rule '{arn}' not found")
-    return found
+    return require(view, Rule, arn)
+
+
+def is_default_rule(arn: str) -> bool:
+    """Tell whether an ARN is a default rule's; there is no record of it beside its listener."""
+    return arn.endswith(f"/{DEFAULT_RULE}")
+
+
+def listener_of_default(view: View, arn: str) -> Listener | None:
+    """Return the listener whose default rule an ARN names; None if it names another rule."""
+    if not is_default_rule(arn):
+        return None
+    listener = view.get(Listener, arn.rpartition("/")[0].replace(":listener-rule/", ":listener/"))
+    if listener is None:
+        raise AwsError("RuleNotFound", "One or more rules not found")
+    return listener
 
 
 def balancers_of_group(view: View, target_group_arn: str) -> list[str]:

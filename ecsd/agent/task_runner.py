@@ -48,7 +48,8 @@ class TaskRunner:
         self._timer: asyncio.TimerHandle | None = None
         self._last: TaskObserved | None = None
         self._group: asyncio.TaskGroup | None = None
-        self._publish()
+        if not plan.started:  # what ran before is told of once it has been looked at
+            self._publish()
 
     def update(self, plan: TaskPlan) -> None:
         """Take a newer plan: of what may change in a task's life, that is whether it is wanted."""

@@ -117,27 +117,37 @@ class HostTasks:
         """Take all that this installation ever made off the Engine; ``run`` need not be running.
 
         Raises:
-            EngineError: the Engine is away. ExceptionGroup of them: it refuses removals.
+            EngineError: the Engine is away, or refuses some of it; the rest is gone.
         """
         for life in self._lives.values():
             life.cancel()
         self._runners.clear()
-        host = await self._engine.host()
-        self._meet(host)
-        turns = Turns(STARTS_AT_ONCE)
+        try:
+            await self._erase_all()
+        finally:
+            if self._group is None:
+                await self._engine.close()
+
+    async def _erase_all(self) -> None:
+        self._meet(await self._engine.host())
+        turns, left = Turns(STARTS_AT_ONCE), list[str]()
+
+        async def erase(task_arn: str) -> None:
+            try:
+                async with turns.turn():
+                    await erase_task(self._host, task_arn)
+            except EngineError as error:
+                left.append(f"{task_arn}: {error}")
+
         async with asyncio.TaskGroup() as group:
             for task_arn in {one.task_arn for one in await self._engine.owned()}:
-                group.create_task(self._erase_in_turn(task_arn, turns))
+                group.create_task(erase(task_arn))
         for name in await self._engine.volumes():
             await self._engine.remove_volume(name)
         await self._engine.remove_image(pause.IMAGE)
         self._host.cgroups.remove_all()
-        if self._group is None:
-            await self._engine.close()
-
-    async def _erase_in_turn(self, task_arn: str, turns: Turns) -> None:
-        async with turns.turn():
-            await erase_task(self._host, task_arn)
+        if left:
+            raise EngineError("; ".join(left))
 
     # ------------------------------------------------------------ lives
 

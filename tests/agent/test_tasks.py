@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ecsd.agent.drivers.engine import EngineAwayError
 from ecsd.agent.tasks import HostTasks
 from ecsd.clock import VirtualClock
-from ecsd.errors import NetworkError
+from ecsd.errors import EngineError, NetworkError
 from ecsd.link.messages import HostFaults
 from ecsd.records.observed import TaskObserved
 from ecsd.records.plan import TaskPlan
@@ -435,7 +435,7 @@ def test_a_new_agent_adopts_what_runs_and_begins_the_half_launched_anew(tmp_path
             assert await second.tasks.present() == {ARN, other}
             await second.apply(plan(started=True))
             assert (second.last().phase, second.one().runtime_id) == ("RUNNING", before)
-            assert second.phases() == ["PENDING", "RUNNING"]
+            assert second.phases() == ["RUNNING"]
             assert second.started() == []
             await second.apply(plan(task_arn=other), 4)
             assert second.last(other).phase == "RUNNING"
@@ -475,6 +475,20 @@ def test_remove_everything_leaves_nothing(live):
         await world.tasks.remove_everything()
         assert (world.engine.labels, world.engine.volumes_made) == ({}, {})
         assert "ecsd/pause:1" not in world.engine.images
+
+    live(scenario)
+
+
+def test_what_the_engine_refuses_to_remove_is_told_and_the_rest_goes(live):
+    async def scenario(world):
+        other = ARN[:-1] + "4"
+        await world.apply(plan({"name": "stuck"}))
+        await world.apply(plan({"name": "loose"}, task_arn=other))
+        world.engine.refusals["remove", "stuck"] = "device is busy"
+        with pytest.raises(EngineError, match=r"0123: device is busy"):
+            await world.tasks.remove_everything()
+        names = {world.engine._name(key) for key in world.engine.labels}
+        assert names == {"stuck", PAUSE}
 
     live(scenario)
 

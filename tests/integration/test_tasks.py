@@ -433,7 +433,7 @@ async def test_a_new_agent_adopts_the_same_containers(world):
         await tasks.apply(replace(plan, started=True))
         seen = await world.ear.phase(plan, "RUNNING")
         assert one(seen).runtime_id == before
-        assert world.ear.phases(plan) == ["PENDING", "RUNNING"]
+        assert world.ear.phases(plan) == ["RUNNING"]
 
 
 async def test_an_exit_while_no_agent_was_there_is_seen_by_the_next(world):

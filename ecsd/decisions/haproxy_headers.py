@@ -1,0 +1,67 @@
+"""What a load balancer does to every request's headers, as HAProxy rules.
+
+Source: Application Load Balancers guide, X-Forwarded headers, request tracing, host header
+preservation; ecs_semantics 5.3.
+"""
+
+from collections.abc import Mapping
+
+from ecsd.decisions.haproxy_text import word
+
+FORWARDED_FOR = "X-Forwarded-For"
+TRACE = "X-Amzn-Trace-Id"
+SEEN = "req.hdr(x-amzn-trace-id)"
+RANDOM = "%[rand,hex,bytes(8,8),lower]"  # 8 hexadecimal digits
+ID = f"1-%[date,hex,bytes(8,8),lower]-{RANDOM}{RANDOM}{RANDOM}"
+HTTP_PORT = 80
+
+
+def request_lines(attributes: Mapping[str, str], port: int) -> list[str]:
+    """Return the rules for a listener's port, by the load balancer's attributes."""
+    lines = []
+    if attributes.get("routing.http.drop_invalid_header_fields.enabled") == "true":
+        lines.append("http-request del-header [^-A-Za-z0-9] -m reg")
+    lines += _forwarded_for(attributes)
+    if attributes.get("routing.http.preserve_host_header.enabled") != "true" and port != HTTP_PORT:
+        with_port = word(f"%[req.hdr(host)]:{port}")
+        bare = "{ req.hdr(host) -m found } !{ req.hdr(host) -m sub : }"
+        lines.append(f"http-request set-header Host {with_port} if {bare}")
+    return [
+        *lines,
+        "http-request set-header X-Forwarded-Proto http",
+        f"http-request set-header X-Forwarded-Port {port}",
+        *_trace(),
+    ]
+
+
+def _forwarded_for(attributes: Mapping[str, str]) -> list[str]:
+    """Append the client, leave the header alone, or take it away."""
+    client = "%[src]"
+    if attributes.get("routing.http.xff_client_port.enabled") == "true":
+        client = "%[src]:%[src_port]"
+    mode = attributes.get("routing.http.xff_header_processing.mode", "append")
+    if mode == "remove":
+        return [f"http-request del-header {FORWARDED_FOR}"]
+    if mode == "preserve":
+        return []
+    several, one = (f"{{ req.fhdr_cnt(x-forwarded-for) {test} }}" for test in ("gt 1", "eq 1"))
+    together = word(f"%[req.fhdr(x-forwarded-for)], {client}")
+    none = "!{ req.fhdr(x-forwarded-for) -m found }"
+    return [
+        f"http-request add-header {FORWARDED_FOR} {word(client)} if {several}",
+        f"http-request set-header {FORWARDED_FOR} {together} if {one}",
+        f"http-request set-header {FORWARDED_FOR} {word(client)} if {none}",
+    ]
+
+
+def _trace() -> list[str]:
+    """A Root for a request without one; a Self before a Root that came with the request."""
+    found, rooted = f"{{ {SEEN} -m found }}", f"{{ {SEEN} -m sub -i root= }}"
+    without_self = word(f'{SEEN},regsub("Self=[^;]*;?",,gi)')
+    old = "%[var(txn.trace)]"
+    return [
+        f"http-request set-var(txn.trace) {without_self} if {found}",
+        f"http-request set-header {TRACE} {word(f'Self={ID};{old}')} if {found} {rooted}",
+        f"http-request set-header {TRACE} {word(f'Root={ID};{old}')} if {found} !{rooted}",
+        f"http-request set-header {TRACE} {word(f'Root={ID}')} if !{found}",
+    ]

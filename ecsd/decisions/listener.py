@@ -1,0 +1,257 @@
+"""Load balancers of one VPC as the configuration of its HAProxy.
+
+One frontend per listener, one backend per target group, one per action that the balancer answers
+by itself. Everything but the servers is the frame: while it stays, targets come and go by the
+runtime API; when it changes, HAProxy is reloaded. Source: network.md 4, dataplane.md 5,
+ecs_semantics 5.3; HAProxy 2.6 Configuration Manual.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+from ecsd.decisions.haproxy_action import SERVED, Answer, Forward, answer, compile_action, page
+from ecsd.decisions.haproxy_backend import (
+    Server,
+    backend_name,
+    compile_backend,
+    compile_servers,
+    cookie_lines,
+)
+from ecsd.decisions.haproxy_condition import compile_conditions
+from ecsd.decisions.haproxy_headers import request_lines
+from ecsd.decisions.haproxy_text import word
+from ecsd.records.plan import BalancerPlan, ListenerPlan
+
+HOST_NAMESPACE = "ecsd-host"  # /run/netns/<this> is the host's own namespace
+STICKY = "AWSALBTG"
+CONNECT_MS = 3300  # three attempts stay within ELB's 10 seconds
+PAGES = {
+    400: "400 Bad Request",
+    408: "408 Request Time-out",
+    413: "413 Request Entity Too Large",
+    500: "500 Internal Server Error",
+    502: "502 Bad Gateway",
+    503: "503 Service Temporarily Unavailable",
+    504: "504 Gateway Time-out",
+}
+
+Used = Mapping[tuple[str, str], Collection[tuple[str, int]]]  # (balancer, group) → (id, port)s
+
+
+class Limits(NamedTuple):
+    """What the machine grants an HAProxy. user: whom its workers become; empty: nobody else."""
+
+    connections: int
+    threads: int
+    user: str = ""
+
+
+class Place(NamedTuple):
+    """Where an HAProxy lives: its folder, and the host entrances that it may bind."""
+
+    folder: str
+    limits: Limits
+    entrances: Collection[tuple[str, int]] = ()
+
+
+class Config(NamedTuple):
+    """A configuration: the frame's sections, and the servers of those that have any."""
+
+    sections: tuple[tuple[str, ...], ...]
+    servers: dict[str, dict[str, Server]]  # backend → server name → server
+
+    def frame(self) -> str:
+        """Return the digest of all that only a reload can change."""
+        text = "\n".join(line for section in self.sections for line in section)
+        options = {one.options for all_of in self.servers.values() for one in all_of.values()}
+        return sha256(f"{text}\n{sorted(options)}".encode()).hexdigest()
+
+    def text(self, admin_socket: str) -> str:
+        """Return the whole file; HAProxy listens for commands on ``admin_socket``."""
+        out = [
+            "global",
+            f"  stats socket {word(admin_socket)} mode 600 level admin expose-fd listeners",
+        ]
+        for section in self.sections:
+            out += section
+            servers = self.servers.get(section[0].removeprefix("backend "), {})
+            for name, one in servers.items():
+                out.append(f"  server {name} {one.line()}{'' if one.used else ' disabled'}")
+        return "\n".join(out) + "\n"
+
+
+def entrance_binds(plans: Sequence[BalancerPlan]) -> list[tuple[str, int]]:
+    """Return address and port of every entrance on the host that open listeners ask for."""
+    return [
+        (plan.entrance, listener.port)
+        for plan in plans
+        for listener in plan.listeners
+        if listener.open_to_world and plan.entrance
+    ]
+
+
+def edge_socket(folder: str, listener_arn: str) -> str:
+    """Return the path on which a listener awaits the shared edge."""
+    return f"{folder}/{_digest(listener_arn)}.sock"
+
+
+def compile_config(plans: Sequence[BalancerPlan], used: Used, place: Place) -> Config:
+    """Return the configuration of the HAProxy for all balancers of a VPC.
+
+    A listener that is not open to the world has no entrance and no socket for the edge: clients
+    on the host would pass its security groups by.
+
+    Raises:
+        BalancerError: a rule that this balancer cannot enforce.
+    """
+    sections = [global_lines(place.limits), default_lines()]
+    servers: dict[str, dict[str, Server]] = {}
+    for plan in plans:
+        groups = {one.target_group_arn: one for one in plan.target_groups}
+        forwarded = dict.fromkeys(groups)
+        for listener in plan.listeners:
+            compiled = _Listener(plan, listener)
+            sections.append(tuple(compiled.frontend(place)))
+            sections += compiled.answers
+            forwarded |= dict.fromkeys(compiled.groups)
+        for arn in forwarded:
+            group = groups.get(arn)
+            sections.append(tuple(compile_backend(plan, arn, group.attributes if group else {})))
+            if group:
+                use = used.get((plan.load_balancer_arn, arn), ())
+                servers[backend_name(arn)] = compile_servers(group, use)
+    return Config(tuple(sections), servers)
+
+
+def global_lines(limits: Limits) -> tuple[str, ...]:
+    """Return the rest of the section that ``Config.text`` begins."""
+    lines = [f"  maxconn {limits.connections}", f"  nbthread {limits.threads}"]
+    if limits.user:
+        lines += [f"  user {word(limits.user)}", f"  group {word(limits.user)}"]
+    return tuple(lines)
+
+
+def default_lines() -> tuple[str, ...]:
+    """Return the section that all others rest on, with ELB's error pages."""
+    return (
+        "defaults",
+        "  mode http",
+        f"  timeout connect {CONNECT_MS}ms",
+        "  timeout client 60s",
+        "  timeout server 60s",
+        "  retries 2",
+        "  option redispatch 1",
+        "  retry-on conn-failure empty-response",
+        "  http-reuse safe",
+        *(
+            f"  http-error status {code} content-type text/html string {word(page(title))} {SERVED}"
+            for code, title in PAGES.items()
+        ),
+    )
+
+
+class _Listener:
+    """A listener being compiled: its answers and the groups it forwards to are gathered."""
+
+    def __init__(self, plan: BalancerPlan, listener: ListenerPlan) -> None:
+        self._plan = plan
+        self._listener = listener
+        self._name = _digest(listener.listener_arn)
+        self._after: list[str] = []
+        self.answers: list[tuple[str, ...]] = []
+        self.groups: list[str] = []
+
+    def frontend(self, place: Place) -> list[str]:
+        """Return the frontend's lines."""
+        attributes = self._plan.attributes
+        idle = attributes.get("idle_timeout.timeout_seconds", "60")
+        lines = [
+            *self._binds(place),
+            f"timeout client {idle}s",
+            f"timeout http-keep-alive {idle}s",
+            *_life(int(attributes.get("client_keep_alive.seconds", "3600"))),
+            *request_lines(attributes, self._listener.port),
+            *self._choices(),
+        ]
+        return [f"frontend f_{self._name}", *(f"  {line}" for line in lines + self._after)]
+
+    def _binds(self, place: Place) -> list[str]:
+        port = self._listener.port
+        binds = [f"bind {address}:{port} proto h1" for address in self._plan.addresses]
+        if self._listener.open_to_world:
+            if (self._plan.entrance, port) in place.entrances:
+                entrance = f"{self._plan.entrance}:{port}"
+                binds.append(f"bind {entrance} namespace {HOST_NAMESPACE} proto h1")
+            path = edge_socket(place.folder, self._listener.listener_arn)
+            owner = f" user {word(place.limits.user)}" if place.limits.user else ""
+            binds.append(f"bind unix@{word(path)} accept-proxy mode 600{owner} proto h1")
+        return binds
+
+    def _choices(self) -> list[str]:
+        """Return ACLs and ``use_backend`` lines in priority order, the default rule last."""
+        lines: list[str] = []
+        for number, rule in enumerate(self._listener.rules):
+            acls = compile_conditions(f"c{number}", rule.conditions)
+            lines += [line for acl in acls.values() for line in acl]
+            action = compile_action(rule.actions, self._listener.port)
+            lines += self._choose(str(rule.priority), action, " ".join(acls))
+        action = compile_action(self._listener.default_actions, self._listener.port)
+        return lines + self._choose("default", action, "")
+
+    def _choose(self, rule: str, action: Forward | Answer, condition: str) -> list[str]:
+        if isinstance(action, Answer):
+            return [_use(self._answer(rule, action.lines), condition)]
+        self.groups += [share.target_group_arn for share in action.shares]
+        lines = self._keep(rule, action, condition) if action.sticky else []
+        shares = [share for share in action.shares if share.weight > 0]
+        if not shares:
+            empty = answer(503, "text/html", page(PAGES[503]))
+            return [_use(self._answer(rule, (empty,)), condition)]
+        rest = sum(share.weight for share in shares)
+        for share in shares[:-1]:
+            chance = f"{condition} {{ rand({rest}) lt {share.weight} }}"
+            lines.append(_use(backend_name(share.target_group_arn), chance))
+            rest -= share.weight
+        return [*lines, _use(backend_name(shares[-1].target_group_arn), condition)]
+
+    def _keep(self, rule: str, action: Forward, condition: str) -> list[str]:
+        """Return how a client keeps its group: a cookie names it, and each answer renews it.
+
+        The first sticky rule that matches leaves its mark; the cookie needs the mark and an answer
+        of one of the rule's groups. A group of weight 0 keeps nobody.
+        """
+        mark = f"http-request set-var(txn.sticky) str({rule})"
+        lines = [f"{mark} if !{{ var(txn.sticky) -m found }} {condition}".rstrip()]
+        for share in action.shares:
+            if share.weight <= 0:
+                continue
+            backend = backend_name(share.target_group_arn)
+            kept = f"{{ req.cook({STICKY}) -m str -- {backend} }}"
+            lines.append(_use(backend, f"{condition} {kept}"))
+            matched = f" if {{ var(txn.sticky) -m str -- {rule} }} {{ be_name -m str {backend} }}"
+            self._after += cookie_lines(STICKY, backend, action.sticky, matched)
+        return lines
+
+    def _answer(self, rule: str, lines: Sequence[str]) -> str:
+        name = f"a_{self._name}_{rule}"
+        self.answers.append((f"backend {name}", *(f"  {line}" for line in lines)))
+        return name
+
+
+def _use(backend: str, condition: str) -> str:
+    condition = condition.strip()
+    return f"use_backend {backend} if {condition}" if condition else f"default_backend {backend}"
+
+
+def _life(seconds: int) -> list[str]:
+    """A client's connection ends with the first answer after its longest life."""
+    old = f"{{ date,sub(sess.began) ge {seconds} }}"
+    return [
+        "tcp-request connection set-var(sess.began) date",
+        f"http-after-response set-header Connection close if {old}",
+    ]
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:16]

@@ -1,6 +1,6 @@
 """Log streams that keep nothing: tests and the simulator."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ecsd.store.stream_order import Item, gather
 from ecsd.store.streams import (
@@ -36,7 +36,7 @@ class MemoryLogStreams:
 
     async def read(self, storages: Sequence[str], search: Search) -> Found:
         """Return events of one or more streams, merged by position."""
-        streams = [iter(self._items(storage, search)) for storage in storages]
+        streams = [self._items(storage, search) for storage in storages]
         return gather(streams, search)
 
     async def summarize(self, storages: Sequence[str]) -> Mapping[str, Summary]:
@@ -62,15 +62,13 @@ class MemoryLogStreams:
         if self.fail_with is not None:
             raise self.fail_with
 
-    def _items(self, storage: str, search: Search) -> list[Item]:
-        items: list[Item] = []
-        for one in self._events.get(storage, []):
+    def _items(self, storage: str, search: Search) -> Iterator[Item]:
+        located = self._events.get(storage, [])
+        for one in located if search.forward else reversed(located):
             if search.start <= one.position < search.end:
-                size = len(one.event.message.encode()) + EVENT_OVERHEAD
-                items.append(Item(one.position, None, size))
+                yield Item(one.position, None, len(one.event.message.encode()) + EVENT_OVERHEAD)
                 if search.wanted is None or search.wanted(one.event.message):
-                    items.append(Item(one.position, one, 0))
-        return items if search.forward else items[::-1]
+                    yield Item(one.position, one, 0)
 
 
 def _summary(located: Sequence[Located]) -> Summary:

@@ -5,6 +5,7 @@ heap holds what is loaded and not yet due.
 """
 
 import heapq
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -49,11 +50,13 @@ def ascending(storage: str, blocks: Iterable[BlockSpan], load: Load) -> Iterator
 
 
 def descending(storage: str, blocks: Iterable[BlockSpan], load: Load) -> Iterator[Item]:
-    """Yield a stream's events from the last to the first."""
+    """Yield a stream's events from the last to the first, and before each block its end."""
     waiting: list[tuple[int, int, Located]] = []
     for block in sorted(blocks, key=lambda one: (one.last, one.place), reverse=True):
-        while waiting and -waiting[0][0] > block.last:
+        begin = Position(block.last, storage, block.place + block.events)
+        while waiting and waiting[0][2].position > begin:
             yield _item(heapq.heappop(waiting)[2])
+        yield Item(begin, None, block.raw_bytes)
         for one in load(block):
             heapq.heappush(waiting, (-one.position.timestamp, -one.position.place, one))
     while waiting:
@@ -61,26 +64,36 @@ def descending(storage: str, blocks: Iterable[BlockSpan], load: Load) -> Iterato
 
 
 def gather(streams: Sequence[Iterator[Item]], search: Search) -> Found:
-    """Merge streams and take what the search's limits allow."""
+    """Merge streams and take what the search's limits allow; every search makes some progress."""
     merged = heapq.merge(*streams, key=_position, reverse=not search.forward)
     found: list[Located] = []
     taken = scanned = 0
     reached = None
+    most_scanned = search.scan_bytes if search.scan_bytes is not None else math.inf
+    begin = search.start if search.forward else search.end
     for item in merged:
         if item.located is None:
-            if search.scan_bytes is not None and scanned >= search.scan_bytes:
-                reached = max(item.position, search.start)
+            border = _border(item.position, search)
+            if scanned >= most_scanned and border != begin:
+                reached = border
                 break
             scanned += item.cost
             continue
         taken += len(item.located.event.message) + EVENT_OVERHEAD
         if len(found) >= search.limit or (found and taken > search.most_bytes):
-            reached = item.position
+            reached = _border(item.position, search)
             break
         found.append(item.located)
     if not search.forward:
         found.reverse()
     return Found(found, reached)
+
+
+def _border(position: Position, search: Search) -> Position:
+    """Return where the search goes on, so that what stands at ``position`` is seen next."""
+    if search.forward:
+        return max(position, search.start)
+    return min(position.just_after(), search.end)
 
 
 def _item(located: Located) -> Item:

@@ -44,7 +44,7 @@ class Search(NamedTuple):
         forward: the first ones that fit the limits, else the last ones; in order either way.
         wanted: which messages; called in a thread.
         literal: bytes (UTF-8) that every wanted message contains: blocks without are skipped.
-        scan_bytes: stop after having looked at about this much, found or not (forward only).
+        scan_bytes: stop after having looked at about this much, found or not.
     """
 
     start: Position = Position(0)
@@ -62,7 +62,7 @@ class Found(NamedTuple):
 
     Attributes:
         events: in order of position.
-        reached: where a forward search goes on; None when it saw everything.
+        reached: the next search's ``start`` (forward) or ``end``; None when all was seen.
     """
 
     events: list[Located]

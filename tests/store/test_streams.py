@@ -66,6 +66,21 @@ async def test_a_limited_search_goes_on_where_it_stopped(streams):
     assert seen == sorted(seen, key=lambda one: one.position)
 
 
+async def test_a_search_from_the_end_goes_on_where_it_stopped(streams):
+    for number in range(9):
+        await streams.append("a", events((number // 3, f"a{number}"), (number, "-")))
+        await streams.append("b", events((number // 2, f"b{number}")))
+    for scan_bytes in (None, 60):
+        seen, end = [], Position(FOREVER)
+        while end is not None:
+            search = Search(end=end, limit=4, forward=False, scan_bytes=scan_bytes)
+            found = await streams.read(["a", "b"], search)
+            seen = found.events + seen
+            end = found.reached
+        assert len(seen) == 27
+        assert seen == sorted(seen, key=lambda one: one.position)
+
+
 async def test_a_search_stops_after_a_megabyte_but_brings_one_event_at_least(streams):
     await streams.append("a", events((1, "x" * 600), (2, "y" * 600), (3, "z")))
     found = await streams.read(["a"], Search(most_bytes=700))
@@ -157,7 +172,7 @@ def test_disk_and_memory_answer_alike(tmp_path_factory, writes, start, end, limi
         for one in (disk, memory):
             found = await one.read("abc", search)
             yield [(event.position[:2], event.event) for event in found.events]
-            yield (found.reached or Position(0))[:2] if forward else None
+            yield (found.reached or Position(0))[:2]
             yield await one.summarize("abc")
         disk.close()
 

@@ -18,8 +18,9 @@ class LogGroup(Record, frozen=True, kw_only=True):
     created_at: datetime
     log_group_class: str = "STANDARD"
     retention_in_days: int | None = None
-    kms_key_id: str | None = None
+    deletion_protection: bool = False
     tags: tuple[Tag, ...] = ()
+    trim_at: datetime | None = None  # when events may have expired; None: look now
 
 
 class LogStream(Record, frozen=True, kw_only=True):

@@ -1,0 +1,67 @@
+"""What requests to CloudWatch Logs have in common: how they name a group, and how they page."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from ecsd.errors import AwsError
+from ecsd.records.logs.log_group import LogGroup
+from ecsd.store.finders.logs import require_log_group, require_log_group_by_identifier
+from ecsd.store.store import View
+
+Item = TypeVar("Item")
+Kind = TypeVar("Kind")
+
+
+def invalid(message: str) -> AwsError:
+    """Return CloudWatch Logs' error for a wrong parameter."""
+    return AwsError("InvalidParameterException", message)
+
+
+def refuse_unsupported(request: dict[str, Any], *names: str) -> None:
+    """Refuse members that could not have their effect, by name."""
+    for name in names:
+        if request.get(name):
+            raise invalid(f"{name} is not supported.")
+
+
+def group_of(view: View, request: dict[str, Any]) -> LogGroup:
+    """Return the group that logGroupName or logGroupIdentifier (exactly one) means."""
+    name, identifier = request.get("logGroupName"), request.get("logGroupIdentifier")
+    if name is not None and identifier is not None:
+        raise invalid("logGroupName and logGroupIdentifier cannot be both specified.")
+    if name is not None:
+        return require_log_group(view, name)
+    if identifier is None:
+        raise invalid("Either logGroupName or logGroupIdentifier must be specified.")
+    return require_log_group_by_identifier(view, identifier)
+
+
+def next_token(value: object) -> str:
+    """Return a paging token that holds a plain value."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(value)).decode()
+
+
+def read_next_token(token: str, kind: type[Kind]) -> Kind:
+    """Return what a token holds, or refuse it."""
+    try:
+        content = base64.b64decode(token, altchars=b"-_", validate=True)
+        return msgspec.json.decode(content, type=kind)
+    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
+        raise invalid("The specified nextToken is invalid.") from error
+
+
+def page(
+    request: dict[str, Any], items: Sequence[tuple[str, Item]], limit: int
+) -> tuple[list[Item], dict[str, str]]:
+    """Return one page of named items, and the token that leads on; by name, ascending."""
+    ordered = sorted(items, key=lambda one: one[0])
+    if "nextToken" in request:
+        last = read_next_token(request["nextToken"], str)
+        ordered = [one for one in ordered if one[0] > last]
+    shown = ordered[: request.get("limit", limit)]
+    rest = {"nextToken": next_token(shown[-1][0])} if len(shown) < len(ordered) else {}
+    return [item for _, item in shown], rest

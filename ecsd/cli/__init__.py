@@ -18,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     settings = Settings.from_environment()
     if words and words[0] in PROCESSES:
-        return import_module("ecsd.cli.process").run(words, settings)
+        return int(import_module("ecsd.cli.process").run(words, settings))
     arguments = _parser().parse_args(words)
     try:
         return int(arguments.run(arguments, settings))

@@ -47,7 +47,7 @@ class Api:
         self.account = account
         self.region = region or settings.region
 
-    def ask(self, service: str, operation: str, **request: object) -> dict[str, Any]:
+    def ask(self, service: str, operation: str, /, **request: object) -> dict[str, Any]:
         """Call a JSON service (ecs, logs)."""
         prefix, content_type = JSON_TARGETS[service]
         headers = {"content-type": content_type, "x-amz-target": f"{prefix}.{operation}"}
@@ -59,7 +59,7 @@ class Api:
             raise ApiError(code, str(parsed.get("message") or parsed.get("Message") or ""))
         return parsed
 
-    def query(self, service: str, action: str, **parameters: str) -> ET.Element:
+    def query(self, service: str, action: str, /, **parameters: str) -> ET.Element:
         """Call a query service (elasticloadbalancing, ec2); element names without namespaces."""
         form = {"Action": action, "Version": QUERY_VERSIONS[service], **parameters}
         headers = {"content-type": "application/x-www-form-urlencoded"}

@@ -1,0 +1,56 @@
+"""nftables by its own library, in this process: no program is started for a changed rule.
+
+A context belongs to the namespace in which it was made and may be used from anywhere after.
+Source: network.md 2; libnftables(3).
+"""
+
+import ctypes
+import ctypes.util
+
+from ecsd.errors import NetworkError
+
+
+class Nftables:
+    """A context. Make it inside the namespace whose packets it is to filter."""
+
+    def __init__(self) -> None:
+        library = _library()
+        self._library = library
+        self._context = library.nft_ctx_new(0)
+        if not self._context:
+            raise NetworkError("nftables: no context could be made")
+        library.nft_ctx_buffer_error(self._context)
+        library.nft_ctx_buffer_output(self._context)
+
+    def run(self, commands: str) -> str:
+        """Run commands as one transaction; return their output. NetworkError with nft's words."""
+        code = self._library.nft_run_cmd_from_buffer(self._context, commands.encode())
+        words = (self._library.nft_ctx_get_error_buffer(self._context) or b"").decode().strip()
+        output = (self._library.nft_ctx_get_output_buffer(self._context) or b"").decode()
+        if code != 0:
+            raise NetworkError(f"nftables: {' '.join(words.split())[:500]}")
+        return output
+
+    def close(self) -> None:
+        """Release the context."""
+        if self._context:
+            self._library.nft_ctx_free(self._context)
+            self._context = None
+
+
+def _library() -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL("libnftables.so.1")
+    except OSError as error:
+        raise NetworkError("libnftables.so.1 is missing: install nftables") from error
+    library.nft_ctx_new.restype = ctypes.c_void_p
+    library.nft_ctx_new.argtypes = [ctypes.c_uint32]
+    library.nft_ctx_free.argtypes = [ctypes.c_void_p]
+    library.nft_ctx_buffer_error.argtypes = [ctypes.c_void_p]
+    library.nft_ctx_buffer_output.argtypes = [ctypes.c_void_p]
+    library.nft_run_cmd_from_buffer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+    library.nft_ctx_get_error_buffer.restype = ctypes.c_char_p
+    library.nft_ctx_get_error_buffer.argtypes = [ctypes.c_void_p]
+    library.nft_ctx_get_output_buffer.restype = ctypes.c_char_p
+    library.nft_ctx_get_output_buffer.argtypes = [ctypes.c_void_p]
+    return library

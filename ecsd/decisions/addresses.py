@@ -1,0 +1,41 @@
+"""The fixed addresses of a VPC on a host. Source: network.md 1 (uplink, lo), EC2 User Guide."""
+
+from ipaddress import IPv4Address, IPv4Network
+from typing import NamedTuple
+
+UPLINKS = int(IPv4Address("240.0.0.0"))  # routed by Linux like any, in nobody's network
+LARGEST_NUMBER = 0x3FFF
+FIRST_TABLE = 1000
+SMALLEST_SUBNET = 16  # addresses of a /28
+
+
+class Uplink(NamedTuple):
+    """The link between a VPC and its host."""
+
+    host: str
+    vpc: str
+    host_interface: str
+
+
+def uplink(number: int) -> Uplink:
+    """Return the link's addresses for a VPC's number, 1 to 16383."""
+    if not 1 <= number <= LARGEST_NUMBER:
+        raise ValueError(f"a VPC's number must be 1 to {LARGEST_NUMBER}, got {number}")
+    first = UPLINKS + number * 4
+    return Uplink(str(IPv4Address(first + 1)), str(IPv4Address(first + 2)), f"ecsv{number}")
+
+
+def resolver(vpc_cidr: str) -> str:
+    """Return VPC+2, where the VPC's names are answered."""
+    return str(IPv4Network(vpc_cidr).network_address + 2)
+
+
+def router(subnet_cidr: str) -> str:
+    """Return the first address of a subnet: its router."""
+    return str(IPv4Network(subnet_cidr).network_address + 1)
+
+
+def routing_table(vpc_cidr: str, subnet_cidr: str) -> int:
+    """Return the number of a subnet's routing table, the same whatever other subnets there are."""
+    start = int(IPv4Network(vpc_cidr).network_address)
+    return FIRST_TABLE + (int(IPv4Network(subnet_cidr).network_address) - start) // SMALLEST_SUBNET

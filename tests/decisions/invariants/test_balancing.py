@@ -1,0 +1,168 @@
+"""Each contradiction between load balancers, listeners, rules, groups and targets is found."""
+
+from datetime import UTC, datetime
+
+import pytest
+from msgspec.structs import replace
+
+from ecsd.decisions.invariants.balancing import Balancing, check_balancing, check_entrances
+from ecsd.decisions.network_interface import new_interface
+from ecsd.records.ec2.vpc import Subnet
+from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule, Zone
+from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SUBNET = Subnet(
+    subnet_id="subnet-1",
+    vpc_id="vpc-1",
+    cidr_block="10.0.1.0/24",
+    availability_zone="us-east-1a",
+    availability_zone_id="use1-az1",
+)
+LB = LoadBalancer(
+    load_balancer_arn="arn:loadbalancer/1",
+    name="web",
+    dns_name="web-1.elb.localhost",
+    scheme="internal",
+    type="application",
+    ip_address_type="ipv4",
+    vpc_id="vpc-1",
+    zones=(
+        Zone(
+            subnet_id="subnet-1",
+            availability_zone="us-east-1a",
+            network_interface_id="eni-1",
+            private_ip_address="10.0.1.4",
+        ),
+    ),
+    security_groups=("sg-1",),
+    entrance="127.64.0.1",
+    created_at=NOW,
+)
+OTHER = replace(
+    LB,
+    load_balancer_arn="arn:loadbalancer/2",
+    name="api",
+    dns_name="api-2.elb.localhost",
+    zones=(),
+    entrance="127.64.0.2",
+)
+INTERFACE = new_interface(
+    SUBNET,
+    network_interface_id="eni-1",
+    address="10.0.1.4",
+    mac_address="0a:00:00:00:00:01",
+    owner=LB.load_balancer_arn,
+)
+GROUP = TargetGroup(
+    target_group_arn="arn:tg",
+    name="web",
+    protocol="HTTP",
+    protocol_version="HTTP1",
+    port=80,
+    vpc_id="vpc-1",
+    target_type="ip",
+    health_check=HealthCheck(),
+)
+LISTENER = Listener(
+    listener_arn="arn:listener/1",
+    load_balancer_arn=LB.load_balancer_arn,
+    port=80,
+    protocol="HTTP",
+    default_actions=(),
+    target_group_arns=("arn:tg",),
+)
+RULE = Rule(
+    rule_arn="arn:rule/1",
+    listener_arn=LISTENER.listener_arn,
+    priority=1,
+    conditions=(),
+    actions=(),
+    target_group_arns=("arn:tg",),
+)
+TARGET = Target(
+    place="arn:tg|10.0.1.9|80",
+    target_group_arn="arn:tg",
+    target_id="10.0.1.9",
+    port=80,
+    registered_at=NOW,
+)
+SOUND = Balancing(
+    load_balancers=(LB, OTHER),
+    listeners=(LISTENER,),
+    rules=(RULE,),
+    target_groups=(GROUP,),
+    targets=(TARGET,),
+    interfaces=(INTERFACE,),
+)
+
+
+def test_a_sound_state_has_no_findings():
+    assert list(check_balancing(SOUND)) == []
+    assert list(check_entrances(SOUND.load_balancers)) == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "subject", "words"),
+    [
+        (
+            SOUND._replace(load_balancers=(LB, replace(OTHER, name="web"))),
+            "arn:loadbalancer/2",
+            "has the name of",
+        ),
+        (SOUND._replace(interfaces=()), "arn:loadbalancer/1", "has lost eni-1"),
+        (
+            SOUND._replace(interfaces=(replace(INTERFACE, private_ip_address="10.0.1.5"),)),
+            "arn:loadbalancer/1",
+            "disagree",
+        ),
+        (
+            SOUND._replace(
+                interfaces=(
+                    INTERFACE,
+                    replace(INTERFACE, network_interface_id="eni-2", owner="arn:x:loadbalancer/3"),
+                )
+            ),
+            "eni-2",
+            "outlived",
+        ),
+        (SOUND._replace(load_balancers=(OTHER,)), "arn:listener/1", "belongs to no load balancer"),
+        (
+            SOUND._replace(listeners=(LISTENER, replace(LISTENER, listener_arn="arn:listener/2"))),
+            "arn:listener/2",
+            "second listener on port 80",
+        ),
+        (SOUND._replace(listeners=()), "arn:rule/1", "belongs to no listener"),
+        (
+            SOUND._replace(rules=(RULE, replace(RULE, rule_arn="arn:rule/2"))),
+            "arn:rule/2",
+            "shares priority 1",
+        ),
+        (SOUND._replace(target_groups=()), "arn:listener/1", "does not exist"),
+        (SOUND._replace(target_groups=()), "arn:tg|10.0.1.9|80", "target of no group"),
+        (
+            SOUND._replace(
+                listeners=(
+                    LISTENER,
+                    replace(
+                        LISTENER,
+                        listener_arn="arn:listener/2",
+                        load_balancer_arn=OTHER.load_balancer_arn,
+                    ),
+                )
+            ),
+            "arn:tg",
+            "used by 2 load balancers",
+        ),
+    ],
+)
+def test_a_contradiction_is_found(broken, subject, words):
+    found = [(one.severity, one.subject) for one in check_balancing(broken) if words in one.words]
+    assert ("fatal", subject) in found
+
+
+@pytest.mark.parametrize("member", ["entrance", "dns_name"])
+def test_nobody_shares_an_entrance_or_a_name(member):
+    twin = replace(OTHER, **{member: getattr(LB, member)})
+    [found] = check_entrances((LB, twin))
+    assert (found.subject, member in found.words) == (OTHER.load_balancer_arn, True)

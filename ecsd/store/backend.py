@@ -24,7 +24,7 @@ class Backend(Protocol):
     blocking: bool  # commit() waits on I/O, so it runs in a thread
 
     def load(self) -> Iterable[Row]:
-        """Return every row, in order of revision."""
+        """Return every row, in the order in which records came to be."""
         ...
 
     def commit(self, rows: Sequence[Row]) -> None:
@@ -50,8 +50,8 @@ class MemoryBackend:
         self.fail_with: Exception | None = None
 
     def load(self) -> Iterable[Row]:
-        """Return every row, in order of revision."""
-        return sorted(self.rows.values(), key=lambda row: row.revision)
+        """Return every row, in the order in which records came to be."""
+        return list(self.rows.values())
 
     def commit(self, rows: Sequence[Row]) -> None:
         """Keep a batch."""

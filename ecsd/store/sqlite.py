@@ -31,19 +31,14 @@ class SqliteBackend:
         """Open or create; StoreError if another server holds it or the file cannot be used."""
         self._lock = _lock(path.with_suffix(".lock"))
         try:
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._database.execute("pragma journal_mode = wal")
-            self._database.execute("pragma synchronous = full")
-            migrate(self._database)
-        except sqlite3.Error as error:
+            self._database = _connected(path)
+        except StoreError:
             os.close(self._lock)
-            raise StoreError(f"cannot open {path}: {error}") from error
+            raise
 
     def load(self) -> Iterable[Row]:
-        """Return every row, in order of revision."""
-        query = (
-            "select kind, account, region, key, revision, body from document order by revision, id"
-        )
+        """Return every row, in the order in which records came to be."""
+        query = "select kind, account, region, key, revision, body from document order by id"
         try:
             return [Row(*row) for row in self._database.execute(query)]
         except sqlite3.Error as error:
@@ -74,6 +69,24 @@ class SqliteBackend:
             if self._database.in_transaction:
                 self._database.execute("rollback")
             raise StoreError(f"the store cannot write: {error}") from error
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    try:
+        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot open {path}: {error}") from error
+    try:
+        database.execute("pragma journal_mode = wal")
+        database.execute("pragma synchronous = full")
+        migrate(database)
+    except StoreError:
+        database.close()
+        raise
+    except sqlite3.Error as error:
+        database.close()
+        raise StoreError(f"cannot open {path}: {error}") from error
+    return database
 
 
 def _lock(path: Path) -> int:

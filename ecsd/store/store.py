@@ -24,6 +24,7 @@ from ecsd.store.scope import Scope
 
 log = logging.getLogger(__name__)
 R = TypeVar("R", bound=Record)
+Place = tuple[str, str, str, str]  # kind, account, region, key
 
 
 class Change(NamedTuple):
@@ -136,6 +137,7 @@ class Store:
         self._documents = Documents()
         self._revision = 0
         self._waiting: list[Change] = []  # entered, not yet in a commit
+        self._rows: dict[Place, Row] = {}  # what they make of the rows, encoded
         self._committing: list[Change] = []
         self._next: asyncio.Future[None] | None = None  # resolves with the waiting batch
         self._current: asyncio.Future[None] | None = None  # resolves with the committing batch
@@ -222,12 +224,18 @@ class Store:
         """Take a finished transaction into the next batch (called by Transaction)."""
         if not changes:
             return
+        numbered = [change._replace(revision=self._revision + 1) for change in changes]
+        try:
+            rows = _rows(numbered)
+        except (ValueError, TypeError):  # a text that is no Unicode, a value that is no JSON: a bug
+            undo(self._documents, changes)
+            raise
         self._revision += 1
-        numbered = [change._replace(revision=self._revision) for change in changes]
         if self._thread is None:
-            self._commit_here(numbered)
+            self._commit_here(numbered, list(rows.values()))
             return
         self._waiting += numbered
+        self._rows |= rows
         if self._next is None:
             self._next = asyncio.get_running_loop().create_future()
             self._next.add_done_callback(_retrieve)
@@ -240,9 +248,9 @@ class Store:
             self._thread.shutdown(wait=True)
         self._backend.close()
 
-    def _commit_here(self, changes: list[Change]) -> None:
+    def _commit_here(self, changes: list[Change], rows: list[Row]) -> None:
         try:
-            self._backend.commit(_rows(changes))
+            self._backend.commit(rows)
         except StoreError as error:
             undo(self._documents, changes)
             self._refusing = error
@@ -252,7 +260,7 @@ class Store:
     def _start_commit(self) -> None:
         self._committing, self._waiting = self._waiting, []
         self._current, self._next = self._next, None
-        rows = _rows(self._committing)
+        rows, self._rows = list(self._rows.values()), {}
         loop = asyncio.get_running_loop()
         done = loop.run_in_executor(self._thread, self._backend.commit, rows)
         done.add_done_callback(self._committed)
@@ -278,6 +286,7 @@ class Store:
         self._refusing = cause
         futures = [self._current, self._next]
         self._committing, self._waiting, self._current, self._next = [], [], None, None
+        self._rows = {}
         for future in futures:
             if future is not None:
                 future.set_exception(cause)
@@ -289,13 +298,17 @@ class Store:
                 watcher(told)
 
 
-def _rows(changes: Sequence[Change]) -> list[Row]:
+def _rows(changes: Sequence[Change]) -> dict[Place, Row]:
     """Return the newest state of each changed record, once."""
     newest = {(change.kind.KIND, *change.scope, change.key): change for change in changes}
-    return [
-        Row(*place, change.revision, msgspec.json.encode(change.after) if change.after else None)
+    return {
+        place: Row(
+            *place,
+            change.revision,
+            None if change.after is None else msgspec.json.encode(change.after),
+        )
         for place, change in newest.items()
-    ]
+    }
 
 
 def _retrieve(future: "asyncio.Future[None]") -> None:

@@ -4,7 +4,12 @@ import asyncio
 import errno
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import textwrap
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -349,3 +354,47 @@ async def test_few_blocks_stay_listed_and_all_stay_readable(tmp_path):
     assert found == [str(number) for number in range(60)]
     assert streams._listed == sum(len(one.spans) for one in streams._streams.values())
     streams.close()
+
+
+WRITER = """
+    import asyncio, sys
+    from pathlib import Path
+    from ecsd.store.segments import SegmentStreams
+    from ecsd.store.streams import LogEvent
+
+    async def write(streams, worker):
+        for number in range(10**6):
+            message = f"{sys.argv[2]}-{worker}-{number}"
+            await streams.append(f"s{worker % 3}", [LogEvent(number, 0, message)])
+            print(message, flush=True)
+
+    async def main():
+        streams = SegmentStreams(Path(sys.argv[1]))
+        async with asyncio.TaskGroup() as group:
+            for worker in range(8):
+                group.create_task(write(streams, worker))
+
+    asyncio.run(main())
+"""
+
+
+async def test_kill_9_loses_no_acknowledged_event(tmp_path):
+    acknowledged = set()
+    for life in range(3):
+        writer = subprocess.Popen(  # noqa: ASYNC220
+            [sys.executable, "-c", textwrap.dedent(WRITER), str(tmp_path), str(life)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        acknowledged |= {writer.stdout.readline().strip() for _ in range(400)}
+        os.kill(writer.pid, signal.SIGKILL)
+        acknowledged |= set(writer.stdout.read().split("\n")[:-1])
+        writer.wait()
+        writer.stdout.close()
+        streams = SegmentStreams(tmp_path)
+        held = await messages(streams, "s0", "s1", "s2", limit=10**6, most_bytes=10**9)
+        streams.close()
+        assert len(acknowledged) >= 400 * (life + 1)
+        assert acknowledged <= set(held)
+        assert len(held) == len(set(held))

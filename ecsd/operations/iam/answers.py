@@ -1,7 +1,6 @@
 """How IAM shows its records, and how it pages lists."""
 
 import base64
-import binascii
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -134,5 +133,5 @@ def page(
 def _decoded(marker: str) -> str:
     try:
         return base64.b64decode(marker, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # not base64, or not UTF-8 inside
         raise AwsError("ValidationError", "Invalid Marker.") from error

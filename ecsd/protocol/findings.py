@@ -76,6 +76,6 @@ def type_name(found: object) -> str:
             return type(found).__name__
 
 
-def unknown_member(wire: str) -> list[Finding]:
+def unknown_member(wire: object) -> list[Finding]:
     """Return the finding of a member that the model does not have."""
-    return refused("unknown", "not in the model").below(wire[:128])
+    return refused("unknown", "not in the model").below(f"{wire}"[:128])

@@ -5,7 +5,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from judge import FOR_TESTS, OURS, compile_into
+from botocore_judge import FOR_TESTS, OURS, compile_into
 
 from ecsd.protocol.wire import Wire
 

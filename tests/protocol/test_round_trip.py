@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from judge import FOR_TESTS, OURS, Values, model_of, read_by, request_by
+from botocore_judge import FOR_TESTS, OURS, Values, model_of, read_by, request_by
 
 from ecsd.errors import AwsError
 

@@ -11,6 +11,8 @@ from typing import Literal, Self
 
 import msgspec
 
+INSTANCES = 4
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How this ecsd runs. Defaults are for one developer's machine."""
@@ -27,8 +29,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     edge_port: int = 80  # the shared edge for *.elb.localhost; 0 turns it off
     access_key_id: str = ""  # strict mode: the root credentials
     secret_access_key: str = ""
+    instance: int = 0  # 0 to 3: several ecsd on one machine, each with its own ports and folders
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
+
+    @property
+    def label(self) -> str:
+        """What this ecsd calls its own on the host: namespaces, tables, marks."""
+        return f"ecsd{self.instance}" if self.instance else "ecsd"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -46,6 +54,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             return msgspec.convert(values, cls, strict=False, dec_hook=_decode)
         except msgspec.ValidationError as error:
             raise SystemExit(f"ecsd: wrong setting: {error}") from error
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that have no meaning (msgspec turns this into a ValidationError)."""
+        if not 0 <= self.instance < INSTANCES:
+            raise ValueError(f"instance must be 0 to {INSTANCES - 1}, got {self.instance}")
 
 
 def child_environment() -> Mapping[str, str]:

@@ -11,15 +11,14 @@ import os
 import socket
 from pathlib import Path
 
-from ecsd.agent.drivers import namespaces
 from ecsd.agent.drivers.host import HostNetwork
 from ecsd.agent.drivers.names import NameServer
-from ecsd.agent.drivers.namespaces import Visitor
+from ecsd.agent.drivers.namespaces import Namespaces, Visitor
 from ecsd.agent.drivers.nftables import Nftables
 from ecsd.agent.drivers.programs import attempt, run
 from ecsd.agent.drivers.rtnetlink import Netlink, packed_mac
 from ecsd.clock import Clock
-from ecsd.decisions.addresses import resolver, uplink
+from ecsd.decisions.addresses import NUMBERS, Uplink, resolver, uplink
 from ecsd.decisions.packet_filter import compile_vpc_filter
 from ecsd.decisions.vpc_links import RULE_PRIORITY, Links, compile_links
 from ecsd.errors import NetworkError
@@ -44,8 +43,8 @@ SYSCTLS = {
 class _Vpc:
     """A VPC that was applied by this process."""
 
-    def __init__(self, vpc_id: str, filters: Nftables, links: Netlink) -> None:
-        self.path = namespaces.path_of(vpc_id)
+    def __init__(self, path: str, filters: Nftables, links: Netlink) -> None:
+        self.path = path
         self.filters = filters
         self.links = links
         self.plan: VpcPlan | None = None
@@ -62,7 +61,9 @@ class HostNetworks:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._clock = clock
         self._visitor = Visitor()
-        self._host = HostNetwork(clock, settings.run_dir)
+        self._namespaces = Namespaces(settings.label)
+        self._first_number = settings.instance * NUMBERS
+        self._host = HostNetwork(clock, settings, self._namespaces)
         self._names = NameServer(clock, self._visitor)
         self._vpcs: dict[str, _Vpc] = {}
         self._prepared: dict[str, str] | None = None
@@ -84,11 +85,11 @@ class HostNetworks:
         vpc = self._vpcs.get(plan.vpc_id) or await self._open(plan)
         if vpc.plan == plan:
             return
-        structure = compile_links(plan)
+        structure = compile_links(plan, self._uplink(plan))
         if structure != vpc.structure:
             await self._restructure(vpc, structure)
-            await self._host.connect(plan.cidr, uplink(plan.number))
-        vpc.filters.run(compile_vpc_filter(plan, resolver(plan.cidr), uplink(plan.number).vpc))
+            await self._host.connect(plan.cidr, self._uplink(plan))
+        vpc.filters.run(compile_vpc_filter(plan, resolver(plan.cidr), self._uplink(plan).vpc))
         await self._set_source_checks(vpc, plan)
         await self._names.serve(plan, vpc.path)
         vpc.plan = plan
@@ -102,8 +103,8 @@ class HostNetworks:
         vpc = self._vpcs.pop(vpc_id, None)
         if vpc is not None:
             vpc.close()
-        if namespaces.exists(vpc_id):
-            await run(self._clock, "ip", "netns", "delete", f"{namespaces.PREFIX}{vpc_id}")
+        if self._namespaces.exists(vpc_id):
+            await run(self._clock, "ip", "netns", "delete", self._namespaces.name_of(vpc_id))
 
     async def attach(self, plan: TaskPlan, sandbox: str) -> None:
         """Give the task's namespace its interface; filter first: waits for the VPC's plan."""
@@ -127,19 +128,19 @@ class HostNetworks:
 
     async def open_socket(self, vpc_id: str, kind: socket.SocketKind) -> socket.socket:
         """Return a non-blocking IPv4 socket that lives in the VPC."""
-        return await self._visitor.open_socket(namespaces.path_of(vpc_id), kind)
+        return await self._visitor.open_socket(self._namespaces.path_of(vpc_id), kind)
 
     def namespace_path(self, vpc_id: str) -> str:
         """Return the path of the VPC's namespace."""
-        return namespaces.path_of(vpc_id)
+        return self._namespaces.path_of(vpc_id)
 
     async def present(self) -> set[str]:
         """Return the ids of all VPCs that exist on this host."""
-        return namespaces.present()
+        return self._namespaces.present()
 
     async def remove_everything(self) -> None:
         """Remove every VPC and put the host back."""
-        for vpc_id in namespaces.present():
+        for vpc_id in self._namespaces.present():
             await self.remove(vpc_id)
         await self._host.remove()
 
@@ -155,17 +156,17 @@ class HostNetworks:
 
     async def _open(self, plan: VpcPlan) -> _Vpc:
         """Make or adopt a VPC's namespace with its uplink."""
-        path = namespaces.path_of(plan.vpc_id)
-        name = f"{namespaces.PREFIX}{plan.vpc_id}"
-        if not namespaces.exists(plan.vpc_id):
+        path = self._namespaces.path_of(plan.vpc_id)
+        name = self._namespaces.name_of(plan.vpc_id)
+        if not self._namespaces.exists(plan.vpc_id):
             await run(self._clock, "ip", "netns", "add", name)
         await self._visitor.visit(path, _set_sysctls)
         if not await self._visitor.visit(path, lambda: _has_link("up0")):
-            link = uplink(plan.number)
+            link = self._uplink(plan)
             pair = ("link", "add", link.host_interface, "type", "veth")
             await run(self._clock, "ip", *pair, "peer", "name", "up0", "netns", name)
         filters, links = await self._visitor.visit(path, lambda: (Nftables(), Netlink()))
-        vpc = _Vpc(plan.vpc_id, filters, links)
+        vpc = _Vpc(path, filters, links)
         self._vpcs[plan.vpc_id] = vpc
         return vpc
 
@@ -227,6 +228,10 @@ class HostNetworks:
                 f"the VPC {vpc_id} does not know the interface {plan.network_interface_id} yet"
             ) from error
         return self._vpcs[vpc_id]
+
+    def _uplink(self, plan: VpcPlan) -> Uplink:
+        """Return a VPC's uplink: numbers of several ecsd on one machine never meet."""
+        return uplink(self._first_number + plan.number)
 
     def _condition(self, vpc_id: str) -> asyncio.Condition:
         return self._waiting.setdefault(vpc_id, asyncio.Condition())

@@ -24,8 +24,15 @@ Place = tuple[Scope, str]
 class Controller(Protocol):
     """Keeps one kind of object true."""
 
-    name: str
-    watches: Sequence[type[Record]]
+    @property
+    def name(self) -> str:
+        """What its queue is called."""
+        ...
+
+    @property
+    def watches(self) -> Sequence[type[Record]]:
+        """The kinds of records whose changes concern it."""
+        ...
 
     def keys(self, change: Change) -> Iterable[Place]:
         """Return which objects a durable change concerns.

@@ -145,6 +145,8 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
                     yield f"balancer/{balancer.load_balancer_arn}"
         case LoadBalancer() | Listener() | Rule() | TargetGroup() | Target():
             yield from (f"balancer/{arn}" for arn in _balancers_of(view, record))
+        case _:
+            pass  # what lies in a VPC is told below
     vpc_id = getattr(record, "vpc_id", None)
     if vpc_id and not isinstance(record, Task | TargetGroup):
         yield f"vpc/{vpc_id}"

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 UPLINKS = int(IPv4Address("240.0.0.0"))  # routed by Linux like any, in nobody's network
 LARGEST_NUMBER = 0x3FFF
+NUMBERS = 0x1000  # that one ecsd of a machine may use
 FIRST_TABLE = 1000
 SMALLEST_SUBNET = 16  # addresses of a /28
 

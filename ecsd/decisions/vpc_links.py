@@ -6,7 +6,7 @@ Source: network.md 1 (lo, uplink), 6 (route tables).
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ecsd.decisions.addresses import resolver, router, routing_table, uplink
+from ecsd.decisions.addresses import Uplink, resolver, router, routing_table
 from ecsd.decisions.packet_filter import RESOLVER
 from ecsd.records.plan import SubnetPlan, VpcPlan
 
@@ -26,9 +26,8 @@ class Links(NamedTuple):
     commands: tuple[str, ...]
 
 
-def compile_links(plan: VpcPlan) -> Links:
+def compile_links(plan: VpcPlan, link: Uplink) -> Links:
     """Return addresses, rules and the commands for them."""
-    link = uplink(plan.number)
     rules = {one.cidr: routing_table(plan.cidr, one.cidr) for one in plan.subnets}
     own = [one.address for one in plan.interfaces if one.kind in OWN_KINDS]
     addresses = [

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+import uvloop
 
 from ecsd.clock import Clock, SystemClock
 from ecsd.controllers.controller import Controller, Controllers
@@ -42,8 +43,8 @@ FIRST_LOOK_SECONDS = 30.0  # every plan is to be published before a host gets it
 def main(settings: Settings, listener: socket.socket) -> None:
     """Serve until SIGTERM."""
     journal.start("server", settings)
-    uvicorn.Config("", loop="uvloop").setup_event_loop()
-    asyncio.run(serve(settings, listener))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, listener))
 
 
 async def serve(settings: Settings, listener: socket.socket) -> None:

@@ -10,19 +10,20 @@ import logging
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from ecsd.agent.drivers import namespaces
+from ecsd.agent.drivers.namespaces import Namespaces
 from ecsd.agent.drivers.nftables import Nftables
 from ecsd.agent.drivers.programs import attempt, run
 from ecsd.clock import Clock
 from ecsd.decisions.addresses import Uplink
 from ecsd.errors import NetworkError
+from ecsd.settings import Settings
 
 log = logging.getLogger(__name__)
 
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
-TABLE = """table ip ecsd {}
-delete table ip ecsd
-table ip ecsd {
+TABLE = """table ip @LABEL@ {}
+delete table ip @LABEL@
+table ip @LABEL@ {
   chain post { type nat hook postrouting priority 100; policy accept;
     iifname "ecsv*" oifname != "ecsv*" masquerade; }
   chain forw { type filter hook forward priority 0; policy accept;
@@ -38,15 +39,17 @@ DOCKER_RULES = (
     ("-i", "ecsv+", "-j", "ACCEPT"),
     ("-o", "ecsv+", "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"),
 )
-MARK = ("-m", "comment", "--comment", "ecsd")
 
 
 class HostNetwork:
     """The host's own namespace, as VPCs need it."""
 
-    def __init__(self, clock: Clock, run_dir: Path) -> None:
+    def __init__(self, clock: Clock, settings: Settings, names: Namespaces) -> None:
         self._clock = clock
-        self._note = run_dir / "ip_forward.before"
+        self._label = settings.label
+        self._names = names
+        self._mark = ("-m", "comment", "--comment", settings.label)
+        self._note = settings.run_dir / "ip_forward.before"
 
     async def prepare(self) -> dict[str, str]:
         """Make the host ready; return what still stands in the way, part → words with the fix."""
@@ -54,7 +57,7 @@ class HostNetwork:
         await self._name_host_namespace()
         filters = Nftables()
         try:
-            filters.run(TABLE)
+            filters.run(TABLE.replace("@LABEL@", self._label))
         finally:
             filters.close()
         self._forward()
@@ -81,15 +84,15 @@ class HostNetwork:
         """Put back what ``prepare`` changed."""
         filters = Nftables()
         try:
-            filters.run("table ip ecsd {}\ndelete table ip ecsd\n")
+            filters.run(f"table ip {self._label} {{}}\ndelete table ip {self._label}\n")
         finally:
             filters.close()
         for rule in DOCKER_RULES:
-            await self._iptables("-D", "DOCKER-USER", *rule, *MARK)
+            await self._iptables("-D", "DOCKER-USER", *rule, *self._mark)
         self._forward_as_before()
-        if (namespaces.FOLDER / namespaces.HOST).exists():
-            await attempt(self._clock, "umount", str(namespaces.FOLDER / namespaces.HOST))
-            (namespaces.FOLDER / namespaces.HOST).unlink(missing_ok=True)
+        if self._names.is_named_host() is not None:
+            await attempt(self._clock, "umount", str(self._names.host))
+            self._names.host.unlink(missing_ok=True)
 
     def _forward(self) -> None:
         """Turn forwarding on, and remember if it was off."""
@@ -106,13 +109,13 @@ class HostNetwork:
 
     async def _name_host_namespace(self) -> None:
         """Give the host's namespace a name, for HAProxy's ``namespace`` binds."""
-        path = namespaces.FOLDER / namespaces.HOST
-        named = namespaces.is_named_host()
+        path = self._names.host
+        named = self._names.is_named_host()
         if named:
             return
         if named is False:
             await attempt(self._clock, "umount", str(path))
-        namespaces.FOLDER.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
         await run(self._clock, "mount", "--bind", "/proc/self/ns/net", str(path))
 
@@ -128,8 +131,8 @@ class HostNetwork:
                 "iptables -I FORWARD -o ecsv+ -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
             )
         for rule in DOCKER_RULES:
-            if (await self._iptables("-C", "DOCKER-USER", *rule, *MARK))[0] != 0:
-                code, _, words = await self._iptables("-I", "DOCKER-USER", *rule, *MARK)
+            if (await self._iptables("-C", "DOCKER-USER", *rule, *self._mark))[0] != 0:
+                code, _, words = await self._iptables("-I", "DOCKER-USER", *rule, *self._mark)
                 if code != 0:
                     return f"iptables refuses a rule in DOCKER-USER: {words.strip()}"
         return None

@@ -21,38 +21,45 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FOLDER = Path("/run/netns")
-PREFIX = "ecsd-"
-HOST = f"{PREFIX}host"  # the host's own namespace, under a name that HAProxy can be told
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def path_of(vpc_id: str) -> str:
-    """Return the path of a VPC's namespace."""
-    return str(FOLDER / f"{PREFIX}{vpc_id}")
+class Namespaces:
+    """How one ecsd calls its namespaces: ``<label>-<VPC id>`` and ``<label>-host``."""
 
+    def __init__(self, label: str) -> None:
+        self._prefix = f"{label}-"
 
-def exists(vpc_id: str) -> bool:
-    """Tell whether a VPC has a namespace here."""
-    return Path(path_of(vpc_id)).exists()
+    def name_of(self, vpc_id: str) -> str:
+        """Return the name of a VPC's namespace."""
+        return f"{self._prefix}{vpc_id}"
 
+    def path_of(self, vpc_id: str) -> str:
+        """Return the path of a VPC's namespace."""
+        return str(FOLDER / self.name_of(vpc_id))
 
-def is_named_host() -> bool | None:
-    """Tell whether the host's own namespace has its name; None when the name is not there."""
-    path = FOLDER / HOST
-    if not path.exists():
-        return None
-    return path.stat().st_ino == Path("/proc/self/ns/net").stat().st_ino
+    def exists(self, vpc_id: str) -> bool:
+        """Tell whether a VPC has a namespace here."""
+        return (FOLDER / self.name_of(vpc_id)).exists()
 
+    def present(self) -> set[str]:
+        """Return the ids of the VPCs that have a namespace here."""
+        if not FOLDER.exists():
+            return set()
+        names = [one.name for one in FOLDER.iterdir() if one.name.startswith(f"{self._prefix}vpc-")]
+        return {one.removeprefix(self._prefix) for one in names}
 
-def present() -> set[str]:
-    """Return the ids of the VPCs that have a namespace here."""
-    if not FOLDER.exists():
-        return set()
-    names = {
-        one.name.removeprefix(PREFIX) for one in FOLDER.iterdir() if one.name.startswith(PREFIX)
-    }
-    return names - {HOST.removeprefix(PREFIX)}
+    @property
+    def host(self) -> Path:
+        """Where the host's own namespace has a name that HAProxy can be told."""
+        return FOLDER / f"{self._prefix}host"
+
+    def is_named_host(self) -> bool | None:
+        """Tell whether the host's namespace has that name; None when the name is not there."""
+        if not self.host.exists():
+            return None
+        return self.host.stat().st_ino == Path("/proc/self/ns/net").stat().st_ino
 
 
 class Visitor:

@@ -68,7 +68,9 @@ async def create_load_balancer(call: Call, request: dict[str, Any]) -> dict[str,
             vpc_id=subnets[0].vpc_id,
             zones=zones_in(call, change, arn, subnets, groups),
             security_groups=groups,
-            entrance=entrance([one for _, one in call.store.everywhere(LoadBalancer)]),
+            entrance=entrance(
+                [one for _, one in call.store.everywhere(LoadBalancer)], call.settings.instance
+            ),
             created_at=call.clock.now(),
             tags=tag.parse(request.get("Tags")),
         )

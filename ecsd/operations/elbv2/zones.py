@@ -18,6 +18,7 @@ from ecsd.store.finders.ec2 import (
 from ecsd.store.store import Transaction, View
 
 FIRST_ENTRANCE = int(IPv4Address("127.64.0.1"))
+ENTRANCES = 2**18  # for one ecsd
 LEAST_ZONES = 2
 MOST_GROUPS = 5
 
@@ -113,10 +114,13 @@ def zones_in(
     return tuple(zones)
 
 
-def entrance(everywhere: Sequence[LoadBalancer]) -> str:
-    """Return the lowest address of 127.64.0.0/10 that no balancer of any account has."""
+def entrance(everywhere: Sequence[LoadBalancer], instance: int) -> str:
+    """Return the lowest address of 127.64.0.0/10 that no balancer of any account has.
+
+    Each ecsd of a machine has a sixteenth of it.
+    """
     taken = {one.entrance for one in everywhere}
-    number = FIRST_ENTRANCE
+    number = FIRST_ENTRANCE + instance * ENTRANCES
     while str(IPv4Address(number)) in taken or number & 0xFF in {0, 0xFF}:
         number += 1
     return str(IPv4Address(number))

@@ -47,15 +47,16 @@ def compile_action(actions: Sequence[Mapping[str, Any]], port: int) -> Forward |
     Raises:
         BalancerError: an action that this balancer cannot carry out.
     """
-    for action in sorted(actions, key=lambda one: one.get("Order") or 0):
-        match action.get("Type"):
-            case "forward":
-                return _forward(action)
-            case "redirect":
-                return _redirect(action.get("RedirectConfig") or {}, port)
-            case "fixed-response":
-                return _fixed(action.get("FixedResponseConfig") or {})
-        break
+    action = actions[0] if len(actions) == 1 else {}
+    match str(action.get("Type")):
+        case "forward":
+            return _forward(action)
+        case "redirect":
+            return _redirect(action.get("RedirectConfig") or {}, port)
+        case "fixed-response":
+            return _fixed(action.get("FixedResponseConfig") or {})
+        case _:
+            pass
     raise BalancerError(f"a rule's actions cannot be carried out: {[*map(dict, actions)]}")
 
 

@@ -1,6 +1,6 @@
-"""Users' text inside an HAProxy configuration: quoted so that it can never mean anything else.
+r"""Users' text inside an HAProxy configuration: quoted so that it can never mean anything else.
 
-Every byte that is not plainly harmless is written as ``\\xHH``, which HAProxy reads inside a word
+Every byte that is not plainly harmless is written as ``\xHH``, which HAProxy reads inside a word
 only. Source: HAProxy 2.6 Configuration Manual, 2.2 Quoting and escaping, 2.4 Conditional blocks,
 8.2.6 Custom log format.
 """

@@ -178,7 +178,8 @@ class _Listener:
 
     def _binds(self, place: Place) -> list[str]:
         port = self._listener.port
-        binds = [f"bind {address}:{port} proto h1" for address in self._plan.addresses]
+        # transparent: an address may be bound before the VPC's own plan has added it.
+        binds = [f"bind {one}:{port} transparent proto h1" for one in self._plan.addresses]
         if self._listener.open_to_world:
             if (self._plan.entrance, port) in place.entrances:
                 entrance = f"{self._plan.entrance}:{port}"

@@ -1,0 +1,142 @@
+"""The load balancers of one VPC: their plans, kept on disk, and the HAProxy that carries them.
+
+What only concerns targets goes through the runtime API; anything else is a reload. The file always
+says both, so that a HAProxy that starts anew begins with what was known.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import msgspec
+
+from ecsd.agent.drivers.haproxy import Haproxy
+from ecsd.agent.drivers.haproxy_commands import (
+    KEPT,
+    Servers,
+    changes,
+    leavers,
+    read_servers,
+    refusals,
+)
+from ecsd.agent.health_checks import Place as Target
+from ecsd.decisions.listener import Config, Limits, Place, Used, compile_config
+from ecsd.decisions.target_health import Health
+from ecsd.errors import BalancerError
+from ecsd.records.plan import BalancerPlan
+
+log = logging.getLogger(__name__)
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What the next agent goes on with."""
+
+    plans: list[BalancerPlan]
+    healths: list[tuple[Target, Health]]
+
+
+class BalancerProxy:
+    """One VPC's HAProxy. ``bring`` makes it so; calls wait for each other."""
+
+    def __init__(self, folder: Path, haproxy: Haproxy, limits: Limits) -> None:
+        self.plans: dict[str, BalancerPlan] = {}
+        self._folder = folder
+        self._haproxy = haproxy
+        self._limits = limits
+        self._servers: Servers | None = None  # as they run; None: not known
+        self._lock = asyncio.Lock()
+
+    @property
+    def folder(self) -> Path:
+        """Return where its sockets lie."""
+        return self._folder
+
+    def adopt(self) -> dict[Target, Health]:
+        """Take over what an earlier agent left here; return the healths that it knew."""
+        try:
+            kept = msgspec.msgpack.decode((self._folder / "kept.msgpack").read_bytes(), type=Kept)
+        except FileNotFoundError:
+            return {}
+        except msgspec.DecodeError as error:
+            log.warning("a balancer's notes are unreadable", extra={"cause": str(error)})
+            return {}
+        self.plans = {one.load_balancer_arn: one for one in kept.plans}
+        self._haproxy.adopt()
+        return dict(kept.healths)
+
+    async def bring(
+        self,
+        plans: Sequence[BalancerPlan],
+        used: Used,
+        entrances: Collection[tuple[str, int]],
+    ) -> None:
+        """Bring plans and the use of their targets, both of one moment, into force.
+
+        Raises:
+            BalancerError: HAProxy refuses; what ran before goes on.
+        """
+        async with self._lock:
+            if not plans:
+                await self._haproxy.stop()
+                self._servers = None
+                return
+            place = Place(str(self._folder), self._limits, entrances)
+            config = compile_config(plans, used, place)
+            if self._haproxy.frame != config.frame():
+                self._servers = None
+                await self._haproxy.load(config.frame(), config.text)
+                self._servers = {name: dict(all_of) for name, all_of in config.servers.items()}
+            else:
+                await self._update(config)
+
+    def keep(self, healths: list[tuple[Target, Health]]) -> None:
+        """Write down what the next agent needs; a disk that refuses costs only that."""
+        if not self.plans:
+            return
+        draft = self._folder / "kept.new"
+        try:
+            draft.write_bytes(msgspec.msgpack.encode(Kept([*self.plans.values()], healths)))
+            draft.chmod(0o600)
+            draft.replace(self._folder / "kept.msgpack")
+        except OSError as error:
+            log.warning("a balancer's notes cannot be kept", extra={"cause": str(error)})
+
+    def release(self) -> None:
+        """Stop watching; HAProxy goes on."""
+        self._haproxy.release()
+
+    async def _update(self, config: Config) -> None:
+        if self._servers is None:
+            answers = await self._haproxy.command(["show servers state"])
+            self._servers = read_servers(answers, config.servers)
+        commands = changes(self._servers, config.servers)
+        gone = leavers(self._servers, config.servers)
+        if not commands and not gone:
+            return
+        self._write(config)
+        running, self._servers = self._servers, None  # until HAProxy has said how it went
+        refused = refusals(await self._haproxy.command(commands)) if commands else []
+        if refused:
+            raise BalancerError(f"HAProxy refuses a target: {'; '.join(refused[:3])}")
+        servers = {name: dict(all_of) for name, all_of in config.servers.items()}
+        for backend, name in gone:
+            if not await self._deleted(f"{backend}/{name}"):
+                server = running[backend][name]
+                servers[backend][name] = server._replace(used=False)
+        self._servers = servers
+
+    def _write(self, config: Config) -> None:
+        """Let the file say what runs; the same frame, so that no reload is needed."""
+        draft = self._folder / "haproxy.cfg.new"
+        draft.write_text(config.text(str(self._haproxy.admin)))
+        draft.chmod(0o600)
+        draft.replace(self._folder / "haproxy.cfg")
+
+    async def _deleted(self, server: str) -> bool:
+        """Delete a server that is out of use; False while requests are still with it."""
+        refused = refusals(await self._haproxy.command([f"del server {server}"]))
+        for words in refused:
+            if KEPT not in words:
+                log.warning("HAProxy keeps a server", extra={"server": server, "cause": words})
+        return not refused

@@ -1,0 +1,241 @@
+"""Load balancers of this host: one HAProxy per VPC, health checks, ways in from the host.
+
+Traffic does not depend on this process: HAProxy goes on without it and is adopted by the next one.
+A target is reported healthy only after HAProxy has it in use.
+"""
+
+import asyncio
+import logging
+import os
+import pwd
+import resource
+import shutil
+from datetime import datetime, timedelta
+
+from ecsd.agent.balancer_proxy import BalancerProxy
+from ecsd.agent.drivers.haproxy import Haproxy
+from ecsd.agent.health_checks import HealthChecks
+from ecsd.agent.rooms import Networks, Report
+from ecsd.agent.shared_edge import SharedEdge
+from ecsd.clock import Clock
+from ecsd.decisions.listener import Limits
+from ecsd.decisions.target_health import in_use
+from ecsd.errors import BalancerError
+from ecsd.link.messages import PlanApplied
+from ecsd.records.observed import TargetGroupObserved, TargetObserved
+from ecsd.records.plan import BalancerPlan
+from ecsd.settings import Settings
+from ecsd.workqueue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+EDGE = "edge"  # the folder, and the queue's key, of the shared edge
+USER = "haproxy"  # workers run as this user where it exists
+MOST_CONNECTIONS = 8000
+SPARE_FILES = 1000  # of the limit of open files, for everything but connections
+MOST_THREADS = 2
+CLOSED_PAUSE = 30  # seconds until a port that was taken is tried again
+
+
+class HostBalancers:
+    """Implements ``rooms.Balancers``."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, networks: Networks, report: Report
+    ) -> None:
+        self._clock = clock
+        self._networks = networks
+        self._report = report
+        self._root = settings.run_dir / "haproxy"
+        self._limits = machine_limits()
+        self._proxies: dict[str, BalancerProxy] = {}
+        self._checks = HealthChecks(clock, networks, self._changed)
+        self._untold: set[tuple[str, str]] = set()  # (balancer, group) whose targets changed
+        self._told_faults: dict[str, str] = {}
+        self._queue: WorkQueue[str] = WorkQueue("balancers", clock, self._look, workers=4)
+        edge = Haproxy(self._root / EDGE, None, clock, lambda: self._queue.add(EDGE))
+        self._edge = SharedEdge(settings, edge, self._limits)
+        self._edge_lock = asyncio.Lock()
+        self._adopted = False
+
+    async def run(self) -> None:
+        """Check targets and keep HAProxies running until cancelled; they go on afterwards."""
+        self._adopt()
+        for vpc_id in self._proxies:
+            self._queue.add(vpc_id)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._checks.run())
+                group.create_task(self._queue.run())
+        finally:
+            for proxy in self._proxies.values():
+                proxy.release()
+            self._edge.release()
+
+    async def apply(self, plan: BalancerPlan) -> None:
+        """Make a load balancer so; twice is the same as once."""
+        self._adopt()
+        proxy = self._proxy(plan.vpc_id)
+        proxy.plans[plan.load_balancer_arn] = plan
+        self._checks.follow(plan)
+        for group in plan.target_groups:
+            self._untold.add((plan.load_balancer_arn, group.target_group_arn))
+        await self._bring(plan.vpc_id)
+        await self._lead()
+
+    async def remove(self, load_balancer_arn: str) -> None:
+        """Take a load balancer away."""
+        self._adopt()
+        self._checks.forget(load_balancer_arn)
+        for vpc_id, proxy in list(self._proxies.items()):
+            if proxy.plans.pop(load_balancer_arn, None) is not None:
+                await self._bring(vpc_id)
+                if not proxy.plans:
+                    self._proxies.pop(vpc_id, None)
+                    self._queue.forget(vpc_id)
+        await self._lead()
+
+    async def present(self) -> set[str]:
+        """Return the ARNs of all balancers that exist on this host."""
+        self._adopt()
+        return {arn for proxy in self._proxies.values() for arn in proxy.plans}
+
+    def observe_all(self) -> None:
+        """Report every target, and every closed way in, again."""
+        for proxy in self._proxies.values():
+            for plan in proxy.plans.values():
+                for group in plan.target_groups:
+                    self._observe(plan.load_balancer_arn, group.target_group_arn)
+        for part, words in self._told_faults.items():
+            self._report(PlanApplied(key=part, revision=0, fault=words))
+
+    async def remove_everything(self) -> None:
+        """End every HAProxy and take the names out of the hosts file; ``run`` need not run.
+
+        Raises:
+            BalancerError: a HAProxy cannot be ended.
+        """
+        self._adopt()
+        for arn in await self.present():
+            await self.remove(arn)
+        self._edge.forget_names()
+        await self._edge.bring({})
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    # ------------------------------------------------------------------ inside
+
+    def _adopt(self) -> None:
+        """Once, before anything else: take over what an earlier agent left."""
+        if self._adopted:
+            return
+        self._adopted = True
+        self._root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self._edge.adopt()
+        for folder in sorted(self._root.iterdir()):
+            if folder.name != EDGE and folder.is_dir():
+                proxy = self._proxy(folder.name)
+                self._checks.known |= proxy.adopt()
+                for plan in proxy.plans.values():
+                    self._checks.follow(plan)
+
+    def _proxy(self, vpc_id: str) -> BalancerProxy:
+        proxy = self._proxies.get(vpc_id)
+        if proxy is None:
+            folder = self._root / vpc_id
+            namespace = self._networks.namespace_path(vpc_id)
+            haproxy = Haproxy(folder, namespace, self._clock, lambda: self._queue.add(vpc_id))
+            proxy = BalancerProxy(folder, haproxy, self._limits)
+            self._proxies[vpc_id] = proxy
+        return proxy
+
+    async def _look(self, key: str) -> datetime | None:
+        """Look at what has changed without a plan: health, an ended HAProxy, a port set free."""
+        for vpc_id in [*self._proxies] if key == EDGE else [key]:
+            await self._bring(vpc_id)
+        await self._lead()
+        if self._edge.faults:
+            return self._clock.now() + timedelta(seconds=CLOSED_PAUSE)
+        return None
+
+    async def _bring(self, vpc_id: str) -> None:
+        proxy = self._proxies.get(vpc_id)
+        if proxy is None:
+            return
+        untold = {one for one in self._untold if one[0] in proxy.plans}
+        self._untold -= untold
+        try:
+            used = {
+                (arn, group.target_group_arn): in_use(group, self._checks.healths(arn, group))
+                for arn, plan in proxy.plans.items()
+                for group in plan.target_groups
+            }
+            plans = [*proxy.plans.values()]
+            await proxy.bring(plans, used, self._edge.entrances(plans))
+        except BalancerError:
+            self._untold |= untold
+            raise
+        proxy.keep(list(self._checks.all_known(set(proxy.plans))))
+        for arn, group_arn in untold:
+            self._observe(arn, group_arn)
+
+    async def _lead(self) -> None:
+        """Bring the host's side up to date, and tell what is wrong with it."""
+        async with self._edge_lock:
+            plans = {
+                proxy.folder: [*proxy.plans.values()]
+                for proxy in self._proxies.values()
+                if proxy.plans
+            }
+            await self._edge.bring(plans)
+        faults = dict(self._edge.faults)
+        for part in {**faults, **self._told_faults}:
+            if faults.get(part) != self._told_faults.get(part):
+                self._report(PlanApplied(key=part, revision=0, fault=faults.get(part)))
+        if faults and not self._told_faults:
+            self._queue.add_at(EDGE, self._clock.now() + timedelta(seconds=CLOSED_PAUSE))
+        self._told_faults = faults
+
+    def _changed(self, load_balancer_arn: str, target_group_arn: str) -> None:
+        self._untold.add((load_balancer_arn, target_group_arn))
+        for vpc_id, proxy in self._proxies.items():
+            if load_balancer_arn in proxy.plans:
+                self._queue.add(vpc_id)
+
+    def _observe(self, load_balancer_arn: str, target_group_arn: str) -> None:
+        for proxy in self._proxies.values():
+            plan = proxy.plans.get(load_balancer_arn)
+            groups = plan.target_groups if plan else ()
+            for group in groups:
+                if group.target_group_arn == target_group_arn:
+                    healths = self._checks.healths(load_balancer_arn, group)
+                    self._report(
+                        TargetGroupObserved(
+                            load_balancer_arn=load_balancer_arn,
+                            target_group_arn=target_group_arn,
+                            targets=tuple(
+                                TargetObserved(
+                                    target_id=target_id,
+                                    port=port,
+                                    state=health.state,
+                                    reason=health.reason,
+                                    description=health.description,
+                                )
+                                for (target_id, port), health in healths.items()
+                            ),
+                        )
+                    )
+
+
+def machine_limits() -> Limits:
+    """Return what this machine grants an HAProxy: files as in getrlimit(2), processors, a user."""
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        files = MOST_CONNECTIONS * 4
+    connections = max(100, min(MOST_CONNECTIONS, (files - SPARE_FILES) // 2))
+    try:
+        pwd.getpwnam(USER)
+    except KeyError:
+        user = ""
+    else:
+        user = USER
+    return Limits(connections, min(MOST_THREADS, os.cpu_count() or 1), user)

@@ -1,0 +1,134 @@
+"""Ways in from the host: the shared edge, the entrances' ports, the names in /etc/hosts.
+
+A port that another program holds costs that way in only, and is told in words.
+"""
+
+import logging
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ecsd.agent.drivers.haproxy import Haproxy
+from ecsd.agent.drivers.hosts_file import HostsFile
+from ecsd.decisions.edge import Door, compile_edge
+from ecsd.decisions.listener import Limits, edge_socket, entrance_binds
+from ecsd.errors import BalancerError
+from ecsd.records.plan import BalancerPlan
+from ecsd.settings import Settings
+
+log = logging.getLogger(__name__)
+
+HTTP_PORT = 80
+LOOPBACK = "127.0.0.1"
+
+
+class SharedEdge:
+    """The host's side of all balancers. ``faults`` says what is wrong: part → words."""
+
+    def __init__(self, settings: Settings, haproxy: Haproxy, limits: Limits) -> None:
+        self.faults: dict[str, str] = {}
+        self._settings = settings
+        self._haproxy = haproxy
+        self._limits = limits
+        self._hosts = HostsFile(settings.hosts_file)
+
+    def adopt(self) -> None:
+        """Take over the edge that an earlier agent left."""
+        self._haproxy.adopt()
+
+    def entrances(self, plans: Sequence[BalancerPlan]) -> set[tuple[str, int]]:
+        """Return the entrances that can be bound."""
+        free = set()
+        for address, port in entrance_binds(plans):
+            if self._is_free(f"entrance/{address}:{port}", address, port):
+                free.add((address, port))
+        return free
+
+    async def bring(self, plans: Mapping[Path, Sequence[BalancerPlan]]) -> None:
+        """Lead the host's clients to these balancers (by the folders of their HAProxies)."""
+        wanted = self._doors(plans)
+        self._forgive(plans, wanted)
+        doors = [
+            one
+            for one in wanted
+            if self._is_free(f"edge/{LOOPBACK}:{one.port}", LOOPBACK, one.port)
+        ]
+        self._name(plans)
+        try:
+            if not doors:
+                await self._haproxy.stop()
+            else:
+                config = compile_edge(doors, self._limits)
+                if self._haproxy.frame != config.frame():
+                    await self._haproxy.load(config.frame(), config.text)
+        except BalancerError as error:
+            self._fault("edge/haproxy", f"the shared edge for *.elb.localhost: {error}")
+        else:
+            self.faults.pop("edge/haproxy", None)
+
+    def forget_names(self) -> None:
+        """Take the block out of the hosts file."""
+        self._name({})
+
+    def release(self) -> None:
+        """Stop watching; HAProxy goes on."""
+        self._haproxy.release()
+
+    def _doors(self, plans: Mapping[Path, Sequence[BalancerPlan]]) -> list[Door]:
+        """One door for each open listener; port 80 may be moved elsewhere by the settings."""
+        if not self._settings.edge_port:
+            return []
+        doors: dict[tuple[int, str], Door] = {}
+        for folder, own in plans.items():
+            for plan in own:
+                for listener in sorted(plan.listeners, key=lambda one: one.port == HTTP_PORT):
+                    port = listener.port if listener.port != HTTP_PORT else self._settings.edge_port
+                    if listener.open_to_world and port != self._settings.port:
+                        path = edge_socket(str(folder), listener.listener_arn)
+                        door = Door(port, plan.dns_name, path)
+                        doors.setdefault((port, plan.dns_name), door)
+        return list(doors.values())
+
+    def _name(self, plans: Mapping[Path, Sequence[BalancerPlan]]) -> None:
+        names = {
+            plan.dns_name: plan.entrance
+            for own in plans.values()
+            for plan in own
+            if entrance_binds([plan])
+        }
+        try:
+            self._hosts.write(names)
+        except OSError as error:
+            words = f"names of load balancers cannot be written to {self._settings.hosts_file}"
+            self._fault("hosts/file", f"{words}: {error}")
+        else:
+            self.faults.pop("hosts/file", None)
+
+    def _forgive(self, plans: Mapping[Path, Sequence[BalancerPlan]], doors: Sequence[Door]) -> None:
+        """Forget what is wrong with ways in that nobody wants any more."""
+        parts = {f"edge/{LOOPBACK}:{one.port}" for one in doors} | {"edge/haproxy", "hosts/file"}
+        for own in plans.values():
+            parts |= {f"entrance/{address}:{port}" for address, port in entrance_binds(own)}
+        self.faults = {part: words for part, words in self.faults.items() if part in parts}
+
+    def _is_free(self, part: str, address: str, port: int) -> bool:
+        """Tell whether HAProxy can bind it: our own does not stand in the way, others do."""
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                self._fault(
+                    part,
+                    f"port {port} of {address} cannot be used ({error.strerror}): free it, and "
+                    "load balancers' names answer there",
+                )
+                return False
+        self.faults.pop(part, None)
+        return True
+
+    def _fault(self, part: str, words: str) -> None:
+        if self.faults.get(part) != words:
+            log.warning("a way in from the host is closed", extra={"part": part, "cause": words})
+        self.faults[part] = words

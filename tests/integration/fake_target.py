@@ -1,0 +1,61 @@
+"""A target: answers every GET with its name and what it heard. Run: fake_target.py ADDRESS NAME.
+
+``/slow`` takes half a second; ``/status/NNN`` answers NNN; ``/die`` hangs up without an answer;
+``/cookie`` sets the application's cookie. POST to ``/health/NNN`` sets what ``/health`` answers.
+"""
+
+import http.server
+import json
+import signal
+import socketserver
+import sys
+import time
+
+address, name = sys.argv[1], sys.argv[2]
+health = [200]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self):
+        kind, _, rest = self.path.lstrip("/").partition("/")
+        if kind == "die":
+            self.close_connection = True
+            return
+        if kind == "slow":
+            time.sleep(0.5)
+        status = int(rest) if kind == "status" else health[0] if kind == "health" else 200
+        headers = {"Set-Cookie": "session=1"} if kind == "cookie" else {}
+        self.answer(status, headers)
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.startswith("/health/"):
+            health[0] = int(self.path.rpartition("/")[2])
+        self.answer(200, {})
+
+    def answer(self, status, headers):
+        heard = {key.lower(): value for key, value in self.headers.items()}
+        body = json.dumps({"name": name, "path": self.path, "headers": heard}).encode()
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+server = Server((address, 8080), Handler)
+print("ready", flush=True)
+server.serve_forever()

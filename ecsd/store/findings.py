@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from ecsd.decisions.invariants.balancing import Balancing, check_balancing, check_entrances
 from ecsd.decisions.invariants.ecs import Containers, check_ecs
 from ecsd.decisions.invariants.finding import Finding
+from ecsd.decisions.invariants.logs import Logging, check_logs
 from ecsd.decisions.invariants.network import check_network, check_vpc_numbers
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.vpc import (
@@ -16,6 +17,8 @@ from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition, TaskDefinitionFamily
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.logs.log_group import LogGroup, LogStream
+from ecsd.records.logs.storage_to_free import StorageToFree
 from ecsd.store.finders.ec2 import network_of
 from ecsd.store.store import Store, View
 
@@ -29,6 +32,9 @@ def all_findings(store: Store) -> Iterator[Finding]:
         yield from check_network(network_of(view))
         yield from check_ecs(_containers(view))
         yield from check_balancing(_balancing(view))
+        yield from check_logs(
+            Logging(view.select(LogGroup), view.select(LogStream), view.select(StorageToFree))
+        )
 
 
 def _containers(view: View) -> Containers:

@@ -171,7 +171,11 @@ class Guesses(Values):
     def _string(self, shape, _above=(), _full=False):
         if shape.enum:
             return self.random.choice([*shape.enum, *shape.enum, "MOON"])
-        hinted = [text for text in self.strings if named_like(shape.name.lower(), text) and fits(shape, text)]
+        hinted = [
+            text
+            for text in self.strings
+            if named_like(shape.name.lower(), text) and fits(shape, text)
+        ]
         if hinted and self.random.random() < 0.7:
             return self.random.choice(hinted)
         fitting = [text for text in self.strings if fits(shape, text)]
@@ -369,6 +373,22 @@ def test_empty_and_broken_bodies_are_no_server_error(service, name):
             await world.refuses_or_answers(service, name, body)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "members"),
+    [
+        (
+            "ec2",
+            "UpdateSecurityGroupRuleDescriptionsEgress",
+            {"GroupId": "{sg-}", "SecurityGroupRuleDescriptions": [{"Description": "d"}]},
+        ),
+    ],
+)
+def test_what_failed_once_is_refused_now(service, name, members):
+    world = another_world()
+    body = body_of(service, name, world.named(members))
+    assert asyncio.run(world.refuses_or_answers(service, name, body)).status == 400
 
 
 def test_every_registered_operation_is_in_its_model():

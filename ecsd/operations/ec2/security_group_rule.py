@@ -252,6 +252,10 @@ async def _update_descriptions(call: Call, request: Request, *, is_egress: bool)
         group = named_group(change, request)
         by_id = request.get("SecurityGroupRuleDescriptions") or ()
         for one in by_id:
+            if "SecurityGroupRuleId" not in one:
+                raise AwsError(
+                    "MissingParameter", "The request must contain the parameter SecurityGroupRuleId"
+                )
             rule = _owned(change, group, one["SecurityGroupRuleId"], is_egress=is_egress)
             change.put(replace(rule, description=checked_description(one)))
         if not by_id:

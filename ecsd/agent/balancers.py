@@ -47,7 +47,7 @@ class HostBalancers:
         self._networks = networks
         self._report = report
         self._root = settings.run_dir / "haproxy"
-        self._limits = machine_limits()
+        self._limits = machine_limits()._replace(host_namespace=f"{settings.label}-host")
         self._proxies: dict[str, BalancerProxy] = {}
         self._checks = HealthChecks(clock, networks, self._changed)
         self._untold: set[tuple[str, str]] = set()  # (balancer, group) whose targets changed

@@ -17,11 +17,13 @@ from ecsd.agent.drivers.namespaces import Namespaces, Visitor
 from ecsd.agent.drivers.nftables import Nftables
 from ecsd.agent.drivers.programs import attempt, run
 from ecsd.agent.drivers.rtnetlink import Netlink, packed_mac
+from ecsd.agent.rooms import Report
 from ecsd.clock import Clock
 from ecsd.decisions.addresses import NUMBERS, Uplink, resolver, uplink
 from ecsd.decisions.packet_filter import compile_vpc_filter
 from ecsd.decisions.vpc_links import RULE_PRIORITY, Links, compile_links
 from ecsd.errors import NetworkError
+from ecsd.link.messages import HostFaults
 from ecsd.records.plan import TaskPlan, VpcPlan
 from ecsd.settings import Settings
 
@@ -58,7 +60,8 @@ class _Vpc:
 class HostNetworks:
     """Implements ``rooms.Networks``."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, report: Report) -> None:
+        self._report = report
         self._clock = clock
         self._visitor = Visitor()
         self._namespaces = Namespaces(settings.label)
@@ -75,9 +78,10 @@ class HostNetworks:
         await self._prepare()
         await self._names.run()
 
-    async def faults(self) -> dict[str, str]:
-        """Return what stands in the way on the host, part → words with the fix."""
-        return dict(await self._prepare())
+    def observe_all(self) -> None:
+        """Report what stands in the way on the host, part → words with the fix."""
+        if self._prepared is not None:
+            self._report(HostFaults(faults=self._prepared))
 
     async def apply(self, plan: VpcPlan) -> None:
         """Make a VPC so; twice is the same as once."""
@@ -152,6 +156,7 @@ class HostNetworks:
                 self._prepared = await self._host.prepare()
                 for part, words in self._prepared.items():
                     log.warning("the host is not ready", extra={"part": part, "cause": words})
+                self.observe_all()
             return self._prepared
 
     async def _open(self, plan: VpcPlan) -> _Vpc:

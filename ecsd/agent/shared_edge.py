@@ -30,7 +30,7 @@ class SharedEdge:
         self._settings = settings
         self._haproxy = haproxy
         self._limits = limits
-        self._hosts = HostsFile(settings.hosts_file)
+        self._hosts = HostsFile(settings.hosts_file, settings.label)
 
     def adopt(self) -> None:
         """Take over the edge that an earlier agent left."""

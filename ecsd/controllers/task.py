@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from ecsd.capacity.fargate import choose_host
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
+from ecsd.decisions.host_choice import choose_host
 from ecsd.decisions.target import drain
 from ecsd.decisions.task import (
     STARTING,

@@ -23,7 +23,6 @@ from ecsd.decisions.haproxy_headers import request_lines
 from ecsd.decisions.haproxy_text import word
 from ecsd.records.plan import BalancerPlan, ListenerPlan
 
-HOST_NAMESPACE = "ecsd-host"  # /run/netns/<this> is the host's own namespace
 STICKY = "AWSALBTG"
 CONNECT_MS = 3300  # three attempts stay within ELB's 10 seconds
 PAGES = {
@@ -40,11 +39,16 @@ Used = Mapping[tuple[str, str], Collection[tuple[str, int]]]  # (balancer, group
 
 
 class Limits(NamedTuple):
-    """What the machine grants an HAProxy. user: whom its workers become; empty: nobody else."""
+    """What the machine grants an HAProxy.
+
+    user: whom its workers become; empty: nobody else. host_namespace: under what name in
+    /run/netns the host's own namespace is found.
+    """
 
     connections: int
     threads: int
     user: str = ""
+    host_namespace: str = "ecsd-host"
 
 
 class Place(NamedTuple):
@@ -183,7 +187,7 @@ class _Listener:
         if self._listener.open_to_world:
             if (self._plan.entrance, port) in place.entrances:
                 entrance = f"{self._plan.entrance}:{port}"
-                binds.append(f"bind {entrance} namespace {HOST_NAMESPACE} proto h1")
+                binds.append(f"bind {entrance} namespace {place.limits.host_namespace} proto h1")
             path = edge_socket(place.folder, self._listener.listener_arn)
             owner = f" user {word(place.limits.user)}" if place.limits.user else ""
             binds.append(f"bind unix@{word(path)} accept-proxy mode 600{owner} proto h1")

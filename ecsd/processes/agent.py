@@ -9,10 +9,11 @@ from pathlib import Path
 from ecsd.agent.balancers import HostBalancers
 from ecsd.agent.networks import HostNetworks
 from ecsd.agent.reconcile import Reconciler
+from ecsd.agent.rooms import Report
 from ecsd.agent.tasks import HostTasks
 from ecsd.clock import SystemClock
 from ecsd.link.client import Link
-from ecsd.link.messages import Down, Hello, Snapshot
+from ecsd.link.messages import Down, Hello, HostFaults, Snapshot, Up
 from ecsd.processes import journal, paths
 from ecsd.processes.side_by_side import run_until
 from ecsd.settings import Settings
@@ -53,9 +54,10 @@ class _Host:
         self.link = Link(
             paths.link_socket(settings), clock, self._hello, self._receive, self._observe_all
         )
-        self.networks = HostNetworks(settings, clock)
-        self.balancers = HostBalancers(settings, clock, self.networks, self.link.report)
-        self.tasks = HostTasks(settings, clock, self.networks, self.link.report)
+        self._faults: dict[str, dict[str, str]] = {}
+        self.networks = HostNetworks(settings, clock, self._reporter("networks"))
+        self.balancers = HostBalancers(settings, clock, self.networks, self._reporter("balancers"))
+        self.tasks = HostTasks(settings, clock, self.networks, self._reporter("tasks"))
         self.reconciler = Reconciler(
             clock,
             self.networks,
@@ -76,6 +78,20 @@ class _Host:
             self._sweep(),
         ]
 
+    def _reporter(self, part: str) -> Report:
+        """Return where a part reports; the parts' faults of the host go up together."""
+
+        def report(message: Up) -> None:
+            if isinstance(message, HostFaults):
+                self._faults[part] = message.faults
+                together = {
+                    name: words for one in self._faults.values() for name, words in one.items()
+                }
+                message = HostFaults(faults=together)
+            self.link.report(message)
+
+        return report
+
     async def _sweep(self) -> None:
         """After the server's first snapshot, take away what no plan names."""
         await self._told.wait()
@@ -92,3 +108,4 @@ class _Host:
     def _observe_all(self) -> None:
         self.tasks.observe_all()
         self.balancers.observe_all()
+        self.networks.observe_all()

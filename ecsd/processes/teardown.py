@@ -13,7 +13,7 @@ from ecsd.settings import Settings
 async def remove_everything(settings: Settings) -> list[str]:
     """Remove tasks, then balancers, then networks; return what could not be removed, in words."""
     clock = SystemClock()
-    networks = HostNetworks(settings, clock)
+    networks = HostNetworks(settings, clock, _unheard)
     parts = (
         ("tasks", HostTasks(settings, clock, networks, _unheard)),
         ("load balancers", HostBalancers(settings, clock, networks, _unheard)),

@@ -2,7 +2,6 @@
 
 import asyncio
 import ctypes
-import os
 import shutil
 import socket
 import subprocess
@@ -177,7 +176,9 @@ class World:
 
     def master(self) -> int:
         """Return the process id of the VPC's HAProxy."""
-        return int((self.folder / "haproxy/vpc-1/running.json").read_text().split(":")[1].split(",")[0])
+        return int(
+            (self.folder / "haproxy/vpc-1/running.json").read_text().split(":")[1].split(",")[0]
+        )
 
 
 def fetch(path="/", *, host=DNS_NAME, method="GET", headers=None, at=(ENTRANCE, 18080), body=None):

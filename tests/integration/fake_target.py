@@ -54,6 +54,9 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def handle_error(self, request, client_address):
+        """A peer that hangs up is no news."""
+
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 server = Server((address, 8080), Handler)

@@ -154,7 +154,7 @@ class Haproxy:
     async def _check(self, draft: Path) -> None:
         process = await asyncio.create_subprocess_exec(
             _program("haproxy"),
-            *("-c", "-q", "-f", str(draft)),
+            *("-c", "-f", str(draft)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

@@ -8,15 +8,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-BEGIN = "# ecsd begin"
-END = "# ecsd end"
-
 
 class HostsFile:
     """A hosts file; an empty path turns it off. Errors: OSError."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, label: str) -> None:
         self._path = path
+        self._label = label
 
     def write(self, addresses: Mapping[str, str]) -> None:
         """Make the block say exactly this: name → address; no names, no block."""
@@ -27,20 +25,23 @@ class HostsFile:
             old = path.read_bytes().decode(errors="surrogateescape")
         except FileNotFoundError:
             old = ""
-        new = with_block(old, addresses)
+        new = with_block(old, addresses, self._label)
         if new != old:
             _replace(path, new.encode(errors="surrogateescape"))
 
 
-def with_block(text: str, addresses: Mapping[str, str]) -> str:
+def with_block(text: str, addresses: Mapping[str, str], label: str = "ecsd") -> str:
     """Return the file's text with the block as wanted, at its old place or at the end."""
+    opening, closing = f"# {label} begin", f"# {label} end"
     lines = text.splitlines(keepends=True)
     marks = [line.strip() for line in lines]
-    begin = marks.index(BEGIN) if BEGIN in marks else len(lines)
+    begin = marks.index(opening) if opening in marks else len(lines)
     # A block without its end was cut off: only lines that could be ours go with it.
-    end = marks.index(END, begin) + 1 if END in marks[begin:] else min(begin + 1, len(lines))
-    block = [f"{BEGIN}\n", *(f"{addresses[name]} {name}\n" for name in sorted(addresses))]
-    block = [*block, f"{END}\n"] if addresses else []
+    end = (
+        marks.index(closing, begin) + 1 if closing in marks[begin:] else min(begin + 1, len(lines))
+    )
+    block = [f"{opening}\n", *(f"{addresses[name]} {name}\n" for name in sorted(addresses))]
+    block = [*block, f"{closing}\n"] if addresses else []
     before = lines[:begin]
     if block and before and not before[-1].endswith("\n"):
         before[-1] += "\n"

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import socket
 import struct
+from functools import partial
 from pathlib import Path
 
 from ecsd.agent.drivers.namespaces import Visitor
@@ -58,17 +59,13 @@ class NameServer:
         zone = _Zone(plan)
         loop = asyncio.get_running_loop()
         for address in (resolver(plan.cidr), RESOLVER):
-            datagrams, connections = await self._visitor.visit(path, lambda at=address: _open(at))
+            opened = await self._visitor.visit(path, partial(_open, address))
             transport, _ = await loop.create_datagram_endpoint(
-                lambda at=zone: _Datagrams(self, at), sock=datagrams
+                partial(_Datagrams, self, zone), sock=opened[0]
             )
             zone.transports.append(transport)
-            zone.servers.append(
-                await asyncio.start_server(
-                    lambda reader, writer, at=zone: self._converse(at, reader, writer),
-                    sock=connections,
-                )
-            )
+            converse = partial(self._converse, zone)
+            zone.servers.append(await asyncio.start_server(converse, sock=opened[1]))
         self._zones[plan.vpc_id] = zone
 
     async def stop(self, vpc_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Fargate: any host with an agent may run any task; the least loaded connected one is chosen."""
+"""Which host runs a Fargate task: any with an agent may; the least loaded is chosen."""
 
 from collections.abc import Mapping, Sequence
 

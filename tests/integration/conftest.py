@@ -1,0 +1,109 @@
+"""A whole ecsd of its own: another port, other folders, another label on the host.
+
+The machine's own ecsd, if one runs, is left alone. Everything goes when the tests end.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.integration.sample import Account
+
+IMAGE = "ecsd/sample-app:1"
+PORT = 4570
+
+
+class Ecsd:
+    """One running ecsd and its commands."""
+
+    def __init__(self, folder: Path, port: int = PORT, instance: int = 1, **more: str) -> None:
+        self.folder = folder
+        self.port = port
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            "ECSD_PORT": str(port),
+            "ECSD_INSTANCE": str(instance),
+            "ECSD_DATA_DIR": str(folder / "data"),
+            "ECSD_RUN_DIR": str(folder / "run"),
+            **more,
+        }
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run an ecsd command."""
+        return subprocess.run(
+            [sys.executable, "-m", "ecsd", *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=check,
+        )
+
+    def pids(self) -> dict[str, int]:
+        """Return the pids of supervisor, server and agent."""
+        supervisor = int((self.folder / "run" / "supervisor.pid").read_text())
+        found = {"supervisor": supervisor}
+        children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+        for child in children:
+            words = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+            for name in ("server", "agent"):
+                if name in words:
+                    found[name] = int(child)
+        return found
+
+    def log(self) -> str:
+        return (self.folder / "data" / "ecsd.log").read_text(errors="replace")
+
+
+@pytest.fixture(scope="session")
+def ecsd() -> Iterator[Ecsd]:
+    """An ecsd that runs for the whole session."""
+    with tempfile.TemporaryDirectory(prefix="ecsd-test-") as folder:
+        one = Ecsd(Path(folder))
+        up = one.run("up", "-d", check=False)
+        assert up.returncode == 0, up.stdout + up.stderr + one.log()
+        yield one
+        down = one.run("down", "--state", "--yes", check=False)
+        assert down.returncode == 0, down.stdout + down.stderr
+
+
+@pytest.fixture
+def account(ecsd, request) -> Iterator[Account]:
+    """An account of its own for one test; what it made is removed, and the invariants hold."""
+    number = f"{abs(hash((request.node.nodeid, time.time_ns()))) % 10**12:012}"
+
+    def client(service: str):
+        return boto3.client(
+            service,
+            endpoint_url=ecsd.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=number,
+            aws_secret_access_key="test",
+            config=Config(retries={"max_attempts": 8, "mode": "standard"}, read_timeout=30),
+        )
+
+    one = Account(client, number)
+    yield one
+    one.tear_down()
+    assert findings(ecsd) == []
+
+
+def findings(ecsd: Ecsd) -> list[dict[str, str]]:
+    """Return broken invariants of the running store."""
+    import json
+    import urllib.request
+
+    with urllib.request.urlopen(f"{ecsd.endpoint}/_ecsd/findings", timeout=10) as answer:
+        return [one for one in json.load(answer) if one["severity"] == "fatal"]

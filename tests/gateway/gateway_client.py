@@ -12,6 +12,7 @@ from ecsd.operations.load import load_operations
 from ecsd.settings import Settings
 from ecsd.store.stream_memory import MemoryLogStreams
 
+OPERATIONS = load_operations()
 WIRE = wire_for(Settings(), SeededIds(4))  # shared: tables are read once
 SIGNING = {"elbv2": "elasticloadbalancing"}
 
@@ -32,7 +33,7 @@ class Client:
         settings = settings or Settings()
         ids = SeededIds(3)
         self.parts = GatewayParts(
-            operations=load_operations() if operations is None else operations,
+            operations=OPERATIONS if operations is None else operations,
             store=store,
             streams=MemoryLogStreams(),
             clock=clock or SystemClock(),

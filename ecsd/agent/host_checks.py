@@ -15,12 +15,20 @@ from ecsd.settings import Settings
 
 CLONE_NEWNET = 0x40000000
 FEATURES = {
-    "connection tracking": "table inet t { chain c { type filter hook input priority 0; "
-    "ct state established accept; } }",
-    "address translation": "table ip t { chain c { type nat hook postrouting priority 100; "
-    "masquerade; } }",
-    "verdict maps": "table inet t { chain d { drop; }\nmap m { type ipv4_addr : verdict; "
-    "elements = { 10.0.0.1 : goto d }; }\nchain c { ip saddr vmap @m; } }",
+    "connection tracking": """table inet t {
+  chain c { type filter hook input priority 0; ct state established accept; }
+}
+""",
+    "address translation": """table ip t {
+  chain c { type nat hook postrouting priority 100; masquerade; }
+}
+""",
+    "verdict maps": """table inet t {
+  chain d { drop; }
+  map m { type ipv4_addr : verdict; elements = { 10.0.0.1 : goto d }; }
+  chain c { ip saddr vmap @m; }
+}
+""",
 }
 
 

@@ -22,7 +22,7 @@ def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], o
         ]
 
     def hosts() -> object:
-        return msgspec.to_builtins(store.view(HOSTS).select(Host))
+        return [msgspec.structs.asdict(one) for one in store.view(HOSTS).select(Host)]
 
     def errors() -> object:
         return [

@@ -255,6 +255,11 @@ class Account:
         for table in self.ec2.describe_route_tables(Filters=mine)["RouteTables"]:
             if not any(one.get("Main") for one in table["Associations"]):
                 self.ec2.delete_route_table(RouteTableId=table["RouteTableId"])
+        self._remove_security_groups(mine)
+        self.ec2.delete_vpc(VpcId=vpc)
+
+    def _remove_security_groups(self, mine):
+        """Rules first: groups may refer to each other."""
         groups = self.ec2.describe_security_groups(Filters=mine)["SecurityGroups"]
         for group in groups:
             for direction, permissions in (
@@ -267,7 +272,6 @@ class Account:
         for group in groups:
             if group["GroupName"] != "default":
                 self.ec2.delete_security_group(GroupId=group["GroupId"])
-        self.ec2.delete_vpc(VpcId=vpc)
 
 
 class Load:

@@ -90,9 +90,7 @@ class HostNetwork:
         for rule in DOCKER_RULES:
             await self._iptables("-D", "DOCKER-USER", *rule, *self._mark)
         self._forward_as_before()
-        if self._names.is_named_host() is not None:
-            await attempt(self._clock, "umount", str(self._names.host))
-            self._names.host.unlink(missing_ok=True)
+        await self._unname_host_namespace()
 
     def _forward(self) -> None:
         """Turn forwarding on, and remember if it was off."""
@@ -114,10 +112,26 @@ class HostNetwork:
         if named:
             return
         if named is False:
-            await attempt(self._clock, "umount", str(path))
-        path.parent.mkdir(parents=True, exist_ok=True)
+            await self._unname_host_namespace()
+        await self._share_folder(path.parent)
         path.touch()
         await run(self._clock, "mount", "--bind", "/proc/self/ns/net", str(path))
+
+    async def _share_folder(self, folder: Path) -> None:
+        """Make the folder of names a shared mount, as ``ip netns`` would at its first use.
+
+        Done later, that mount would hide what is mounted in the folder by then.
+        """
+        if is_ready_folder(folder):
+            return
+        await run(self._clock, "mount", "--bind", str(folder), str(folder))
+        await run(self._clock, "mount", "--make-shared", str(folder))
+
+    async def _unname_host_namespace(self) -> None:
+        """Take the name away, however many mounts lie on it."""
+        while (await attempt(self._clock, "umount", str(self._names.host)))[0] == 0:
+            log.debug("unmounted", extra={"path": str(self._names.host)})
+        self._names.host.unlink(missing_ok=True)
 
     async def _admit_forwarding(self) -> str | None:
         """Let our packets through Docker's FORWARD policy; say so where nobody lets them."""
@@ -154,3 +168,9 @@ class HostNetwork:
                 log.info("no route from the host into the VPC", extra={"clash": route["dst"]})
                 return True
         return False
+
+
+def is_ready_folder(folder: Path) -> bool:
+    """Tell whether the folder is a mount of its own already; make it if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder.is_mount()

@@ -88,13 +88,11 @@ class CborValues(JsonValues):
 
 
 def parse_json(body: bytes) -> Any:
-    """Return the plain value of a JSON body; MalformedBodyError on anything else."""
+    """Return the plain value of a JSON body; MalformedBodyError, or RecursionError when too deep."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, ValueError) as error:
         raise MalformedBodyError(f"the body is not valid JSON: {error}") from error
-    except RecursionError as error:
-        raise MalformedBodyError("the body is nested too deeply") from error
 
 
 def parse_cbor(body: bytes) -> Any:

@@ -1,5 +1,6 @@
 import gzip
 import logging
+import tracemalloc
 import zlib
 
 import pytest
@@ -227,6 +228,10 @@ async def test_a_websocket_is_closed(client):
 def test_a_gzip_bomb_is_not_unpacked():
     bomb = zlib.compressobj(9, wbits=31)
     body = bomb.compress(bytes(50 << 20)) + bomb.flush()
+    tracemalloc.start()
     with pytest.raises(AwsError) as refused:
         request_body.decompress(body, "gzip", 1000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert refused.value.status == 413
+    assert peak < 1 << 20

@@ -108,6 +108,19 @@ def test_refusals(service, operation, body, code, part):
     assert part in message
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "member", "most"),
+    [
+        ("logs", "CreateLogGroup", '{"logGroupName":"%s"}', 512),
+        ("iam", "GetRole", "RoleName=%s", 64),
+    ],
+)
+def test_a_length_is_good_up_to_its_limit(service, operation, member, most):
+    assert send(service, operation, member % ("a" * most))
+    _, message = refusal(service, operation, member % ("a" * (most + 1)))
+    assert f"Member must have length less than or equal to {most}" in message
+
+
 def test_all_findings_are_told_at_once():
     _, message = refusal("logs", "PutLogEvents", "{}")
     assert message.startswith("3 validation errors detected: ")

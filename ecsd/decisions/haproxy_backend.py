@@ -72,6 +72,7 @@ def compile_backend(
     tried on other targets. What remains is answered as ELB does: 503 without targets, 504 when the
     connection was not accepted within 10 seconds, else 502.
     """
+    # A worker that leaves after a reload counts its servers as none: it goes on by itself.
     name = backend_name(target_group_arn)
     idle = plan.attributes.get("idle_timeout.timeout_seconds", "60")
     algorithm = attributes.get("load_balancing.algorithm.type", "round_robin")
@@ -83,7 +84,7 @@ def compile_backend(
         f"backend {name}",
         f"  balance {ALGORITHMS.get(algorithm, 'roundrobin')}",
         f"  timeout server {idle}s",
-        f"  {none} if {{ nbsrv({name}) eq 0 }}",
+        f"  {none} if !{{ stopping }} {{ nbsrv({name}) eq 0 }}",
         "  http-request set-var(txn.began) date(0,ms)",
         f"  http-request disable-l7-retry unless {{ method {IDEMPOTENT} }}",
         f"  http-error status 503 content-type text/html lf-string {word(page(title))}"

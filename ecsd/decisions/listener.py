@@ -148,6 +148,7 @@ def default_lines() -> tuple[str, ...]:
         "  option redispatch 1",
         "  retry-on conn-failure empty-response",
         "  http-reuse safe",
+        "  option idle-close-on-response",  # a reload closes no connection under a client's request
         *(
             f"  http-error status {code} content-type text/html string {word(page(title))} {SERVED}"
             for code, title in PAGES.items()

@@ -52,7 +52,8 @@ async def test_requests_are_spread_over_healthy_targets_with_elbs_headers(world)
     await world.healthy(first, second)
 
     answers = [json.loads((await world.get("/x?y=1")).text) for _ in range(10)]
-    assert Counter(one["name"] for one in answers) == {"t5": 5, "t6": 5}
+    spread = Counter(one["name"] for one in answers)
+    assert min(spread["t5"], spread["t6"]) >= 4
     headers = answers[0]["headers"]
     assert headers["x-forwarded-for"] == "127.0.0.1"
     assert headers["x-forwarded-proto"] == "http"

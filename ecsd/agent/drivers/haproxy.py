@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CHECK_SECONDS = 20
 LOAD_SECONDS = 20
+HEARD_SECONDS = 0.1
 STOP_SECONDS = 5
 LONGEST_WORDS = 600  # characters of HAProxy's own words in an error
 NOTICE_BYTES = 4096
@@ -100,7 +101,7 @@ class Haproxy:
         if self._running is None:
             self._spawn()
         else:
-            os.kill(self._running.process, signal.SIGUSR2)
+            await self._reload(self._running.process)
         await self._loaded()
         self._enter(generation, frame)
 
@@ -187,6 +188,18 @@ class Haproxy:
         )
         self._running = Running(process, _start_time(process) or "", 0, "")
         self._follow(process)
+
+    async def _reload(self, process: int) -> None:
+        """Tell the master until it has heard: one that still ends its last reload forgets it."""
+        while b"Reloading" not in self._log.read_bytes() and self._running is not None:
+            os.kill(process, signal.SIGUSR2)
+            try:
+                async with self._clock.deadline(HEARD_SECONDS):
+                    while b"Reloading" not in self._log.read_bytes():
+                        await self._news.wait()
+                        self._news.clear()
+            except TimeoutError:
+                log.debug("HAProxy is told again to reload", extra={"process": process})
 
     async def _loaded(self) -> None:
         """Return when the file is in force."""

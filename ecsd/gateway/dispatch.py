@@ -166,11 +166,6 @@ class Dispatcher:
         return "InternalError" if route.service == "ec2" else "InternalFailure"
 
 
-def wire_for(settings: Settings, ids: IdSource) -> Wire:
-    """Return the protocols as the settings want them."""
-    return Wire(ids.uuid, refuse_unknown=settings.unknown_members == "refuse")
-
-
 def root_caller(account: str, access_key_id: str) -> Caller:
     """Return the caller that local mode takes an unknown key for: the account's root."""
     return Caller(arn=f"arn:aws:iam::{account}:root", user_id=account, access_key_id=access_key_id)

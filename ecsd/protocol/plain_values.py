@@ -88,7 +88,7 @@ class CborValues(JsonValues):
 
 
 def parse_json(body: bytes) -> Any:
-    """Return the plain value of a JSON body; MalformedBodyError, or RecursionError when too deep."""
+    """Return a JSON body's plain value; MalformedBodyError, or RecursionError when too deep."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, ValueError) as error:

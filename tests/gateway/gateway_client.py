@@ -5,15 +5,16 @@ from typing import NamedTuple
 
 from ecsd.clock import SystemClock
 from ecsd.gateway.app import make_app
-from ecsd.gateway.dispatch import GatewayParts, wire_for
+from ecsd.gateway.dispatch import GatewayParts
 from ecsd.gateway.keys import configured_key
 from ecsd.ids import SeededIds
 from ecsd.operations.load import load_operations
+from ecsd.protocol.wire import Wire
 from ecsd.settings import Settings
 from ecsd.store.stream_memory import MemoryLogStreams
 
 OPERATIONS = load_operations()
-WIRE = wire_for(Settings(), SeededIds(4))  # shared: tables are read once
+WIRE = Wire(SeededIds(4).uuid)  # shared: tables are read once
 SIGNING = {"elbv2": "elasticloadbalancing"}
 
 

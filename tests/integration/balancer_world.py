@@ -2,6 +2,8 @@
 
 import asyncio
 import ctypes
+import json
+import logging
 import shutil
 import socket
 import subprocess
@@ -10,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,18 +36,15 @@ ARN = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/web/
 LISTENER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/app/web/1/2"
 HERE = Path(__file__).parent
 LIBC = ctypes.CDLL(None, use_errno=True)
-HOST_NAME = Path("/run/netns/ecsd-host")
-
-
-def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True)
+LOG = logging.getLogger("ecsd.agent.drivers.haproxy")
+HOST_NAME = Path("/run/netns/ecsd3-host")
 
 
 class FakeNetworks:
     """Sockets in a namespace that the test made."""
 
-    def __init__(self, name: str) -> None:
-        self.path = f"/run/netns/{name}"
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
         self._thread = ThreadPoolExecutor(1, initializer=self._enter)
 
     def namespace_path(self, vpc_id: str) -> str:
@@ -71,39 +70,52 @@ class FakeNetworks:
 class World:
     """One VPC, its targets, and a HostBalancers over them."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ecst-"))
         self.folder.chmod(0o711)
+        self.namespace = self.folder / "namespace"
         self.hosts = self.folder / "hosts"
         self.hosts.write_text("127.0.0.1 localhost\n")
         self.settings = Settings(
-            run_dir=self.folder, hosts_file=str(self.hosts), edge_port=18480, port=14566
+            run_dir=self.folder, hosts_file=str(self.hosts), edge_port=18480, port=14566, instance=3
         )
         self.targets: dict[str, subprocess.Popen[str]] = {}
         self.heard: list[TargetGroupObserved] = []
         self.reports: list[object] = []
         self._news = asyncio.Event()
         self._made_host = False
+        self._loads: list[str] = []
+        self._handler = logging.Handler(logging.INFO)
+        self._handler.emit = self._logged
+        LOG.addHandler(self._handler)
+        LOG.setLevel(logging.INFO)
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        ip("netns", "add", self.name)
-        ip("-n", self.name, "link", "set", "lo", "up")
-        ip("-n", self.name, "addr", "add", f"{ADDRESS}/32", "dev", "lo")
-        if not HOST_NAME.exists():
+        self.namespace.touch()
+        subprocess.run(["unshare", f"--net={self.namespace}", "true"], check=True)
+        self._inside("ip", "link", "set", "lo", "up")
+        self._inside("ip", "addr", "add", f"{ADDRESS}/32", "dev", "lo")
+        HOST_NAME.parent.mkdir(exist_ok=True)
+        if not HOST_NAME.exists() or not HOST_NAME.samefile("/proc/self/ns/net"):
             HOST_NAME.touch()
             subprocess.run(["mount", "--bind", "/proc/self/ns/net", HOST_NAME], check=True)
             self._made_host = True
-        self.networks = FakeNetworks(self.name)
+        self.networks = FakeNetworks(self.namespace)
+
+    def _logged(self, record: logging.LogRecord) -> None:
+        if "in force" in record.getMessage():
+            self._loads.append(record.folder)
+            self._news.set()
 
     def close(self) -> None:
+        LOG.removeHandler(self._handler)
         for process in self.targets.values():
             process.kill()
             process.wait()
             process.stdout.close()
         self.networks.close()
-        ip("netns", "delete", self.name)
+        subprocess.run(["umount", self.namespace], check=True)
         if self._made_host:
             subprocess.run(["umount", HOST_NAME], check=True)
             HOST_NAME.unlink()
@@ -112,16 +124,21 @@ class World:
     def start_target(self, number: int) -> str:
         """Start target ``10.201.1.<number>``; return its address."""
         address = f"10.201.1.{number}"
-        ip("-n", self.name, "addr", "replace", f"{address}/32", "dev", "lo")
+        self._inside("ip", "addr", "replace", f"{address}/32", "dev", "lo")
         process = subprocess.Popen(
-            ["ip", "netns", "exec", self.name]
-            + [sys.executable, str(HERE / "fake_target.py"), address, f"t{number}"],
+            [
+                *("nsenter", f"--net={self.namespace}"),
+                *(sys.executable, str(HERE / "fake_target.py"), address, f"t{number}"),
+            ],
             stdout=subprocess.PIPE,
             text=True,
         )
         self.targets[address] = process
         assert process.stdout.readline() == "ready\n"
         return address
+
+    def _inside(self, *command: str) -> None:
+        subprocess.run(["nsenter", f"--net={self.namespace}", *command], check=True)
 
     def stop_target(self, address: str) -> None:
         process = self.targets.pop(address)
@@ -176,9 +193,12 @@ class World:
 
     def master(self) -> int:
         """Return the process id of the VPC's HAProxy."""
-        return int(
-            (self.folder / "haproxy/vpc-1/running.json").read_text().split(":")[1].split(",")[0]
-        )
+        state = json.loads((self.folder / "haproxy/vpc-1/running.json").read_text())
+        return state["process"]
+
+    def loads(self) -> int:
+        """Return how often the VPC's HAProxy has loaded a configuration."""
+        return sum(1 for folder in self._loads if folder.endswith("vpc-1"))
 
 
 def fetch(path="/", *, host=DNS_NAME, method="GET", headers=None, at=(ENTRANCE, 18080), body=None):
@@ -210,7 +230,7 @@ class Load:
         self.answers = 0
         self._threads = [threading.Thread(target=self._work) for _ in range(connections)]
 
-    def __enter__(self) -> "Load":
+    def __enter__(self):
         for thread in self._threads:
             thread.start()
         return self
@@ -230,10 +250,7 @@ class Load:
                 if answer.status != 200:
                     self.failures.append(f"status {answer.status}")
                 self.answers += 1
-            except OSError as error:
-                self.failures.append(f"{type(error).__name__} {error}")
-                connection.close()
-            except Exception as error:  # http.client's own
+            except (OSError, HTTPException) as error:
                 self.failures.append(f"{type(error).__name__} {error}")
                 connection.close()
         connection.close()

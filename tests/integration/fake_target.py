@@ -60,5 +60,6 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 server = Server((address, 8080), Handler)
-print("ready", flush=True)
+sys.stdout.write("ready\n")
+sys.stdout.flush()
 server.serve_forever()

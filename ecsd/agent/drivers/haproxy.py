@@ -199,7 +199,7 @@ class Haproxy:
                         await self._news.wait()
                         self._news.clear()
             except TimeoutError:
-                log.debug("HAProxy is told again to reload", extra={"process": process})
+                log.debug("HAProxy is told again to reload", extra={"master": process})
 
     async def _loaded(self) -> None:
         """Return when the file is in force."""
@@ -226,6 +226,10 @@ class Haproxy:
         process = self._running.process
         self._running = Running(process, _start_time(process) or "", generation, frame)
         self._state.write_bytes(msgspec.json.encode(self._running))
+        log.info(
+            "HAProxy has a new configuration in force",
+            extra={"folder": str(self._folder), "master": process, "generation": generation},
+        )
         if old:
             self._admin(old).unlink(missing_ok=True)
 

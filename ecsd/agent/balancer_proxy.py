@@ -54,6 +54,7 @@ class BalancerProxy:
 
     def adopt(self) -> dict[Target, Health]:
         """Take over what an earlier agent left here; return the healths that it knew."""
+        self._haproxy.adopt()
         try:
             kept = msgspec.msgpack.decode((self._folder / "kept.msgpack").read_bytes(), type=Kept)
         except FileNotFoundError:
@@ -62,7 +63,6 @@ class BalancerProxy:
             log.warning("a balancer's notes are unreadable", extra={"cause": str(error)})
             return {}
         self.plans = {one.load_balancer_arn: one for one in kept.plans}
-        self._haproxy.adopt()
         return dict(kept.healths)
 
     async def bring(

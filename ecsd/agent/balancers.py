@@ -61,8 +61,9 @@ class HostBalancers:
     async def run(self) -> None:
         """Check targets and keep HAProxies running until cancelled; they go on afterwards."""
         self._adopt()
-        for vpc_id in self._proxies:
-            self._queue.add(vpc_id)
+        for vpc_id, proxy in self._proxies.items():
+            if proxy.plans:
+                self._queue.add(vpc_id)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._checks.run())
@@ -116,9 +117,9 @@ class HostBalancers:
             BalancerError: a HAProxy cannot be ended.
         """
         self._adopt()
-        for arn in await self.present():
-            await self.remove(arn)
-        self._edge.forget_names()
+        for proxy in self._proxies.values():
+            proxy.plans.clear()
+            await proxy.bring([], {}, ())
         await self._edge.bring({})
         shutil.rmtree(self._root, ignore_errors=True)
 
@@ -187,7 +188,10 @@ class HostBalancers:
                 if proxy.plans
             }
             await self._edge.bring(plans)
-        faults = dict(self._edge.faults)
+            self._tell_faults(dict(self._edge.faults))
+
+    def _tell_faults(self, faults: dict[str, str]) -> None:
+        """Report ways in that closed or opened; a closed one is tried again."""
         for part in {**faults, **self._told_faults}:
             if faults.get(part) != self._told_faults.get(part):
                 self._report(PlanApplied(key=part, revision=0, fault=faults.get(part)))

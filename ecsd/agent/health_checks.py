@@ -7,7 +7,7 @@ target is asked at once. Source: ecs_semantics 5.2; network.md 3.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 1000  # checks in flight
 UNASKED_PAUSE = 1.0  # seconds, when the network gave no socket
+Probe = Callable[[socket.socket, Question, Clock], Awaitable[Outcome]]
 HEALTHY = Health("healthy", None, None)
 
 
@@ -63,8 +64,13 @@ class HealthChecks:
     """
 
     def __init__(
-        self, clock: Clock, networks: Networks, changed: Callable[[str, str], None]
+        self,
+        clock: Clock,
+        networks: Networks,
+        changed: Callable[[str, str], None],
+        probe: Probe = ask,
     ) -> None:
+        self._probe = probe
         self._clock = clock
         self._networks = networks
         self._changed = changed
@@ -180,7 +186,7 @@ class HealthChecks:
         except OSError:
             connection.close()
             raise
-        return await ask(connection, watched.question, self._clock)
+        return await self._probe(connection, watched.question, self._clock)
 
     def _judge(
         self, place: Place, watched: _Watched, outcome: Outcome, check: HealthCheckPlan

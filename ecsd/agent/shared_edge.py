@@ -66,10 +66,6 @@ class SharedEdge:
         else:
             self.faults.pop("edge/haproxy", None)
 
-    def forget_names(self) -> None:
-        """Take the block out of the hosts file."""
-        self._name({})
-
     def release(self) -> None:
         """Stop watching; HAProxy goes on."""
         self._haproxy.release()

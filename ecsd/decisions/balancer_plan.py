@@ -51,7 +51,7 @@ def compile_balancer(parts: BalancerParts) -> BalancerPlan:
             _listener(one, parts) for one in sorted(parts.listeners, key=lambda one: one.port)
         ),
         target_groups=tuple(
-            _group(one, parts.targets)
+            _group(one, _reachable(balancer, parts.targets))
             for one in sorted(parts.groups, key=lambda one: one.target_group_arn)
         ),
         attributes=balancer.attributes,
@@ -95,6 +95,12 @@ def _listener(listener: Listener, parts: BalancerParts) -> ListenerPlan:
         open_to_world=admits_world(parts.security_group_rules, listener.port),
         attributes=listener.attributes,
     )
+
+
+def _reachable(balancer: LoadBalancer, targets: Sequence[Target]) -> list[Target]:
+    """Return the targets in the balancer's zones; others are ``unused`` (ecs_semantics 5.2)."""
+    zones = {None, "all", *(one.availability_zone for one in balancer.zones)}
+    return [one for one in targets if one.availability_zone in zones]
 
 
 def _group(group: TargetGroup, targets: Sequence[Target]) -> TargetGroupPlan:

@@ -98,11 +98,19 @@ class Haproxy:
         self._listen()
         self._log.write_bytes(b"")
         self._news.clear()
-        if self._running is None:
-            self._spawn()
-        else:
-            await self._reload(self._running.process)
-        await self._loaded()
+        before = self._running
+        try:
+            if before is None:
+                self._spawn(generation)
+            else:
+                # An agent that dies now leaves a note that what runs is not known.
+                self._write_down(before.process, generation, "")
+                await self._reload(before.process)
+            await self._loaded()
+        except BalancerError:
+            if before is not None and self._running is not None:
+                self._running = self._write_down(before.process, before.generation, before.frame)
+            raise
         self._enter(generation, frame)
 
     async def command(self, commands: list[str]) -> list[str]:
@@ -170,7 +178,7 @@ class Haproxy:
         if process.returncode != 0:
             raise BalancerError(f"HAProxy refuses its configuration: {_alerts(words)}")
 
-    def _spawn(self) -> None:
+    def _spawn(self, generation: int) -> None:
         """Start a master, in a session of its own, that is not ended with the agent."""
         enter = [] if self._namespace is None else [_program("nsenter"), f"--net={self._namespace}"]
         command = [*enter, _program("haproxy"), "-Ws", "-f", str(self._folder / "haproxy.cfg")]
@@ -186,7 +194,7 @@ class Haproxy:
             ],
             setsid=True,
         )
-        self._running = Running(process, _start_time(process) or "", 0, "")
+        self._running = self._write_down(process, generation, "")
         self._follow(process)
 
     async def _reload(self, process: int) -> None:
@@ -224,14 +232,19 @@ class Haproxy:
             raise BalancerError("HAProxy ended as soon as it had started")
         old = self._running.generation
         process = self._running.process
-        self._running = Running(process, _start_time(process) or "", generation, frame)
-        self._state.write_bytes(msgspec.json.encode(self._running))
+        self._running = self._write_down(process, generation, frame)
         log.info(
             "HAProxy has a new configuration in force",
             extra={"folder": str(self._folder), "master": process, "generation": generation},
         )
-        if old:
+        if old != generation:
             self._admin(old).unlink(missing_ok=True)
+
+    def _write_down(self, process: int, generation: int, frame: str) -> Running:
+        """Note what runs, for the next agent."""
+        running = Running(process, _start_time(process) or "", generation, frame)
+        self._state.write_bytes(msgspec.json.encode(running))
+        return running
 
     # ------------------------------------------------------------------ watching
 

@@ -1,0 +1,296 @@
+"""Listeners as HAProxy's configuration: what is in it, what is not, what changes it."""
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from ecsd.decisions.edge import Door, compile_edge
+from ecsd.decisions.haproxy_backend import backend_name
+from ecsd.decisions.listener import Limits, Place, compile_config, entrance_binds
+from ecsd.errors import BalancerError
+from ecsd.records.plan import (
+    BalancerPlan,
+    HealthCheckPlan,
+    ListenerPlan,
+    RulePlan,
+    TargetGroupPlan,
+    TargetPlan,
+)
+
+GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/a/1"
+OTHER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/b/2"
+ARN = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/web/1"
+PLACE = Place("/run/x", Limits(1000, 2, host_namespace="ecsd-host"), {("127.64.0.1", 80)})
+CHECK = HealthCheckPlan(
+    enabled=True,
+    protocol="HTTP",
+    port="traffic-port",
+    path="/",
+    interval=30,
+    timeout=5,
+    healthy_threshold=5,
+    unhealthy_threshold=2,
+    matcher="200",
+)
+
+
+def group(arn=GROUP, targets=("10.0.1.5",), **attributes):
+    return TargetGroupPlan(
+        target_group_arn=arn,
+        name="a",
+        protocol="HTTP",
+        health_check=CHECK,
+        targets=tuple(TargetPlan(target_id=one, address=one, port=8080) for one in targets),
+        attributes={key.replace("__", "."): value for key, value in attributes.items()},
+    )
+
+
+def forward(**weights):
+    arns = {"a": GROUP, "b": OTHER}
+    shares = [{"TargetGroupArn": arns[name], "Weight": w} for name, w in weights.items()]
+    return {"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}
+
+
+def plan(*conditions, action=None, default=None, groups=None, attributes=None, world=True):
+    rules = (
+        RulePlan(
+            rule_arn="r", priority=7, conditions=conditions, actions=(action or forward(a=1),)
+        ),
+    )
+    return BalancerPlan(
+        load_balancer_arn=ARN,
+        name="web",
+        dns_name="web-1.elb.localhost",
+        vpc_id="vpc-1",
+        vpc_number=1,
+        addresses=("10.0.1.20", "10.0.2.20"),
+        entrance="127.64.0.1",
+        listeners=(
+            ListenerPlan(
+                listener_arn="arn:listener",
+                port=80,
+                protocol="HTTP",
+                rules=rules if conditions else (),
+                default_actions=(default or forward(a=1),),
+                open_to_world=world,
+            ),
+        ),
+        target_groups=groups or (group(),),
+        attributes=attributes or {},
+    )
+
+
+def text(*args, used=(("10.0.1.5", 8080),), **more):
+    return compile_config([plan(*args, **more)], {(ARN, GROUP): set(used)}, PLACE).text("/run/s")
+
+
+def test_a_listener_listens_on_its_addresses_and_where_the_world_may_enter():
+    written = text()
+    assert "bind 10.0.1.20:80 transparent" in written
+    assert "bind 10.0.2.20:80 transparent" in written
+    assert "bind 127.64.0.1:80 namespace ecsd-host" in written
+    assert "accept-proxy" in written
+    closed = text(world=False)
+    assert "127.64.0.1" not in closed
+    assert "accept-proxy" not in closed
+    assert entrance_binds([plan(world=False)]) == []
+
+
+def test_an_entrance_whose_port_is_taken_is_left_out():
+    config = compile_config([plan()], {}, PLACE._replace(entrances=()))
+    assert "127.64.0.1" not in config.text("/run/s")
+
+
+def test_targets_out_of_use_get_nothing_and_change_no_frame():
+    def config(used):
+        return compile_config([plan()], {(ARN, GROUP): used}, PLACE)
+
+    on, off = config({("10.0.1.5", 8080)}), config(set())
+    assert on.frame() == off.frame()
+    assert "10.0.1.5:8080\n" in on.text("/run/s")
+    assert "10.0.1.5:8080 disabled\n" in off.text("/run/s")
+
+
+def test_more_targets_change_no_frame_but_a_rule_does():
+    less = compile_config([plan()], {}, PLACE)
+    more = compile_config([plan(groups=(group(targets=("10.0.1.5", "10.0.1.6")),))], {}, PLACE)
+    condition = {"Field": "path-pattern", "Values": ["/x"]}
+    assert less.frame() == more.frame()
+    assert less.frame() != compile_config([plan(condition)], {}, PLACE).frame()
+
+
+def test_checks_and_requests_come_from_the_balancers_own_address():
+    assert "source 10.0.1.20\n" in text()
+
+
+def test_weights_are_drawn_one_after_the_other_and_zero_gets_nothing():
+    groups = (group(), group(OTHER))
+    written = text(default=forward(a=3, b=1), groups=groups)
+    assert f"use_backend {backend_name(GROUP)} if {{ rand(4) lt 3 }}" in written
+    assert f"default_backend {backend_name(OTHER)}" in written
+    assert f"default_backend {backend_name(GROUP)}" in text(
+        default=forward(a=3, b=0), groups=groups
+    )
+    nowhere = text(default=forward(a=0, b=0), groups=groups)
+    assert "default_backend a_" in nowhere
+
+
+def test_a_group_that_is_not_planned_answers_503():
+    written = text(default=forward(b=1))
+    assert f"backend {backend_name(OTHER)}\n" in written
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "line"),
+    [
+        ("idle_timeout.timeout_seconds", "7", "timeout server 7s"),
+        ("idle_timeout.timeout_seconds", "7", "timeout client 7s"),
+        ("client_keep_alive.seconds", "77", "{ date,sub(sess.began) ge 77 }"),
+        ("routing.http.drop_invalid_header_fields.enabled", "true", "del-header [^-A-Za-z0-9]"),
+        ("routing.http.xff_header_processing.mode", "remove", "del-header X-Forwarded-For"),
+        ("routing.http.xff_client_port.enabled", "true", "%[src]:%[src_port]"),
+    ],
+)
+def test_a_balancers_attributes_have_their_effect(attribute, value, line):
+    assert line in text(attributes={attribute: value})
+    assert line not in text()
+
+
+def test_xff_is_left_alone_when_preserved():
+    written = text(attributes={"routing.http.xff_header_processing.mode": "preserve"})
+    assert "X-Forwarded-For" not in written
+
+
+@pytest.mark.parametrize(
+    ("attributes", "line"),
+    [
+        ({"load_balancing__algorithm__type": "least_outstanding_requests"}, "balance leastconn"),
+        ({"load_balancing__algorithm__type": "weighted_random"}, "balance random(1)"),
+        ({"slow_start__duration_seconds": "45"}, "10.0.1.5:8080 slowstart 45s"),
+        (
+            {"stickiness__enabled": "true", "stickiness__lb_cookie__duration_seconds": "9"},
+            "AWSALB=%[srv_name];\\x20Expires=%[date(9),http_date]",
+        ),
+    ],
+)
+def test_a_groups_attributes_have_their_effect(attributes, line):
+    assert line in text(groups=(group(**attributes),))
+    assert line not in text()
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"Field": "path-pattern", "PathPatternConfig": {"RegexValues": ["^/x"]}},
+        {"Field": "moon-phase", "Values": ["full"]},
+    ],
+)
+def test_a_condition_that_cannot_be_enforced_is_refused(condition):
+    with pytest.raises(BalancerError, match="cannot be enforced"):
+        text(condition)
+
+
+def test_an_action_that_cannot_be_carried_out_is_refused():
+    with pytest.raises(BalancerError, match="cannot be carried out"):
+        text(default={"Type": "authenticate-oidc"})
+
+
+def test_the_edge_leads_names_to_sockets_and_tells_who_is_there():
+    doors = [Door(80, "a.elb.localhost", "/run/a.sock"), Door(81, "b.elb.localhost", "/run/b.sock")]
+    written = compile_edge(doors, PLACE.limits).text("/run/s")
+    assert "bind 127.0.0.1:80 " in written
+    assert "bind 127.0.0.1:81 " in written
+    assert "server balancer unix@/run/a.sock send-proxy-v2" in written
+    assert written.count("status 404") == 2
+
+
+# ------------------------------------------------------------------ HAProxy's own judgement
+
+NASTY = st.text(
+    st.one_of(
+        st.characters(blacklist_categories=["Cs"]),
+        st.sampled_from(list("\"'\\%{}[]()#$ \t\n\r\0*?;|&,`~!<>")),
+    ),
+    max_size=30,
+)
+TOKEN = st.text("!#$%&'*+.^_`|~09Az-", min_size=1, max_size=20)
+
+
+@st.composite
+def conditions(draw):
+    values = draw(st.lists(NASTY, min_size=1, max_size=3))
+    return draw(
+        st.sampled_from(
+            [
+                {"Field": "host-header", "HostHeaderConfig": {"Values": values}},
+                {"Field": "path-pattern", "PathPatternConfig": {"Values": values}},
+                {
+                    "Field": "http-header",
+                    "HttpHeaderConfig": {"HttpHeaderName": draw(TOKEN), "Values": values},
+                },
+                {"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": values}},
+                {
+                    "Field": "query-string",
+                    "QueryStringConfig": {
+                        "Values": [{"Key": draw(NASTY), "Value": one} for one in values]
+                    },
+                },
+            ]
+        )
+    )
+
+
+@st.composite
+def answers(draw):
+    fixed = {"StatusCode": "418", "ContentType": "text/css", "MessageBody": draw(NASTY)}
+    redirect = {
+        "StatusCode": "HTTP_302",
+        "Host": draw(NASTY),
+        "Path": "/#{path}" + draw(NASTY),
+        "Query": "#{query}" + draw(NASTY),
+    }
+    return draw(
+        st.sampled_from(
+            [
+                {"Type": "fixed-response", "FixedResponseConfig": fixed},
+                {"Type": "redirect", "RedirectConfig": redirect},
+            ]
+        )
+    )
+
+
+@pytest.mark.integration
+@settings(max_examples=60, deadline=None)
+@given(conditions(), answers(), TOKEN, NASTY)
+def test_no_text_of_a_user_breaks_out_of_the_configuration(condition, action, cookie, name):
+    attributes = {
+        "stickiness__enabled": "true",
+        "stickiness__type": "app_cookie",
+        "stickiness__app_cookie__cookie_name": cookie,
+    }
+    made = plan(condition, action=action, groups=(group(**attributes),))
+    made = replace(made, dns_name=name)
+    plain = plan({"Field": "path-pattern", "Values": ["/x"]}, groups=(group(**attributes),))
+    closed = PLACE._replace(entrances=())
+    written = compile_config([made], {}, closed).text("/run/s")
+    expected = compile_config([plain], {}, closed).text("/run/s")
+    assert sections(written) - sections(expected) <= {"backend a_"}
+    with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
+        Path(file.name).write_text(written)
+        judged = subprocess.run(
+            ["/usr/sbin/haproxy", "-c", "-f", file.name], capture_output=True, check=False
+        )
+    assert judged.returncode == 0, judged.stderr
+
+
+def sections(written):
+    return {
+        line if not line.startswith("backend a_") else "backend a_"
+        for line in written.split("\n")
+        if line and not line.startswith(" ")
+    }

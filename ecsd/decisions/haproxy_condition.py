@@ -20,7 +20,6 @@ CONFIGS = {
     "query-string": "QueryStringConfig",
     "source-ip": "SourceIpConfig",
 }
-IN_ARGUMENT = {"'": "\\'", "#": "\\#"}  # what has a meaning inside a fetch's brackets
 
 
 def compile_conditions(name: str, conditions: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -78,7 +77,8 @@ def _query(value: Mapping[str, str]) -> str:
 
 def argument(name: str) -> str:
     """Return a header's or cookie's name as a fetch's argument: quoted for both readers of it."""
-    return word("".join(IN_ARGUMENT.get(character, character) for character in name))
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return word(f'"{escaped}"')
 
 
 def _has_nul(value: Any) -> bool:  # noqa: ANN401 - AWS's shape

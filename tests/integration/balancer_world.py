@@ -115,10 +115,13 @@ class World:
             process.wait()
             process.stdout.close()
         self.networks.close()
-        subprocess.run(["umount", self.namespace], check=True)
+        subprocess.run(["umount", "-l", self.namespace], check=True)
         if self._made_host:
-            subprocess.run(["umount", HOST_NAME], check=True)
-            HOST_NAME.unlink()
+            subprocess.run(["umount", "-l", HOST_NAME], check=False, capture_output=True)
+            try:
+                HOST_NAME.unlink()
+            except OSError:
+                LOG.info("another mount of /run/netns holds the name")
         shutil.rmtree(self.folder)
 
     def start_target(self, number: int) -> str:

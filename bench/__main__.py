@@ -1,0 +1,109 @@
+"""Prints every figure with its goal; ``docs/benchmarks.md`` keeps the last table.
+
+Run on a quiet machine: everything is a ratio of one run, but neighbours disturb both sides.
+"""
+
+import tempfile
+from pathlib import Path
+
+import boto3
+
+from bench import figures, machine
+from tests.integration.conftest import Ecsd
+from tests.integration.sample import Account
+
+ACCOUNT = "777777777777"
+
+
+def main():
+    """Measure and print."""
+    about = machine.describe()
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="ecsd-bench-") as folder:
+        ecsd = Ecsd(Path(folder))
+        ecsd.run("up", "-d")
+        try:
+            idle = figures.idle(ecsd, 5)
+            memory = sum(pss for _, pss in idle.values())
+            rows += measure(ecsd)
+            rows.append(("server + agent idle memory (PSS)", f"{memory:.0f} MB", "≤ 90 MB"))
+        finally:
+            ecsd.run("down", "--state", "--yes", check=False)
+    taken = figures.start_up(Ecsd)
+    rows.append(("`ecsd up` → first answer, 1,000 tasks on disk", f"{taken:.2f} s", "≤ 1 s"))
+    table = ["| figure | measured | goal |", "|---|---|---|"]
+    table += [f"| {name} | {value} | {goal} |" for name, value, goal in rows]
+    text = "\n".join(table)
+    print(text)
+    Path("docs/benchmarks.md").write_text(
+        f"# Benchmarks\n\nThe last `make bench`: {about}.\n\n{text}\n"
+    )
+
+
+def measure(ecsd):
+    """Yield the rows that need a running ecsd."""
+    account = Account(lambda service: client(ecsd, service), ACCOUNT)
+    account.network()
+    definition = account.register()
+    yield ratio(
+        "RunTask → RUNNING, against the Engine's pair",
+        figures.launch(account, definition),
+        "≤ 1.15",
+    )
+    taken, raw = figures.scale_out(account, definition)
+    yield ratio("20 tasks scale-out, against the Engine's best", (taken, raw), "≤ 1.2")
+    account.steady()
+    shares = figures.idle(ecsd)
+    words = ", ".join(f"{name} {share:.1f} %" for name, (share, _) in shares.items())
+    yield ("CPU of one core with 20 idle tasks", words, "≈ 0")
+    account.tear_down()
+    account.network()
+    account.load_balancer(delay=2)
+    account.service(account.register())
+    account.steady()
+    yield (
+        "container killed → replacement RUNNING",
+        f"{figures.replacement(account):.2f} s",
+        "≤ 1 s + one start",
+    )
+    account.steady()
+    ours, bare = figures.balancer(account, ecsd)
+    yield (
+        "ALB requests/s against bare HAProxy",
+        f"{ours / bare:.2f} ({ours:.0f} / {bare:.0f})",
+        "≥ 0.95",
+    )
+    failed, done, updates = figures.rolling(account)
+    yield (
+        "failed requests during rolling updates",
+        f"{failed} of {done} in {updates} updates",
+        "0",
+    )
+    account.tear_down()
+    ours, theirs = figures.describe_clusters(ecsd)
+    yield (
+        "DescribeClusters requests/s against MiniStack",
+        f"{ours / theirs:.1f} ({ours:.0f} / {theirs:.0f})",
+        "≥ 3",
+    )
+
+
+def ratio(name, measured, goal):
+    """Return a row of a ratio of seconds."""
+    ours, other = measured
+    return name, f"{ours / other:.2f} ({ours:.3f} s / {other:.3f} s)", goal
+
+
+def client(ecsd, service):
+    """Return a boto3 client of the benchmark's account."""
+    return boto3.client(
+        service,
+        endpoint_url=ecsd.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key="test",
+    )
+
+
+if __name__ == "__main__":
+    main()

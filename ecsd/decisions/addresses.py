@@ -11,9 +11,10 @@ SMALLEST_SUBNET = 16  # addresses of a /28
 
 
 class Uplink(NamedTuple):
-    """The link between a VPC and its host."""
+    """The link between a VPC and its host. nat: the host too, for what a NAT gateway lets out."""
 
     host: str
+    nat: str
     vpc: str
     host_interface: str
 
@@ -23,7 +24,8 @@ def uplink(number: int) -> Uplink:
     if not 1 <= number <= LARGEST_NUMBER:
         raise ValueError(f"a VPC's number must be 1 to {LARGEST_NUMBER}, got {number}")
     first = UPLINKS + number * 4
-    return Uplink(str(IPv4Address(first + 1)), str(IPv4Address(first + 2)), f"ecsv{number}")
+    host, vpc, nat = (str(IPv4Address(first + one)) for one in (1, 2, 3))
+    return Uplink(host=host, nat=nat, vpc=vpc, host_interface=f"ecsv{number}")
 
 
 def resolver(vpc_cidr: str) -> str:

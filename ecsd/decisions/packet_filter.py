@@ -1,4 +1,4 @@
-"""Security groups and gateways as nftables, one ruleset for a VPC's namespace.
+"""Security groups and gateways as nftables, the tables of a VPC's namespace.
 
 Egress and ingress are base chains of their own on every hook: ``accept`` ends its own base chain
 only, so what egress has let out is still judged by ingress. Source: network.md 2 and 6.
@@ -6,70 +6,75 @@ only, so what egress has let out is still judged by ingress. Source: network.md 
 
 from collections.abc import Iterable, Iterator
 
+from ecsd.decisions.addresses import Uplink
+from ecsd.decisions.ruleset import Chain, Collection, Table
+from ecsd.decisions.security_group import FILTERED, FREE
 from ecsd.records.plan import InterfacePlan, PacketRule, SecurityGroupPlan, VpcPlan
 
 RESOLVER = "169.254.169.253"
-PLATFORM = (RESOLVER, "169.254.169.254", "169.254.170.2")
 PROBE_MARK = "0xec5"
-FILTERED = frozenset({"task", "load_balancer"})
 
 
-def compile_vpc_filter(plan: VpcPlan, resolver: str, uplink: str) -> str:
-    """Return nft commands that replace the VPC's whole ruleset in one transaction.
+def compile_vpc_filter(plan: VpcPlan, resolver: str, link: Uplink) -> tuple[Table, ...]:
+    """Return the VPC's tables.
 
     Args:
         plan: the VPC.
         resolver: VPC+2; as on AWS, security groups do not filter it.
-        uplink: the VPC's own address on its uplink.
+        link: the VPC's uplink.
     """
-    return "\n".join([*_security_groups(plan, resolver), *_gateways(plan, uplink)]) + "\n"
+    return (_security_groups(plan, resolver), _gateways(plan, link))
 
 
-def _security_groups(plan: VpcPlan, resolver: str) -> Iterator[str]:
+def _security_groups(plan: VpcPlan, resolver: str) -> Table:
     filtered = [one for one in plan.interfaces if one.kind in FILTERED]
     known = {one.group_id for one in plan.security_groups}
-    yield "table inet sg {}"
-    yield "delete table inet sg"
-    yield "table inet sg {"
-    free = ", ".join(dict.fromkeys((*PLATFORM, resolver)))
-    yield "  set free4 { type ipv4_addr; flags interval; elements = { " + free + " }; }"
+    collections = {
+        "free4": Collection("set", "type ipv4_addr;", FREE | {resolver}),
+        "out4": _verdicts(f"{one.address} : goto eo_{_short(one)}" for one in filtered),
+        "in4": _verdicts(f"{one.address} : goto ei_{_short(one)}" for one in filtered),
+    }
+    chains = {
+        "egress": Chain(("ip daddr @free4 accept", "ip saddr vmap @out4")),
+        "ingress": Chain(("ip daddr vmap @in4",)),
+        "state": Chain(
+            ("ct state vmap { established : accept, related : accept, invalid : drop }",)
+        ),
+    }
     for group in plan.security_groups:
         members = [one.address for one in plan.interfaces if group.group_id in one.group_ids]
-        yield f"  set m_{name(group.group_id)} {{ type ipv4_addr; {_elements(members)}}}"
-    for group in plan.security_groups:
-        yield from _group_chains(group, known)
+        collections[f"m_{name(group.group_id)}"] = _addresses(members)
+        chains |= _group_chains(group, known)
     for interface in filtered:
-        yield from _interface_chains(interface, known)
-    outgoing = [f"{one.address} : goto eo_{_short(one)}" for one in filtered]
-    incoming = [f"{one.address} : goto ei_{_short(one)}" for one in filtered]
-    yield f"  map out4 {{ type ipv4_addr : verdict; {_elements(outgoing)}}}"
-    yield f"  map in4 {{ type ipv4_addr : verdict; {_elements(incoming)}}}"
-    yield "  chain egress { ip daddr @free4 accept; ip saddr vmap @out4; }"
-    yield "  chain ingress { ip daddr vmap @in4; }"
-    verdicts = "established : accept, related : accept, invalid : drop"
-    yield "  chain state { ct state vmap { " + verdicts + " }; }"
-    for hook, prefix in (("forward", "f"), ("input", "i")):
-        yield from _base_chains(hook, prefix, "")
-    mark = f"meta mark {PROBE_MARK} accept; "
-    yield from _base_chains("output", "o", mark)
-    yield "}"
+        chains |= _interface_chains(interface, known)
+    for hook in ("forward", "input"):
+        chains |= _base_chains(hook, ())
+    chains |= _base_chains("output", (f"meta mark {PROBE_MARK} accept",))
+    return Table("inet sg", collections, chains)
 
 
-def _base_chains(hook: str, prefix: str, first: str) -> Iterator[str]:
-    for direction, priority in (("egress", -10), ("ingress", -5)):
-        yield (
-            f"  chain {prefix}_{direction} {{ type filter hook {hook} priority {priority}; "
-            f"policy accept; {first}jump state; jump {direction}; }}"
+def _base_chains(hook: str, first: tuple[str, ...]) -> dict[str, Chain]:
+    return {
+        f"{hook[0]}_{direction}": Chain(
+            (*first, "jump state", f"jump {direction}"),
+            f"type filter hook {hook} priority {priority}; policy accept;",
         )
+        for direction, priority in (("egress", -10), ("ingress", -5))
+    }
 
 
-def _group_chains(group: SecurityGroupPlan, known: set[str]) -> Iterator[str]:
-    for letter, side, rules in (("i", "saddr", group.ingress), ("o", "daddr", group.egress)):
-        yield f"  chain {letter}_{name(group.group_id)} {{"
-        for rule in rules:
-            if rule.group_id is None or rule.group_id in known:
-                yield from (f"    {match}" for match in _matches(rule, side))
-        yield "  }"
+def _group_chains(group: SecurityGroupPlan, known: set[str]) -> dict[str, Chain]:
+    return {
+        f"{letter}_{name(group.group_id)}": Chain(
+            tuple(
+                match
+                for rule in rules
+                if rule.group_id is None or rule.group_id in known
+                for match in _matches(rule, side)
+            )
+        )
+        for letter, side, rules in (("i", "saddr", group.ingress), ("o", "daddr", group.egress))
+    }
 
 
 def _matches(rule: PacketRule, side: str) -> Iterator[str]:
@@ -108,30 +113,33 @@ def _icmp(rule: PacketRule) -> str:
     return f"icmp type {rule.from_port} {code}"
 
 
-def _interface_chains(interface: InterfacePlan, known: set[str]) -> Iterator[str]:
+def _interface_chains(interface: InterfacePlan, known: set[str]) -> dict[str, Chain]:
     groups = [one for one in interface.group_ids if one in known]
-    for letter in "io":
-        jumps = " ".join(f"jump {letter}_{name(one)};" for one in groups)
-        yield f"  chain e{letter}_{_short(interface)} {{ {jumps} counter drop; }}"
+    return {
+        f"e{letter}_{_short(interface)}": Chain(
+            (*(f"jump {letter}_{name(one)}" for one in groups), "counter drop")
+        )
+        for letter in "io"
+    }
 
 
-def _gateways(plan: VpcPlan, uplink: str) -> Iterator[str]:
-    """Who may leave by the uplink: public addresses, and subnets with a NAT gateway."""
+def _gateways(plan: VpcPlan, link: Uplink) -> Table:
+    """Who may leave by the uplink: public addresses, and what a route sends to a NAT gateway."""
     public = [one.address for one in plan.interfaces if one.public]
-    nat = [
-        subnet.cidr for subnet in plan.subnets if any(one.target == "nat" for one in subnet.routes)
-    ]
-    leaving = 'oifname "up0" ct state new jump leave;'
-    yield "table ip igw {}"
-    yield "delete table ip igw"
-    yield "table ip igw {"
-    yield f"  set pub {{ type ipv4_addr; {_elements(public)}}}"
-    yield f"  set natsub {{ type ipv4_addr; flags interval; {_elements(nat)}}}"
-    yield "  chain leave { ip saddr @pub accept; ip saddr @natsub accept; counter drop; }"
-    yield f"  chain forw {{ type filter hook forward priority 10; policy accept; {leaving} }}"
-    translate = f'oifname "up0" ip saddr {plan.cidr} snat ip to {uplink};'
-    yield f"  chain post {{ type nat hook postrouting priority 110; policy accept; {translate} }}"
-    yield "}"
+    chains = {
+        "leave": Chain(
+            ("ip saddr @pub accept", f"rt ip nexthop {link.nat} accept", "counter drop")
+        ),
+        "forw": Chain(
+            ('oifname "up0" ct state new jump leave',),
+            "type filter hook forward priority 10; policy accept;",
+        ),
+        "post": Chain(
+            (f'oifname "up0" ip saddr {plan.cidr} snat ip to {link.vpc}',),
+            "type nat hook postrouting priority 110; policy accept;",
+        ),
+    }
+    return Table("ip igw", {"pub": _addresses(public)}, chains)
 
 
 def name(identifier: str) -> str:
@@ -143,6 +151,9 @@ def _short(interface: InterfacePlan) -> str:
     return name(interface.network_interface_id)
 
 
-def _elements(values: Iterable[str]) -> str:
-    listed = ", ".join(dict.fromkeys(values))
-    return f"elements = {{ {listed} }}; " if listed else ""
+def _addresses(values: Iterable[str]) -> Collection:
+    return Collection("set", "type ipv4_addr;", frozenset(values))
+
+
+def _verdicts(values: Iterable[str]) -> Collection:
+    return Collection("map", "type ipv4_addr : verdict;", frozenset(values))

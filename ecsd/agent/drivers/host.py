@@ -13,6 +13,7 @@ from pathlib import Path
 from ecsd.agent.drivers.namespaces import Namespaces
 from ecsd.agent.drivers.nftables import Nftables
 from ecsd.agent.drivers.programs import attempt, run
+from ecsd.agent.drivers.rtnetlink import links_gone
 from ecsd.clock import Clock
 from ecsd.decisions.addresses import Uplink
 from ecsd.errors import NetworkError
@@ -20,6 +21,8 @@ from ecsd.settings import Settings
 
 log = logging.getLogger(__name__)
 
+UPLINK_SECONDS = 5.0  # for the kernel to end a namespace that nobody holds
+MOUNTS = Path("/proc/self/mountinfo")
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 TABLE = """table ip @LABEL@ {}
 delete table ip @LABEL@
@@ -70,6 +73,7 @@ class HostNetwork:
         """Bring up the host's end of a VPC's uplink; route to the VPC unless that would clash."""
         commands = [
             f"addr replace {link.host}/32 dev {link.host_interface}",
+            f"addr replace {link.nat}/32 dev {link.host_interface}",
             f"link set {link.host_interface} up",
             f"route replace {link.vpc}/32 dev {link.host_interface} scope link src {link.host}",
         ]
@@ -79,6 +83,18 @@ class HostNetwork:
                 f"src {link.host}"
             )
         await run(self._clock, "ip", "-batch", "-", given="\n".join(commands) + "\n")
+
+    async def disconnect(self, interface: str) -> None:
+        """See a VPC's uplink go; take it away where a process keeps the VPC's namespace alive."""
+        try:
+            async with self._clock.deadline(UPLINK_SECONDS):
+                await links_gone({interface})
+        except TimeoutError:
+            log.warning(
+                "a process keeps a removed VPC's namespace; its uplink is cut",
+                extra={"interface": interface},
+            )
+            await attempt(self._clock, "ip", "link", "delete", interface)
 
     async def remove(self) -> None:
         """Put back what ``prepare`` changed."""
@@ -129,9 +145,13 @@ class HostNetwork:
 
     async def _unname_host_namespace(self) -> None:
         """Take the name away, however many mounts lie on it."""
-        while (await attempt(self._clock, "umount", str(self._names.host)))[0] == 0:
-            log.debug("unmounted", extra={"path": str(self._names.host)})
-        self._names.host.unlink(missing_ok=True)
+        name = self._names.host
+        while (await attempt(self._clock, "umount", "--lazy", str(name)))[0] == 0:
+            log.debug("unmounted", extra={"path": str(name)})
+        try:
+            name.unlink(missing_ok=True)
+        except OSError as error:
+            raise NetworkError(f"{name} cannot be removed: {error.strerror}") from error
 
     async def _admit_forwarding(self) -> str | None:
         """Let our packets through Docker's FORWARD policy; say so where nobody lets them."""
@@ -171,6 +191,10 @@ class HostNetwork:
 
 
 def is_ready_folder(folder: Path) -> bool:
-    """Tell whether the folder is a mount of its own already; make it if it is not there."""
+    """Tell whether the folder is a mount of its own already; make it if it is not there.
+
+    Asked of the table of mounts: a folder mounted on itself looks like any other to ``stat``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    return folder.is_mount()
+    mounts = MOUNTS.read_text().splitlines()
+    return any(line.split()[4] == str(folder) for line in mounts)

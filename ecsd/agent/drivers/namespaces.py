@@ -40,8 +40,13 @@ class Namespaces:
         return str(FOLDER / self.name_of(vpc_id))
 
     def exists(self, vpc_id: str) -> bool:
-        """Tell whether a VPC has a namespace here."""
-        return (FOLDER / self.name_of(vpc_id)).exists()
+        """Tell whether a VPC has a namespace here; a name that holds none does not count."""
+        path = FOLDER / self.name_of(vpc_id)
+        return path.exists() and path.stat().st_dev == Path("/proc/self/ns/net").stat().st_dev
+
+    def forget(self, vpc_id: str) -> None:
+        """Take away a name without a namespace: a creation that was cut off left it."""
+        (FOLDER / self.name_of(vpc_id)).unlink(missing_ok=True)
 
     def present(self) -> set[str]:
         """Return the ids of the VPCs that have a namespace here."""

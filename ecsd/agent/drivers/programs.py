@@ -31,7 +31,9 @@ async def attempt(clock: Clock, *argv: str, given: str = "") -> tuple[int, str, 
         async with clock.deadline(SECONDS):
             output, words = await process.communicate(given.encode())
     except TimeoutError as error:
-        process.kill()
-        await process.wait()
         raise NetworkError(f"{argv[0]} did not end within {SECONDS:.0f} s") from error
+    finally:
+        if process.returncode is None:  # it must not change the host when nobody waits for it
+            process.kill()
+            await process.wait()
     return process.returncode or 0, output.decode(), words.decode()

@@ -1,0 +1,61 @@
+"""Open connections of a VPC, as the kernel tracks them: listed, and ended one by one.
+
+Source: conntrack(8); network.md 2 (rule removed, connection open).
+"""
+
+import logging
+
+from ecsd.agent.drivers.programs import attempt
+from ecsd.clock import Clock
+from ecsd.decisions.security_group import Flow
+from ecsd.errors import NetworkError
+
+log = logging.getLogger(__name__)
+
+
+async def open_flows(clock: Clock, path: str) -> list[Flow]:
+    """Return the TCP and UDP flows of the namespace at a path, as they were begun."""
+    found: list[Flow] = []
+    for protocol in ("tcp", "udp"):
+        code, listing, words = await _conntrack(clock, path, "-L", "-p", protocol)
+        if code != 0:
+            raise NetworkError(f"conntrack: {words.strip()[:200]}")
+        found += [_flow(protocol, line) for line in listing.splitlines() if "src=" in line]
+    return found
+
+
+async def end_flows(clock: Clock, path: str, flows: list[Flow]) -> None:
+    """Forget flows: their next packet is judged by the rules of now."""
+    for one in flows:
+        code, _, words = await _conntrack(
+            clock,
+            path,
+            "-D",
+            "-p",
+            one.protocol,
+            *("-s", one.source, "-d", one.destination),
+            *("--sport", str(one.source_port), "--dport", str(one.port)),
+        )
+        if code != 0 and "0 flow entries" not in words:
+            raise NetworkError(f"conntrack: {words.strip()[:200]}")
+        log.info("an open connection lost its rule", extra={"flow": one._asdict()})
+
+
+async def _conntrack(clock: Clock, path: str, *words: str) -> tuple[int, str, str]:
+    return await attempt(clock, "nsenter", f"--net={path}", "conntrack", *words)
+
+
+def _flow(protocol: str, line: str) -> Flow:
+    """Return the first direction of a line of ``conntrack -L``."""
+    facts: dict[str, str] = {}
+    for word in line.split():
+        key, equals, value = word.partition("=")
+        if equals:
+            facts.setdefault(key, value)
+    return Flow(
+        protocol,
+        facts["src"],
+        facts["dst"],
+        port=int(facts["dport"]),
+        source_port=int(facts["sport"]),
+    )

@@ -1,0 +1,196 @@
+"""One VPC on this host: its namespace, uplink, addresses, routes and packet filter.
+
+Changes are differences to what this process applied last; a process that begins finds addresses
+and routes out, and replaces the packet filter whole. Traffic goes on either way.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import socket
+from pathlib import Path
+
+from ecsd.agent.drivers.flows import end_flows, open_flows
+from ecsd.agent.drivers.namespaces import Namespaces, Visitor
+from ecsd.agent.drivers.nftables import Nftables
+from ecsd.agent.drivers.programs import attempt, run
+from ecsd.agent.drivers.rtnetlink import Netlink
+from ecsd.agent.drivers.task_interface import TaskInterface, attach, link_name
+from ecsd.clock import Clock
+from ecsd.decisions.addresses import Uplink, resolver
+from ecsd.decisions.packet_filter import compile_vpc_filter
+from ecsd.decisions.ruleset import Table, difference, whole
+from ecsd.decisions.security_group import cut_flows, narrowed
+from ecsd.decisions.vpc_links import (
+    Links,
+    compile_links,
+    link_commands,
+    read_links,
+    uplink_commands,
+)
+from ecsd.errors import NetworkError
+from ecsd.records.plan import VpcPlan
+
+log = logging.getLogger(__name__)
+
+SYSCTLS = {
+    "ipv4/ip_forward": "1",
+    "ipv4/conf/all/rp_filter": "0",
+    "ipv4/conf/default/rp_filter": "1",
+    "ipv4/conf/all/accept_redirects": "0",
+    "ipv4/conf/all/send_redirects": "0",
+    "ipv4/conf/default/send_redirects": "0",
+    "ipv6/conf/all/disable_ipv6": "1",  # security groups filter IPv4: nothing else may pass
+    "ipv6/conf/default/disable_ipv6": "1",
+    "netfilter/nf_conntrack_tcp_loose": "0",
+}
+
+
+class VpcNetwork:
+    """A VPC's namespace. Errors: NetworkError; after one the next ``apply`` looks at everything."""
+
+    def __init__(self, clock: Clock, visitor: Visitor, path: str, link: Uplink) -> None:
+        self.path = path
+        self.uplink = link
+        self.plan: VpcPlan | None = None  # as applied last
+        self._clock = clock
+        self._visitor = visitor
+        self._links: Links | None = None  # as known to be there
+        self._tables: tuple[Table, ...] | None = None
+        self._unchecked: frozenset[str] = frozenset()
+        self._next_index = 0
+        self._filters: Nftables | None = None
+        self._netlink: Netlink | None = None
+
+    async def open(self, namespaces: Namespaces, vpc_id: str) -> None:
+        """Make or adopt the namespace with its uplink."""
+        name = namespaces.name_of(vpc_id)
+        if not namespaces.exists(vpc_id):
+            namespaces.forget(vpc_id)
+            await run(self._clock, "ip", "netns", "add", name)
+        await self._visitor.visit(self.path, _set_sysctls)
+        if not await self._visitor.visit(self.path, lambda: _has_link("up0")):
+            ours = self.uplink.host_interface
+            if _has_link(ours):  # of a namespace that lost its name: nobody's any more
+                await attempt(self._clock, "ip", "link", "delete", ours)
+            pair = ("link", "add", ours, "type", "veth", "peer", "name", "up0", "netns", name)
+            await run(self._clock, "ip", *pair)
+        self._filters, self._netlink, self._next_index = await self._visitor.visit(
+            self.path, lambda: (Nftables(), Netlink(), _first_index())
+        )
+
+    def close(self) -> None:
+        """Release what this process holds; the namespace goes on."""
+        for one in (self._filters, self._netlink):
+            if one is not None:
+                one.close()
+
+    async def apply(self, plan: VpcPlan) -> None:
+        """Make the VPC so. Filters come before addresses: nothing is open before its rules are."""
+        before = self.plan
+        self.plan = None
+        wanted = compile_links(plan, self.uplink)
+        tables = compile_vpc_filter(plan, resolver(plan.cidr), self.uplink)
+        await self._filter(tables)
+        if wanted != self._links:
+            await self._link(plan, wanted)
+        await self._set_source_checks(plan)
+        if before is not None and narrowed(before, plan):
+            await self._cut(before, plan)
+        self.plan = plan
+
+    async def attach(self, wanted: TaskInterface, sandbox: str) -> None:
+        """Give the namespace at a path its interface."""
+        vpc, index = self._netlink, self._next_index
+        if vpc is None:
+            raise NetworkError("the VPC is not open")
+        self._next_index += 1
+        namespace = os.open(sandbox, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            await self._visitor.visit(sandbox, lambda: attach(vpc, wanted, index, namespace))
+        finally:
+            os.close(namespace)
+        if wanted.name in self._unchecked:
+            await self._visitor.visit(self.path, lambda: _check_sources({wanted.name: "0"}))
+
+    # ------------------------------------------------------------------ parts
+
+    async def _cut(self, before: VpcPlan, plan: VpcPlan) -> None:
+        """End open flows that AWS would not have tracked. New ones are refused in any case."""
+        try:
+            flows = cut_flows(before, plan, await open_flows(self._clock, self.path))
+            await end_flows(self._clock, self.path, flows)
+        except NetworkError as error:
+            cause = {"vpc": plan.vpc_id, "cause": str(error)}
+            log.warning("open connections outlive the rule that let them in", extra=cause)
+
+    async def _filter(self, tables: tuple[Table, ...]) -> None:
+        """Bring the packet filter into force in one transaction."""
+        known, self._tables = self._tables, None
+        pairs = zip(known or (), tables, strict=bool(known))
+        texts = [difference(old, new) for old, new in pairs] or [whole(one) for one in tables]
+        commands = "".join(texts)
+        if commands and self._filters is not None:
+            await asyncio.to_thread(self._filters.run, commands)
+        self._tables = tables
+
+    async def _link(self, plan: VpcPlan, wanted: Links) -> None:
+        """Add what is missing, then take away what is no longer wanted."""
+        have, self._links = self._links, None
+        commands = []
+        if have is None:
+            commands = uplink_commands(plan, self.uplink)
+            have = read_links(
+                await self._ip("-j", "-4", "addr", "show", "dev", "lo"),
+                await self._ip("-j", "-4", "rule", "show"),
+                await self._ip("-j", "-4", "route", "show", "table", "all"),
+            )
+        commands += link_commands(have, wanted)
+        batch = "\n".join(commands) + "\n"
+        await run(self._clock, *self._inside, "-batch", "-", given=batch)
+        self._links = wanted
+
+    async def _ip(self, *words: str) -> list[dict[str, object]]:
+        """Return what ``ip -json`` tells of the namespace."""
+        told = await run(self._clock, *self._inside, *words)
+        return [one for one in json.loads(told or "[]") if one]
+
+    @property
+    def _inside(self) -> tuple[str, ...]:
+        return ("nsenter", f"--net={self.path}", "ip")
+
+    async def _set_source_checks(self, plan: VpcPlan) -> None:
+        """Let interfaces whose source/destination check is off send foreign addresses."""
+        off = frozenset(
+            link_name(one.network_interface_id)
+            for one in plan.interfaces
+            if one.kind == "task" and not one.source_dest_check
+        )
+        values = dict.fromkeys(self._unchecked - off, "1") | dict.fromkeys(off, "0")
+        self._unchecked = off
+        if values:
+            await self._visitor.visit(self.path, lambda: _check_sources(values))
+
+
+def _has_link(name: str) -> bool:
+    return any(found == name for _, found in socket.if_nameindex())
+
+
+def _first_index() -> int:
+    """Return an index from which on no link of this namespace has one, at least 1000."""
+    return max(1000, *(index + 1 for index, _ in socket.if_nameindex()))
+
+
+def _set_sysctls() -> None:
+    for name, value in SYSCTLS.items():
+        path = Path("/proc/sys/net") / name
+        if path.exists():
+            path.write_text(value)
+
+
+def _check_sources(values: dict[str, str]) -> None:
+    for name, value in values.items():
+        path = Path("/proc/sys/net/ipv4/conf") / name / "rp_filter"
+        if path.exists():
+            path.write_text(value)

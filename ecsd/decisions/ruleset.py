@@ -1,0 +1,98 @@
+"""nftables rulesets as values: written whole, or as the difference between two of them.
+
+Either text is one transaction: a packet sees the old rules or the new ones, never a gap.
+Source: nft(8); network.md 2.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+
+class Chain(NamedTuple):
+    """Rules in order. hook: type, hook, priority and policy of a base chain."""
+
+    rules: tuple[str, ...]
+    hook: str = ""
+
+
+class Collection(NamedTuple):
+    """A set or a map. header: its type and flags; elements as nft writes them."""
+
+    kind: str  # set, map
+    header: str
+    elements: frozenset[str] = frozenset()
+
+
+class Table(NamedTuple):
+    """Everything of one table, by name; family and name together: ``inet sg``."""
+
+    name: str
+    collections: Mapping[str, Collection]
+    chains: Mapping[str, Chain]
+
+
+def whole(table: Table) -> str:
+    """Return commands that replace the table, whatever it holds now."""
+    empty = Table(table.name, {}, {})
+    head = f"table {table.name} {{}}\ndelete table {table.name}\ntable {table.name} {{}}\n"
+    return head + "".join(f"{line}\n" for line in _change(empty, table))
+
+
+def difference(old: Table, new: Table) -> str:
+    """Return commands that turn one table into the other; empty when they are equal."""
+    if _reshaped(old, new):
+        return whole(new)
+    return "".join(f"{line}\n" for line in _change(old, new))
+
+
+def _reshaped(old: Table, new: Table) -> bool:
+    """Tell whether something of the same name is of another kind: nft cannot alter that."""
+    kinds = {name: one[:2] for name, one in old.collections.items()}
+    hooks = {name: one.hook for name, one in old.chains.items()}
+    return any(kinds.get(name, one[:2]) != one[:2] for name, one in new.collections.items()) or any(
+        hooks.get(name, one.hook) != one.hook for name, one in new.chains.items()
+    )
+
+
+def _change(old: Table, new: Table) -> Iterator[str]:
+    """Yield: make, unlink, fill, remove. In this order nothing names what is not there."""
+    gone = [name for name in old.chains if name not in new.chains]
+    for name, one in new.collections.items():
+        if name not in old.collections:
+            yield f"add {one.kind} {new.name} {name} {{ {one.header} }}"
+    for name, chain in new.chains.items():
+        if name not in old.chains:
+            hook = f" {{ {chain.hook} }}" if chain.hook else ""
+            yield f"add chain {new.name} {name}{hook}"
+    yield from _elements("delete", old, new)
+    for name in gone:
+        yield f"flush chain {new.name} {name}"
+    yield from _rules(old, new)
+    yield from _elements("add", new, old)
+    yield from (f"delete chain {new.name} {name}" for name in gone)
+    for name, one in old.collections.items():
+        if name not in new.collections:
+            yield f"delete {one.kind} {new.name} {name}"
+
+
+def _rules(old: Table, new: Table) -> Iterator[str]:
+    """Yield the rules of chains that are new or changed."""
+    for name, chain in new.chains.items():
+        then = old.chains.get(name)
+        if then == chain:
+            continue
+        if then is not None and then.rules:
+            yield f"flush chain {new.name} {name}"
+        yield from (f"add rule {new.name} {name} {rule}" for rule in chain.rules)
+
+
+def _elements(verb: str, one: Table, other: Table) -> Iterator[str]:
+    """Yield what only the first table's collections hold, where the second has them too."""
+    for name, held in one.collections.items():
+        if verb == "delete" and name not in other.collections:
+            continue  # goes as a whole
+        there = other.collections.get(name)
+        only = held.elements - (there.elements if there else frozenset())
+        if only:
+            listed = ", ".join(sorted(only))
+            yield f"{verb} element {one.name} {name} {{ {listed} }}"

@@ -1,0 +1,276 @@
+"""A real VPC with namespaces for tasks, and sockets in all of them, for tests of networks."""
+
+import asyncio
+import itertools
+import os
+import socket
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+
+from ecsd.agent.drivers.namespaces import Visitor
+from ecsd.agent.networks import HostNetworks
+from ecsd.clock import SystemClock
+from ecsd.decisions.addresses import NUMBERS, uplink
+from ecsd.decisions.security_group import Flow
+from ecsd.records.plan import (
+    InterfacePlan,
+    PacketRule,
+    RoutePlan,
+    SecurityGroupPlan,
+    SubnetPlan,
+    TaskPlan,
+    VpcPlan,
+)
+from ecsd.settings import Settings
+
+INSTANCE = 3
+CIDR = "10.203.0.0/16"
+PUBLIC, PRIVATE = "10.203.1.0/24", "10.203.2.0/24"
+LOCAL = RoutePlan(destination=CIDR, target="local")
+OUT = RoutePlan(destination="0.0.0.0/0", target="internet")
+BY_NAT = RoutePlan(destination="0.0.0.0/0", target="nat")
+WORLD_HERE, WORLD = "198.51.100.1", "198.51.100.2"
+HOST = uplink(INSTANCE * NUMBERS + 4001).host  # as VPC number 4001 sees this host
+EVERYTHING = (PacketRule(protocol="-1", cidr="0.0.0.0/0"),)
+PATIENCE = 0.4  # seconds: what a packet filter drops is never answered
+PORTS = (8001, 8002)
+
+
+def ip(*words: str) -> str:
+    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
+
+
+def interface(number: int, address: str, *groups: str, **more) -> InterfacePlan:
+    """Return a task's interface, unless ``more`` says otherwise."""
+    facts = {
+        "network_interface_id": f"eni-{number:017x}",
+        "address": address,
+        "subnet_id": "subnet-public" if address.startswith("10.203.1.") else "subnet-private",
+        "mac_address": f"0a:00:00:00:{number // 256:02x}:{number % 256:02x}",
+        "kind": "task",
+        "group_ids": groups,
+    }
+    return InterfacePlan(**facts | more)
+
+
+def group(name: str, *, ingress=(), egress=EVERYTHING):
+    return SecurityGroupPlan(group_id=name, ingress=tuple(ingress), egress=tuple(egress))
+
+
+def allow(protocol: str, first: int | None = None, last: int | None = None, **peer) -> PacketRule:
+    """Return a rule; its peer is ``cidr=`` or ``group_id=``."""
+    return PacketRule(protocol=protocol, from_port=first, to_port=last or first, **peer)
+
+
+def vpc_plan(vpc_id: str = "vpc-0a", number: int = 4001, **more) -> VpcPlan:
+    facts = {
+        "vpc_id": vpc_id,
+        "number": number,
+        "cidr": CIDR,
+        "dns_support": True,
+        "subnets": (
+            SubnetPlan(subnet_id="subnet-public", cidr=PUBLIC, routes=(LOCAL, OUT)),
+            SubnetPlan(subnet_id="subnet-private", cidr=PRIVATE, routes=(LOCAL,)),
+        ),
+    }
+    return VpcPlan(**facts | more)
+
+
+def task_plan(plan: VpcPlan, one: InterfacePlan) -> TaskPlan:
+    return TaskPlan(
+        task_arn=f"arn:task/{one.address}",
+        task_id=one.address,
+        cluster="c",
+        account="000000000000",
+        region="us-east-1",
+        family="f",
+        revision=1,
+        desired_status="RUNNING",
+        launch_type="FARGATE",
+        containers=(),
+        vpc_id=plan.vpc_id,
+        vpc_number=plan.number,
+        network_interface_id=one.network_interface_id,
+        address=one.address,
+        prefix_length=24,
+        subnet_router=one.address.rsplit(".", 1)[0] + ".1",
+        mac_address=one.mac_address,
+    )
+
+
+class World:
+    """One agent's networks on this host, namespaces that stand for tasks, and a world outside."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="ecst-")
+        self.settings = Settings(run_dir=Path(self._folder.name), instance=INSTANCE)
+        self.heard: list[object] = []
+        self.visitor = Visitor()
+        self.namespaces: dict[str, str] = {}
+        self._sockets: list[socket.socket] = []
+        self._servers: list[asyncio.Server | asyncio.DatagramTransport] = []
+        self._running: asyncio.Task[None] | None = None
+        self._numbers = itertools.count(1)
+        self.networks = self.new_agent()
+
+    def new_agent(self) -> HostNetworks:
+        return HostNetworks(self.settings, SystemClock(), self.heard.append)
+
+    async def begin(self) -> None:
+        """Start answering names, as the agent does."""
+        self._running = asyncio.get_running_loop().create_task(self.networks.run())
+
+    async def restart(self) -> None:
+        """Let the agent end, the networks go on, and a new agent begin that knows nothing."""
+        await self._stop()
+        self.networks = self.new_agent()
+        await self.begin()
+
+    async def close(self) -> None:
+        for server in self._servers:
+            server.close()
+        for one in self._sockets:
+            one.close()
+        await self._stop()
+        await self.new_agent().remove_everything()
+        for path in self.namespaces.values():
+            ip("netns", "delete", Path(path).name)
+        self._folder.cleanup()
+
+    async def _stop(self) -> None:
+        if self._running is not None:
+            self._running.cancel()
+            try:
+                await self._running
+            except asyncio.CancelledError:
+                self._running = None
+        await self.networks.release()
+
+    # ---------------------------------------------------------------- places
+
+    def namespace(self, address: str) -> str:
+        """Make the namespace of a task; return its path."""
+        name = f"ecst-{os.getpid()}-{address}"
+        ip("netns", "add", name)
+        ip("-n", name, "link", "set", "lo", "up")
+        self.namespaces[address] = f"/run/netns/{name}"
+        return self.namespaces[address]
+
+    async def start_task(self, plan: VpcPlan, one: InterfacePlan) -> None:
+        await self.networks.attach(task_plan(plan, one), self.namespace(one.address))
+
+    def make_world(self) -> None:
+        """Put a machine beyond this host: ``WORLD``."""
+        path = self.namespace(WORLD)
+        name = Path(path).name
+        ip("link", "add", "ecst-w", "type", "veth", "peer", "name", "eth0", "netns", name)
+        ip("addr", "add", f"{WORLD_HERE}/30", "dev", "ecst-w")
+        ip("link", "set", "ecst-w", "up")
+        ip("-n", name, "addr", "add", f"{WORLD}/30", "dev", "eth0")
+        ip("-n", name, "link", "set", "eth0", "up")
+        ip("-n", name, "route", "add", "default", "via", WORLD_HERE)
+
+    def place(self, address: str) -> str:
+        """Return the namespace in which an address lives: a task's, the host's, or the VPC's."""
+        if address == HOST:
+            return "/proc/self/ns/net"
+        return self.namespaces.get(address) or self.networks.namespace_path("vpc-0a")
+
+    async def listen(self, address: str, ports=PORTS) -> None:
+        """Answer TCP and UDP at an address with the name of who asked."""
+        loop = asyncio.get_running_loop()
+        for port in ports:
+            opened = await self.visitor.visit(
+                self.place(address), lambda at=(address, port): _listeners(at)
+            )
+            self._servers.append(await asyncio.start_server(_tell_peer, sock=opened[0]))
+            transport, _ = await loop.create_datagram_endpoint(_Echo, sock=opened[1])
+            self._servers.append(transport)
+
+    # ---------------------------------------------------------------- attempts
+
+    async def reaches(self, flow: Flow) -> bool:
+        """Try a flow for real."""
+        return await self.peer_seen(flow) is not None
+
+    async def peer_seen(self, flow: Flow) -> str | None:
+        """Return the source address that the other side saw, or None when nothing came back."""
+        if flow.protocol == "icmp":
+            return await self._ping(flow)
+        kind = socket.SOCK_STREAM if flow.protocol == "tcp" else socket.SOCK_DGRAM
+        opened = await self.open(flow.source, kind)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await loop.sock_connect(opened, (flow.destination, flow.port))
+                await loop.sock_sendall(opened, b"who?\n")
+                return (await loop.sock_recv(opened, 100)).decode() or None
+        except (TimeoutError, OSError):
+            return None
+        finally:
+            opened.close()
+
+    async def open(self, source: str, kind: socket.SocketKind) -> socket.socket:
+        """Return a non-blocking socket bound to an address, where that address lives."""
+        return await self.visitor.visit(self.place(source), lambda: _bound(source, kind, 0))
+
+    async def _ping(self, flow: Flow) -> str | None:
+        opened = await self.visitor.visit(
+            self.place(flow.source),
+            lambda: _bound(flow.source, socket.SOCK_RAW, socket.IPPROTO_ICMP),
+        )
+        loop = asyncio.get_running_loop()
+        number = next(self._numbers)
+        packet = struct.pack(">BBHHH", flow.port, flow.code, 0, number, 1)
+        total = sum(struct.unpack(">4H", packet))
+        packet = packet[:2] + struct.pack(">H", 0xFFFF - total % 0xFFFF) + packet[4:]
+        try:
+            async with asyncio.timeout(PATIENCE):
+                opened.connect((flow.destination, 0))
+                await loop.sock_sendall(opened, packet)
+                while True:
+                    heard = await loop.sock_recv(opened, 200)
+                    if heard[20] == 0 and heard[24:26] == packet[4:6]:
+                        return socket.inet_ntoa(heard[16:20])
+        except (TimeoutError, OSError):
+            return None
+        finally:
+            opened.close()
+
+
+def _bound(source: str, kind: socket.SocketKind, protocol: int) -> socket.socket:
+    opened = socket.socket(socket.AF_INET, kind, protocol)
+    opened.setblocking(False)
+    opened.bind((source, 0))
+    return opened
+
+
+def _listeners(at: tuple[str, int]) -> tuple[socket.socket, socket.socket]:
+    stream = socket.create_server(at)
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    datagrams.bind(at)
+    stream.setblocking(False)
+    datagrams.setblocking(False)
+    return stream, datagrams
+
+
+class _Echo(asyncio.DatagramProtocol):
+    def connection_made(self, transport) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.transport.sendto(addr[0].encode(), addr)
+
+
+async def _tell_peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer every line with the peer's address, until the peer goes."""
+    try:
+        while await reader.readline():
+            writer.write(writer.get_extra_info("peername")[0].encode())
+            await writer.drain()
+    except ConnectionError:
+        return
+    finally:
+        writer.close()

@@ -1,4 +1,4 @@
-"""The raw Docker Engine, by its API over the unix socket: the limit that launches are held against."""
+"""The raw Docker Engine, by its API over the unix socket: what launches are held against."""
 
 import http.client
 import json

@@ -27,10 +27,6 @@ def normalise_container(given: Mapping[str, Any], network_mode: str | None) -> d
     container["portMappings"] = [
         normalise_port(one, network_mode) for one in container["portMappings"]
     ]
-    if "logConfiguration" in container:
-        container["logConfiguration"] = dict(container["logConfiguration"])
-        container["logConfiguration"].setdefault("options", {})
-        container["logConfiguration"].setdefault("secretOptions", [])
     if "healthCheck" in container:
         container["healthCheck"] = {
             "interval": 30,

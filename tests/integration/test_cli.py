@@ -1,0 +1,136 @@
+"""The person's commands and the real aws command against a running service."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.sample import eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def web(account):
+    """The sample service in its steady state, with a log."""
+    account.network()
+    account.load_balancer()
+    account.logs.create_log_group(logGroupName="/ecs/web")
+    options = {
+        "awslogs-group": "/ecs/web",
+        "awslogs-region": "us-east-1",
+        "awslogs-stream-prefix": "ecs",
+    }
+    logging = {"logDriver": "awslogs", "options": options}
+    account.service(account.register(logConfiguration=logging))
+    account.steady()
+    return account
+
+
+def test_status_shows_services_tasks_and_urls(ecsd, web):
+    text = ecsd.run("status").stdout
+    assert web.number in text
+    assert "2/2" in text
+    assert f"http://{web.dns_name}" in text
+    shown = json.loads(ecsd.run("status", "--json").stdout)
+    scope = next(one for one in shown["scopes"] if one["account"] == web.number)
+    assert len(scope["clusters"][0]["tasks"]) == 2
+    assert "\x1b[" not in text
+
+
+def test_why_tells_the_root_cause_of_a_stopped_task(ecsd, web):
+    bad = web.register(image="ecsd/no-such-image:1")
+    network = {"awsvpcConfiguration": {"subnets": web.private}}
+    (task,) = web.ecs.run_task(
+        cluster="prod", taskDefinition=bad, launchType="FARGATE", networkConfiguration=network
+    )["tasks"]
+    arn = task["taskArn"]
+
+    def stopped():
+        (one,) = web.ecs.describe_tasks(cluster="prod", tasks=[arn])["tasks"]
+        return one["lastStatus"] == "STOPPED"
+
+    eventually(stopped)
+    text = ecsd.run("why", arn.rpartition("/")[2]).stdout
+    assert "TaskFailedToStart" in text
+    assert "CannotPullContainerError" in text
+    assert "ecsd/no-such-image:1" in text
+    service = ecsd.run("why", "web").stdout
+    assert "2 of 2 tasks run" in service
+    assert "is healthy" in service
+    assert ecsd.run("why", "nobody", check=False).returncode == 1
+
+
+def test_logs_shows_what_containers_write(ecsd, web):
+    eventually(
+        lambda: ecsd.run("logs", "web").stdout.count("starting, release 1") == 2,
+    )
+
+
+def test_doctor_finds_a_sound_machine(ecsd, web):
+    done = ecsd.run("doctor", "--json", check=False)
+    bad = [one for one in json.loads(done.stdout) if not one["well"]]
+    assert bad == []
+    assert done.returncode == 0
+
+
+def test_env_points_the_aws_command_here(ecsd, web):
+    variables = json.loads(ecsd.run("env", "--json").stdout)
+    environment = {**os.environ, **variables, "AWS_ACCESS_KEY_ID": web.number}
+    aws = Path(sys.executable).with_name("aws")
+
+    def ask(*words):
+        done = subprocess.run(
+            [str(aws), *words, "--output", "json"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    assert ask("sts", "get-caller-identity")["Account"] == web.number
+    services = ask("ecs", "describe-services", "--cluster", "prod", "--services", "web")
+    assert services["services"][0]["runningCount"] == 2
+    balancers = ask("elbv2", "describe-load-balancers")
+    assert balancers["LoadBalancers"][0]["State"]["Code"] == "active"
+    groups = ask("logs", "filter-log-events", "--log-group-name", "/ecs/web")
+    assert len(groups["events"]) == 2
+    done = subprocess.run(
+        [str(aws), "ecs", "list-services", "--cluster", "nope"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "ClusterNotFoundException" in done.stderr
+
+
+def test_what_is_missing_is_refused_by_name_and_counted(ecsd, account):
+    from botocore.exceptions import ClientError
+
+    with pytest.raises(ClientError) as refused:
+        account.ecs.create_capacity_provider(name="mine")
+    assert "ecs:CreateCapacityProvider" in str(refused.value)
+    assert "ecs:CreateCapacityProvider" in ecsd.run("status").stdout
+
+
+def test_listening_beyond_loopback_needs_strict_mode(ecsd):
+
+    environment = ecsd.environment | {"ECSD_HOST": "0.0.0.0", "ECSD_PORT": "4579"}
+    done = subprocess.run(
+        [sys.executable, "-m", "ecsd", "up", "-d"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "strict" in done.stderr

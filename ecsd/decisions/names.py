@@ -5,19 +5,31 @@ Source: RFC 1035 (messages), RFC 2308 (no data); EC2 User Guide, DNS attributes 
 
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import NamedTuple
 
+from ecsd.records.plan import VpcPlan
+
 HEADER = struct.Struct(">HHHHHH")
 QUESTION = struct.Struct(">HH")
-A, ANY, IN = 1, 255, 1
+A, PTR, ANY, IN = 1, 12, 255, 1
 TTL = 10  # seconds
 RESPONSE, AUTHORITATIVE, RECURSION_DESIRED, RECURSION = 0x8000, 0x0400, 0x0100, 0x0080
-SERVER_FAILURE = 2
+SERVER_FAILURE, NO_SUCH_NAME = 2, 3
+BALANCERS = ".elb.localhost"
 PRIVATE_NAME = re.compile(
     r"ip-(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})\.(ec2|[a-z0-9-]+\.compute)\.internal"
 )
+POINTER = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa")
+
+
+class Known(NamedTuple):
+    """What is known of a name: its addresses, or the name that an address has."""
+
+    addresses: tuple[str, ...] = ()
+    pointer: str = ""
+    exists: bool = True
 
 
 class Question(NamedTuple):
@@ -56,32 +68,58 @@ def parse_question(packet: bytes) -> Question:
     return Question(identifier, flags, ".".join(labels).lower(), kind, position + QUESTION.size)
 
 
-def resolve(
-    question: Question, names: Mapping[str, Sequence[str]], cidr: str
-) -> Sequence[str] | None:
-    """Return the addresses that a VPC itself knows for a name, or None: ask elsewhere."""
-    known = names.get(question.name)
-    if known is not None:
-        return known
-    private = PRIVATE_NAME.fullmatch(question.name)
-    if private is None:
-        return None
-    try:
-        address = IPv4Address(".".join(private.groups()[:4]))
-    except AddressValueError:
-        return None
-    return (str(address),) if address in IPv4Network(cidr) else None
+def resolve(question: Question, plan: VpcPlan) -> Known | None:
+    """Return what a VPC itself knows of a name, or None: ask elsewhere.
+
+    Its own: load balancers, the private names of its addresses and back, and ``localhost``
+    (RFC 6761), of which nobody else may be asked.
+    """
+    name = question.name
+    if name in plan.names:
+        return Known(addresses=tuple(plan.names[name]))
+    if name == "localhost" or name.endswith(".localhost"):
+        balancer = name.endswith(BALANCERS)  # one that is not there
+        return Known(exists=False) if balancer else Known(addresses=("127.0.0.1",))
+    private = PRIVATE_NAME.fullmatch(name)
+    if private is not None:
+        address = _address(private.groups()[:4], plan)
+        return None if address is None else Known(addresses=(str(address),))
+    backwards = POINTER.fullmatch(name)
+    if backwards is not None:
+        address = _address(backwards.groups()[::-1], plan)
+        if address is not None:
+            return Known(pointer=f"ip-{str(address).replace('.', '-')}.{plan.domain}")
+    return None
 
 
-def answer(packet: bytes, question: Question, addresses: Sequence[str]) -> bytes:
-    """Return the packet that answers with addresses; for AAAA there are none."""
-    chosen = addresses if question.kind in {A, ANY} else ()
+def answer(packet: bytes, question: Question, known: Known) -> bytes:
+    """Return the packet that answers; another type of a name that exists has no records."""
+    records = []
+    if question.kind in {A, ANY}:
+        records += [(A, IPv4Address(one).packed) for one in known.addresses]
+    if question.kind in {PTR, ANY} and known.pointer:
+        records.append((PTR, _packed_name(known.pointer)))
     flags = RESPONSE | AUTHORITATIVE | RECURSION | (question.flags & RECURSION_DESIRED)
-    head = HEADER.pack(question.identifier, flags, 1, len(chosen), 0, 0)
+    code = 0 if known.exists else NO_SUCH_NAME
+    head = HEADER.pack(question.identifier, flags | code, 1, len(records), 0, 0)
     body = b"".join(
-        struct.pack(">HHHIH", 0xC00C, A, IN, TTL, 4) + IPv4Address(one).packed for one in chosen
+        struct.pack(">HHHIH", 0xC00C, kind, IN, TTL, len(value)) + value for kind, value in records
     )
     return head + packet[HEADER.size : question.end] + body
+
+
+def _address(parts: Sequence[str], plan: VpcPlan) -> IPv4Address | None:
+    """Return the address of four decimal parts, if it is in the VPC's range."""
+    try:
+        address = IPv4Address(".".join(parts))
+    except AddressValueError:
+        return None
+    return address if address in IPv4Network(plan.cidr) else None
+
+
+def _packed_name(name: str) -> bytes:
+    labels = (label.encode("ascii") for label in name.split("."))
+    return b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
 
 
 def fail(packet: bytes, question: Question, code: int = SERVER_FAILURE) -> bytes:

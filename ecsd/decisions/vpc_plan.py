@@ -39,6 +39,7 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
         vpc_id=vpc.vpc_id,
         number=vpc.number,
         cidr=vpc.cidr_block,
+        domain=_domain(parts.subnets),
         dns_support=vpc.enable_dns_support,
         subnets=tuple(
             SubnetPlan(
@@ -61,18 +62,24 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
     )
 
 
+def _domain(subnets: Sequence[Subnet]) -> str:
+    """Return the domain of private names. Source: EC2 User Guide, private IP DNS name."""
+    region = subnets[0].availability_zone[:-1] if subnets else "us-east-1"
+    return "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
+
+
 def _routes(subnet: Subnet, parts: VpcParts) -> Iterator[RoutePlan]:
-    table = _table_of(subnet, parts.route_tables)
+    table = _table_of(subnet.subnet_id, parts.route_tables)
     for route in table.routes if table else ():
         if route.destination_cidr_block:
             target = _target(route, parts)
             yield RoutePlan(destination=route.destination_cidr_block, target=target)
 
 
-def _table_of(subnet: Subnet, tables: Sequence[RouteTable]) -> RouteTable | None:
+def _table_of(subnet_id: str, tables: Sequence[RouteTable]) -> RouteTable | None:
     """Return the table that a subnet uses: its own, else the main one."""
     for table in tables:
-        if any(one.subnet_id == subnet.subnet_id for one in table.associations):
+        if any(one.subnet_id == subnet_id for one in table.associations):
             return table
     return next((one for one in tables if any(a.main for a in one.associations)), None)
 
@@ -82,13 +89,27 @@ def _target(route: Route, parts: VpcParts) -> str:
         return "local"
     if route.state != "active":
         return "blackhole"
-    attached = {
-        one.internet_gateway_id for one in parts.internet_gateways if one.vpc_id == parts.vpc.vpc_id
-    }
-    if route.gateway_id in attached:
+    if _is_internet(route, parts):
         return "internet"
-    nats = {one.nat_gateway_id for one in parts.nat_gateways if one.state == "available"}
-    return "nat" if route.nat_gateway_id in nats else "blackhole"
+    nat = next(
+        (one for one in parts.nat_gateways if one.nat_gateway_id == route.nat_gateway_id), None
+    )
+    return "nat" if nat is not None and _lets_out(nat, parts) else "blackhole"
+
+
+def _is_internet(route: Route, parts: VpcParts) -> bool:
+    return route.state == "active" and any(
+        one.internet_gateway_id == route.gateway_id
+        for one in parts.internet_gateways
+        if one.vpc_id == parts.vpc.vpc_id
+    )
+
+
+def _lets_out(nat: NatGateway, parts: VpcParts) -> bool:
+    """Tell whether a NAT gateway works: public, and its own subnet leads to the internet."""
+    table = _table_of(nat.subnet_id, parts.route_tables)
+    leads = table is not None and any(_is_internet(one, parts) for one in table.routes)
+    return nat.state == "available" and nat.connectivity_type == "public" and leads
 
 
 def _group(group: SecurityGroup, rules: Sequence[SecurityGroupRule]) -> SecurityGroupPlan:

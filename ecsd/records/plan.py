@@ -77,6 +77,7 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     vpc_id: str
     number: int  # its uplink is 240.0.<number / 256>.… : see agent/drivers
     cidr: str
+    domain: str = "ec2.internal"  # of private names; elsewhere <region>.compute.internal
     dns_support: bool
     subnets: tuple[SubnetPlan, ...] = ()
     security_groups: tuple[SecurityGroupPlan, ...] = ()

@@ -7,7 +7,6 @@ import asyncio
 import logging
 import socket
 import struct
-from functools import partial
 from pathlib import Path
 
 from ecsd.agent.drivers.namespaces import Visitor
@@ -15,6 +14,7 @@ from ecsd.clock import Clock
 from ecsd.decisions.addresses import resolver
 from ecsd.decisions.names import MalformedError, answer, fail, parse_question, resolve
 from ecsd.decisions.packet_filter import RESOLVER
+from ecsd.errors import NetworkError
 from ecsd.records.plan import VpcPlan
 
 log = logging.getLogger(__name__)
@@ -56,17 +56,26 @@ class NameServer:
         if zone is not None:
             zone.plan = plan
             return
-        zone = _Zone(plan)
+        zone = self._zones[plan.vpc_id] = _Zone(plan)
+        try:
+            for address in (resolver(plan.cidr), RESOLVER):
+                await self._listen(zone, path, address)
+        except (OSError, NetworkError) as error:
+            await self.stop(plan.vpc_id)
+            raise NetworkError(f"names cannot be answered in {plan.vpc_id}: {error}") from error
+
+    async def _listen(self, zone: _Zone, path: str, address: str) -> None:
+        datagrams, connections = await self._visitor.visit(path, lambda: _open(address))
         loop = asyncio.get_running_loop()
-        for address in (resolver(plan.cidr), RESOLVER):
-            opened = await self._visitor.visit(path, partial(_open, address))
-            transport, _ = await loop.create_datagram_endpoint(
-                partial(_Datagrams, self, zone), sock=opened[0]
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: _Datagrams(self, zone), sock=datagrams
+        )
+        zone.transports.append(transport)
+        zone.servers.append(
+            await asyncio.start_server(
+                lambda reader, writer: self._converse(zone, reader, writer), sock=connections
             )
-            zone.transports.append(transport)
-            converse = partial(self._converse, zone)
-            zone.servers.append(await asyncio.start_server(converse, sock=opened[1]))
-        self._zones[plan.vpc_id] = zone
+        )
 
     async def stop(self, vpc_id: str) -> None:
         """Answer no more in a VPC."""
@@ -82,9 +91,13 @@ class NameServer:
         """Answer a datagram at once, or ask elsewhere beside."""
         transport = zone.transports[index]
         at_once = self._at_once(zone, packet)
+        if at_once == b"":
+            return  # no question: nobody waits for an answer
         if at_once is not None:
             transport.sendto(at_once, peer)
-        elif self._group is not None and self._waiting < MOST_WAITING:
+        elif self._group is None or self._waiting >= MOST_WAITING:
+            transport.sendto(fail(packet, parse_question(packet)), peer)
+        else:
             self._group.create_task(self._forward(zone, packet, peer, transport))
 
     def _at_once(self, zone: _Zone, packet: bytes) -> bytes | None:
@@ -95,7 +108,7 @@ class NameServer:
             return b""
         if not zone.plan.dns_support:
             return fail(packet, question)
-        known = resolve(question, zone.plan.names, zone.plan.cidr)
+        known = resolve(question, zone.plan)
         return None if known is None else answer(packet, question, known)
 
     async def _forward(
@@ -113,18 +126,17 @@ class NameServer:
         if not transport.is_closing():
             transport.sendto(found, peer)
 
-    async def _ask_elsewhere(self, packet: bytes) -> bytes:
-        """Return what the host's resolvers say, or a failure."""
-        loop = asyncio.get_running_loop()
+    async def _ask_elsewhere(
+        self, packet: bytes, kind: socket.SocketKind = socket.SOCK_DGRAM
+    ) -> bytes:
+        """Return what the host's resolvers say, asked the way we were; or a failure."""
         for address in _resolvers():
-            asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            asked = socket.socket(socket.AF_INET, kind)
             asked.setblocking(False)
             try:
                 async with self._clock.deadline(UPSTREAM_SECONDS):
-                    await loop.sock_connect(asked, (address, PORT))
-                    await loop.sock_sendall(asked, packet)
-                    return await loop.sock_recv(asked, LARGEST)
-            except (OSError, TimeoutError) as error:
+                    return await _ask(asked, address, packet)
+            except (OSError, TimeoutError, EOFError) as error:
                 log.debug("a resolver did not answer", extra={"at": address, "cause": str(error)})
             finally:
                 asked.close()
@@ -141,7 +153,7 @@ class NameServer:
                     packet = await reader.readexactly(length)
                 found = self._at_once(zone, packet)
                 if found is None:
-                    found = await self._ask_elsewhere(packet)
+                    found = await self._ask_elsewhere(packet, socket.SOCK_STREAM)
                 if not found:
                     return
                 writer.write(struct.pack(">H", len(found)) + found)
@@ -165,15 +177,33 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._server.asked(self._zone, data, addr, self._index)
 
 
+async def _ask(asked: socket.socket, address: str, packet: bytes) -> bytes:
+    """Return the answer of the resolver at an address; EOFError when it hangs up."""
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(asked, (address, PORT))
+    if asked.type == socket.SOCK_DGRAM:
+        await loop.sock_sendall(asked, packet)
+        return await loop.sock_recv(asked, LARGEST)
+    await loop.sock_sendall(asked, struct.pack(">H", len(packet)) + packet)
+    heard = b""
+    while len(heard) < 2 or len(heard) < 2 + int.from_bytes(heard[:2]):  # noqa: PLR2004 - length
+        more = await loop.sock_recv(asked, LARGEST)
+        if not more:
+            raise EOFError("hung up")
+        heard += more
+    return heard[2:]
+
+
 def _open(address: str) -> tuple[socket.socket, socket.socket]:
     """Open the two sockets of an address, in whatever namespace this runs."""
     datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    datagrams.bind((address, PORT))
+    try:
+        datagrams.bind((address, PORT))
+        connections = socket.create_server((address, PORT), backlog=64)
+    except OSError:
+        datagrams.close()
+        raise
     datagrams.setblocking(False)
-    connections = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    connections.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    connections.bind((address, PORT))
-    connections.listen(64)
     connections.setblocking(False)
     return datagrams, connections
 

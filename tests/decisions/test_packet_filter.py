@@ -1,0 +1,255 @@
+"""The compiled packet filter against the rules as AWS tells them, by a small reading of nft."""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecsd.decisions.addresses import uplink
+from ecsd.decisions.packet_filter import compile_vpc_filter
+from ecsd.decisions.ruleset import Chain, Collection, Table, difference, whole
+from ecsd.decisions.security_group import Flow, admits
+from ecsd.records.plan import (
+    InterfacePlan,
+    PacketRule,
+    SecurityGroupPlan,
+    SubnetPlan,
+    VpcPlan,
+)
+
+WORLD = "0.0.0.0/0"
+GROUPS = ("sg-1", "sg-2", "sg-3")
+ADDRESSES = tuple(f"10.0.{one // 4}.{one + 10}" for one in range(8))
+OUTSIDE = "203.0.113.7"
+
+peers = st.one_of(
+    st.sampled_from([WORLD, "10.0.0.0/16", "10.0.1.0/24", "10.0.0.11/32"]).map(
+        lambda cidr: {"cidr": cidr}
+    ),
+    st.sampled_from([*GROUPS, "sg-gone"]).map(lambda group: {"group_id": group}),
+)
+ports = st.one_of(
+    st.just({}),
+    st.tuples(st.integers(0, 20), st.integers(0, 20)).map(
+        lambda pair: {"from_port": min(pair), "to_port": max(pair)}
+    ),
+    st.just({"from_port": -1, "to_port": -1}),
+)
+icmp_ports = st.sampled_from([{}, {"from_port": 8, "to_port": -1}, {"from_port": 8, "to_port": 0}])
+rules = st.one_of(
+    st.builds(
+        lambda protocol, port, peer: PacketRule(protocol=protocol, **port, **peer),
+        st.sampled_from(["tcp", "udp", "-1", "6", "17", "47"]),
+        ports,
+        peers,
+    ),
+    st.builds(lambda port, peer: PacketRule(protocol="icmp", **port, **peer), icmp_ports, peers),
+)
+some_rules = st.lists(rules, max_size=4).map(tuple)
+
+
+@st.composite
+def plans(draw) -> VpcPlan:
+    held = draw(st.lists(st.sampled_from(ADDRESSES), unique=True, max_size=6))
+    interfaces = tuple(
+        InterfacePlan(
+            network_interface_id=f"eni-{draw(st.integers(0, 3))}{number}",
+            address=address,
+            subnet_id="subnet-1",
+            mac_address="0a:00:00:00:00:01",
+            kind=draw(st.sampled_from(["task", "load_balancer", "nat", "reserved"])),
+            group_ids=tuple(draw(st.sets(st.sampled_from(GROUPS)))),
+            public=draw(st.booleans()),
+        )
+        for number, address in enumerate(held)
+    )
+    groups = tuple(
+        SecurityGroupPlan(group_id=one, ingress=draw(some_rules), egress=draw(some_rules))
+        for one in sorted(draw(st.sets(st.sampled_from(GROUPS))))
+    )
+    return VpcPlan(
+        vpc_id="vpc-1",
+        number=1,
+        cidr="10.0.0.0/16",
+        dns_support=True,
+        subnets=(SubnetPlan(subnet_id="subnet-1", cidr="10.0.0.0/16"),),
+        security_groups=groups,
+        interfaces=interfaces,
+    )
+
+
+flows = st.builds(
+    Flow,
+    st.sampled_from(["tcp", "udp", "icmp", "47"]),
+    st.sampled_from([*ADDRESSES, OUTSIDE]),
+    st.sampled_from([*ADDRESSES, OUTSIDE, "10.0.0.2"]),
+    st.integers(0, 20),
+    st.integers(0, 1),
+)
+
+
+@given(plans(), st.lists(flows, max_size=20))
+def test_the_filter_says_what_the_rules_say(plan, tried):
+    filters, _ = compile_vpc_filter(plan, "10.0.0.2", uplink(1))
+    for flow in tried:
+        assert passes(filters, flow) == admits(plan, flow), flow
+
+
+@given(plans(), plans())
+def test_a_difference_makes_one_ruleset_into_the_other(before, after):
+    for old, new in zip(
+        compile_vpc_filter(before, "10.0.0.2", uplink(1)),
+        compile_vpc_filter(after, "10.0.0.2", uplink(1)),
+        strict=True,
+    ):
+        assert obey(old, difference(old, new)) == new
+        assert obey(Table(new.name, {}, {}), whole(new)) == new
+        assert difference(new, new) == ""
+
+
+def test_a_change_touches_only_what_it_is_about():
+    def with_port(port: int) -> VpcPlan:
+        web = PacketRule(protocol="tcp", from_port=port, to_port=port, cidr=WORLD)
+        groups = tuple(SecurityGroupPlan(group_id=one, ingress=(web,)) for one in GROUPS[:1])
+        return VpcPlan(
+            vpc_id="v", number=1, cidr="10.0.0.0/16", dns_support=True, security_groups=groups
+        )
+
+    old, new = (compile_vpc_filter(with_port(one), "10.0.0.2", uplink(1))[0] for one in (80, 81))
+    assert difference(old, new).splitlines() == [
+        "flush chain inet sg i_sg_1",
+        "add rule inet sg i_sg_1 meta nfproto ipv4 tcp dport 81-81 accept",
+    ]
+
+
+def test_a_collection_of_another_kind_is_made_anew():
+    old = Table("inet t", {"a": Collection("set", "type ipv4_addr;")}, {})
+    new = Table("inet t", {"a": Collection("map", "type ipv4_addr : verdict;")}, {})
+    assert difference(old, new) == whole(new)
+
+
+# ------------------------------------------------------------------ a small reading of nft
+
+
+def passes(table: Table, flow: Flow) -> bool:
+    """Tell whether a new packet gets through both base chains of the forward hook."""
+    return all(
+        verdict(table, table.chains[f"f_{one}"], flow) != "drop" for one in ("egress", "ingress")
+    )
+
+
+def verdict(table: Table, chain: Chain, flow: Flow) -> str | None:
+    for rule in chain.rules:
+        words = rule.split()
+        matched, rest = matches(table, words, flow)
+        if not matched:
+            continue
+        found = act(table, rest, flow)
+        if found:
+            return found
+    return None
+
+
+def act(table: Table, words: list[str], flow: Flow) -> str | None:
+    match [one for one in words if one != "counter"]:
+        case ["accept" | "drop" as final]:
+            return final
+        case ["jump", name]:
+            return verdict(table, table.chains[name], flow)
+        case ["ip", side, "vmap", name]:
+            address = flow.source if side == "saddr" else flow.destination
+            for element in table.collections[name[1:]].elements:
+                key, _, target = element.partition(" : ")
+                if key == address:
+                    found = verdict(table, table.chains[target.removeprefix("goto ")], flow)
+                    return found or "accept"
+            return None
+        case ["ct", "state", *_]:
+            return None  # the packet is new
+    raise AssertionError(words)
+
+
+def matches(table: Table, words: list[str], flow: Flow) -> tuple[bool, list[str]]:
+    """Return whether all matches at the head hold, and what follows them."""
+    while True:
+        match words:
+            case ["ip", "saddr" | "daddr" as side, where, *rest] if where != "vmap":
+                address = flow.source if side == "saddr" else flow.destination
+                holds = within(table, where, address)
+            case ["meta", "nfproto", "ipv4", *rest]:
+                holds = True
+            case ["meta", "l4proto", protocol, *rest]:
+                holds = protocol == flow.protocol
+            case ["tcp" | "udp" as protocol, "dport", span, *rest]:
+                first, _, last = span.partition("-")
+                holds = protocol == flow.protocol and int(first) <= flow.port <= int(last)
+            case ["icmp", "type" | "code" as what, number, *rest]:
+                has = flow.port if what == "type" else flow.code
+                holds = flow.protocol == "icmp" and has == int(number)
+            case _:
+                return True, words
+        if not holds:
+            return False, []
+        words = rest
+
+
+def within(table: Table, where: str, address: str) -> bool:
+    if where.startswith("@"):
+        return address in table.collections[where[1:]].elements
+    return IPv4Address(address) in IPv4Network(where)
+
+
+def obey(table: Table, commands: str) -> Table:
+    """Return the table after commands; a name that is not there, or still used, is an error."""
+    collections = {
+        name: (one.kind, one.header, set(one.elements)) for name, one in table.collections.items()
+    }
+    chains = {name: (one.hook, list(one.rules)) for name, one in table.chains.items()}
+    for line in commands.splitlines():
+        verb, what, rest = *line.split(" ", 2)[:2], line.split(" ", 2)[-1]
+        if what not in {"set", "map", "chain", "rule", "element"}:
+            collections, chains = ({}, {}) if verb == "delete" else (collections, chains)
+            continue
+        name, _, tail = rest.removeprefix(f"{table.name} ").partition(" ")
+        inner = tail.removeprefix("{ ").removesuffix(" }")
+        match verb, what:
+            case "add", "set" | "map":
+                assert name not in collections
+                collections[name] = (what, inner, set())
+            case "add", "chain":
+                assert name not in chains
+                chains[name] = (inner, [])
+            case "add", "rule":
+                assert all(one in chains or one in collections for one in used([tail]))
+                chains[name][1].append(tail)
+            case "add" | "delete", "element":
+                elements = set(inner.split(", "))
+                held = collections[name][2]
+                assert all(one in chains for one in used(elements))
+                assert held.isdisjoint(elements) if verb == "add" else elements <= held
+                held ^= elements
+            case "flush", "chain":
+                chains[name][1].clear()
+            case "delete", _:
+                collections.pop(name, None) or chains.pop(name)
+                everything = [rule for _, held in chains.values() for rule in held]
+                everything += [one for *_, held in collections.values() for one in held]
+                assert name not in used(everything)
+    return Table(
+        table.name,
+        {
+            name: Collection(kind, header, frozenset(held))
+            for name, (kind, header, held) in collections.items()
+        },
+        {name: Chain(tuple(held), hook) for name, (hook, held) in chains.items()},
+    )
+
+
+def used(texts: Iterable[str]) -> set[str]:
+    """Return the chains and collections that rules or elements name."""
+    words = [text.split() for text in texts]
+    named = {
+        line[at + 1] for line in words for at, word in enumerate(line) if word in {"jump", "goto"}
+    }
+    return named | {word[1:] for line in words for word in line if word.startswith("@")}

@@ -1,0 +1,274 @@
+"""Records made into what a host is told, and that into addresses, rules and routes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecsd.decisions.addresses import LARGEST_NUMBER, uplink
+from ecsd.decisions.vpc_links import Links, compile_links, link_commands, read_links
+from ecsd.decisions.vpc_plan import VpcParts, compile_vpc
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
+from ecsd.records.ec2.vpc import (
+    InternetGateway,
+    NatGateway,
+    Route,
+    RouteTable,
+    RouteTableAssociation,
+    Subnet,
+    Vpc,
+)
+from ecsd.records.plan import InterfacePlan, PacketRule, RoutePlan, SubnetPlan, VpcPlan
+
+WORLD = "0.0.0.0/0"
+
+
+def subnet(name: str, cidr: str) -> Subnet:
+    return Subnet(
+        subnet_id=name,
+        vpc_id="vpc-1",
+        cidr_block=cidr,
+        availability_zone="eu-west-1a",
+        availability_zone_id="euw1-az1",
+    )
+
+
+def table(name: str, *routes: Route, subnet_id: str | None = None) -> RouteTable:
+    return RouteTable(
+        route_table_id=name,
+        vpc_id="vpc-1",
+        routes=(Route(destination_cidr_block="10.0.0.0/16", gateway_id="local"), *routes),
+        associations=(
+            RouteTableAssociation(
+                association_id=f"a-{name}", subnet_id=subnet_id, main=subnet_id is None
+            ),
+        ),
+    )
+
+
+def to(**target: str) -> Route:
+    return Route(destination_cidr_block=WORLD, **target)
+
+
+def parts(**more) -> VpcParts:
+    nat = NatGateway(
+        nat_gateway_id="nat-1",
+        vpc_id="vpc-1",
+        subnet_id="subnet-public",
+        connectivity_type="public",
+        state="available",
+        network_interface_id="eni-nat",
+        private_ip="10.0.1.9",
+    )
+    facts = {
+        "vpc": Vpc(vpc_id="vpc-1", cidr_block="10.0.0.0/16", number=3),
+        "subnets": [subnet("subnet-public", "10.0.1.0/24"), subnet("subnet-main", "10.0.2.0/24")],
+        "route_tables": [
+            table("main", to(nat_gateway_id="nat-1")),
+            table("public", to(gateway_id="igw-1"), subnet_id="subnet-public"),
+        ],
+        "internet_gateways": [InternetGateway(internet_gateway_id="igw-1", vpc_id="vpc-1")],
+        "nat_gateways": [nat],
+        "security_groups": [],
+        "security_group_rules": [],
+        "interfaces": [],
+        "load_balancers": [],
+    }
+    return VpcParts(**facts | more)
+
+
+def targets(plan: VpcPlan) -> dict[str, str]:
+    return {
+        one.subnet_id: route.target
+        for one in plan.subnets
+        for route in one.routes
+        if route.destination == WORLD
+    }
+
+
+def test_a_subnet_goes_by_its_own_table_or_by_the_main_one():
+    assert targets(compile_vpc(parts())) == {"subnet-public": "internet", "subnet-main": "nat"}
+
+
+def test_a_gateway_that_is_not_attached_leads_nowhere():
+    apart = [InternetGateway(internet_gateway_id="igw-1")]
+    plan = compile_vpc(parts(internet_gateways=apart))
+    assert targets(plan) == {"subnet-public": "blackhole", "subnet-main": "blackhole"}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"state": "deleting"}, {"connectivity_type": "private"}, {"subnet_id": "subnet-main"}],
+    ids=str,
+)
+def test_a_nat_gateway_works_when_it_is_there_public_and_leads_to_the_internet(broken):
+    facts = {name: getattr(parts().nat_gateways[0], name) for name in NatGateway.__struct_fields__}
+    plan = compile_vpc(parts(nat_gateways=[NatGateway(**facts | broken)]))
+    assert targets(plan)["subnet-main"] == "blackhole"
+
+
+def test_groups_keep_their_ipv4_rules_and_interfaces_their_kinds():
+    def rule(number: int, **more) -> SecurityGroupRule:
+        return SecurityGroupRule(
+            security_group_rule_id=f"sgr-{number}",
+            group_id="sg-1",
+            ip_protocol="tcp",
+            from_port=80,
+            to_port=80,
+            **{"is_egress": False} | more,
+        )
+
+    def interface(number: int, **more) -> NetworkInterface:
+        return NetworkInterface(
+            network_interface_id=f"eni-{number}",
+            vpc_id="vpc-1",
+            subnet_id="subnet-main",
+            availability_zone="eu-west-1a",
+            private_ip_address=f"10.0.2.{number + 10}",
+            mac_address="0a:00:00:00:00:01",
+            **more,
+        )
+
+    plan = compile_vpc(
+        parts(
+            security_groups=[
+                SecurityGroup(group_id="sg-1", vpc_id="vpc-1", group_name="g", description="d")
+            ],
+            security_group_rules=[
+                rule(2, cidr_ipv4="10.0.0.7/8"),
+                rule(1, referenced_group_id="sg-1"),
+                rule(3, cidr_ipv6="::/0"),
+                rule(4, cidr_ipv4=WORLD, is_egress=True),
+            ],
+            interfaces=[
+                interface(3, interface_type="nat_gateway", owner="nat-1"),
+                interface(1, owner="arn:aws:ecs:eu-west-1:0:task/c/1", public_ip="203.0.113.1"),
+                interface(2, owner="arn:aws:elasticloadbalancing:eu-west-1:0:loadbalancer/app/w/1"),
+                interface(4),
+            ],
+        )
+    )
+    (group,) = plan.security_groups
+    port = {"protocol": "tcp", "from_port": 80, "to_port": 80}
+    assert group.ingress == (
+        PacketRule(**port, group_id="sg-1"),
+        PacketRule(**port, cidr="10.0.0.0/8"),
+    )
+    assert group.egress == (PacketRule(**port, cidr=WORLD),)
+    assert [(one.kind, one.public) for one in plan.interfaces] == [
+        ("task", True),
+        ("load_balancer", False),
+        ("nat", False),
+        ("reserved", False),
+    ]
+    assert plan.domain == "eu-west-1.compute.internal"
+
+
+def test_the_order_of_records_does_not_matter():
+    given_parts = parts()
+    turned = given_parts._replace(
+        subnets=given_parts.subnets[::-1], route_tables=given_parts.route_tables[::-1]
+    )
+    assert compile_vpc(given_parts) == compile_vpc(turned)
+
+
+# ------------------------------------------------------------------ plans into links
+
+
+@st.composite
+def vpc_plans(draw) -> VpcPlan:
+    numbers = draw(st.sets(st.integers(0, 5)))
+    routes = st.lists(
+        st.builds(
+            RoutePlan,
+            destination=st.sampled_from([WORLD, "198.51.100.0/24", "203.0.113.9/32"]),
+            target=st.sampled_from(["internet", "nat", "blackhole"]),
+        ),
+        unique_by=lambda one: one.destination,
+    )
+    return VpcPlan(
+        vpc_id="vpc-1",
+        number=1,
+        cidr="10.0.0.0/16",
+        dns_support=True,
+        subnets=tuple(
+            SubnetPlan(subnet_id=f"s-{one}", cidr=f"10.0.{one}.0/24", routes=tuple(draw(routes)))
+            for one in sorted(numbers)
+        ),
+        interfaces=tuple(
+            InterfacePlan(
+                network_interface_id=f"eni-{one}",
+                address=f"10.0.{one}.20",
+                subnet_id=f"s-{one}",
+                mac_address="0a:00:00:00:00:01",
+                kind=draw(st.sampled_from(["task", "load_balancer", "nat"])),
+            )
+            for one in sorted(numbers)
+        ),
+    )
+
+
+@given(vpc_plans(), vpc_plans())
+def test_commands_make_one_structure_into_the_other_and_nothing_is_taken_before_it_is_given(
+    before, after
+):
+    have, wanted = (compile_links(one, uplink(1)) for one in (before, after))
+    commands = link_commands(have, wanted)
+    assert obey(have, commands) == wanted
+    assert link_commands(wanted, wanted) == []
+    takes = [" del " in one for one in commands]
+    assert takes == sorted(takes)
+
+
+def obey(have: Links, commands: list[str]) -> Links:
+    addresses, rules, routes = set(have.addresses), dict(have.rules), dict(have.routes)
+    for line in commands:
+        match line.split():
+            case ["addr", verb, address, "dev", "lo"]:
+                (addresses.add if verb == "add" else addresses.remove)(address.removesuffix("/32"))
+            case ["rule", "add", "from", source, "lookup", number, *_]:
+                rules[source] = int(number)
+            case ["rule", "del", "from", source, *_]:
+                del rules[source]
+            case ["route", verb, *how, "table", number]:
+                where = how[1] if how[0] in {"blackhole", "unreachable"} else how[0]
+                if verb == "replace":
+                    routes[int(number), where] = " ".join(how)
+                else:
+                    del routes[int(number), where]
+    return Links(frozenset(addresses), rules, routes)
+
+
+def test_what_ip_tells_is_read_as_what_was_wanted():
+    told = read_links(
+        [{"addr_info": [{"local": "127.0.0.1"}, {"local": "10.0.1.1"}]}],
+        [
+            {"priority": 0, "src": "all", "table": "local"},
+            {"priority": 32800, "src": "10.0.1.0", "srclen": 24, "table": "1016"},
+        ],
+        [
+            {"dst": "10.0.1.5", "dev": "e1"},
+            {"dst": "default", "gateway": "240.0.0.5", "dev": "up0", "table": "1016"},
+            {"type": "blackhole", "dst": "198.51.100.0/24", "table": "1016"},
+            {"type": "local", "dst": "10.0.1.1", "dev": "lo", "table": "local"},
+        ],
+    )
+    assert told == Links(
+        frozenset({"10.0.1.1"}),
+        {"10.0.1.0/24": 1016},
+        {
+            (1016, "default"): "default via 240.0.0.5 dev up0 onlink",
+            (1016, "198.51.100.0/24"): "blackhole 198.51.100.0/24",
+        },
+    )
+
+
+def test_uplinks_of_all_numbers_are_apart():
+    seen = [one for number in range(1, LARGEST_NUMBER + 1) for one in uplink(number)]
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize("number", [0, LARGEST_NUMBER + 1])
+def test_a_number_beyond_has_no_uplink(number):
+    with pytest.raises(ValueError, match="must be 1 to"):
+        uplink(number)

@@ -12,6 +12,7 @@ from typing import Literal, Self
 import msgspec
 
 INSTANCES = 4
+LOOPBACK = ("127.", "::1", "localhost")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +38,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def label(self) -> str:
         """What this ecsd calls its own on the host: namespaces, tables, marks."""
         return f"ecsd{self.instance}" if self.instance else "ecsd"
+
+    def obstacle(self) -> str | None:
+        """Return what keeps these settings from being served, and what to do; None if nothing."""
+        if not self.host.startswith(LOOPBACK) and self.mode != "strict":
+            return (
+                f"listening on {self.host}, beyond loopback, needs ECSD_MODE=strict: in local mode "
+                "anybody who reaches the port is root of every account"
+            )
+        if self.mode == "strict" and not (self.access_key_id and self.secret_access_key):
+            return "strict mode needs ECSD_ACCESS_KEY_ID and ECSD_SECRET_ACCESS_KEY"
+        return None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

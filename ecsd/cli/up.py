@@ -13,7 +13,6 @@ from ecsd.clock import SystemClock
 from ecsd.processes import journal, paths, supervisor
 from ecsd.settings import Settings
 
-LOOPBACK = ("127.", "::1", "localhost")
 READY_SECONDS = 30.0
 POLL_SECONDS = 0.02
 
@@ -44,14 +43,7 @@ def obstacle(settings: Settings) -> str | None:
             "ecsd makes network namespaces and packet filters: it needs root "
             "(CAP_NET_ADMIN and CAP_SYS_ADMIN). Run it with sudo."
         )
-    if not settings.host.startswith(LOOPBACK) and settings.mode != "strict":
-        return (
-            f"listening on {settings.host}, beyond loopback, needs ECSD_MODE=strict: in local mode "
-            "anybody who reaches the port is root of every account"
-        )
-    if settings.mode == "strict" and not (settings.access_key_id and settings.secret_access_key):
-        return "strict mode needs ECSD_ACCESS_KEY_ID and ECSD_SECRET_ACCESS_KEY"
-    return None
+    return settings.obstacle()
 
 
 def running_pid(settings: Settings) -> int | None:

@@ -49,11 +49,11 @@ def listen(settings: Settings) -> socket.socket:
 def children(listener: socket.socket) -> tuple[Child, ...]:
     """Return what runs under the supervisor."""
     python = (sys.executable, "-m", "ecsd")
+    parent = ("--parent", str(os.getpid()))
+    listen_on = ("--listen", str(listener.fileno()))
     return (
-        Child(
-            "server", (*python, "server", "--listen", str(listener.fileno())), (listener.fileno(),)
-        ),
-        Child("agent", (*python, "agent")),
+        Child("server", (*python, "server", *listen_on, *parent), (listener.fileno(),)),
+        Child("agent", (*python, "agent", *parent)),
     )
 
 

@@ -20,7 +20,7 @@ from ecsd.settings import Settings
 log = logging.getLogger(__name__)
 
 ADDRESS = "127.169.170.2"  # of the host's loopback network; 51679 is the ECS agent's port too
-PORT = 51679
+PORT = 51679  # and the next ones for further ecsd on one machine
 REQUEST_SECONDS = 5
 ROOT_ACCOUNT = "000000000000"
 
@@ -28,10 +28,10 @@ ROOT_ACCOUNT = "000000000000"
 class LogCredentials:
     """A listener that answers one question."""
 
-    def __init__(self, settings: Settings, clock: Clock, port: int = PORT) -> None:
+    def __init__(self, settings: Settings, clock: Clock, port: int | None = None) -> None:
         self._settings = settings
         self._clock = clock
-        self._port = port
+        self._port = PORT + settings.instance if port is None else port
 
     def endpoint(self, plan: TaskPlan) -> str:
         """Return the ``awslogs-credentials-endpoint`` of a task."""

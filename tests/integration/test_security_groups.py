@@ -11,17 +11,15 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from ecsd.decisions.security_group import Flow, admits, leaves
-from ecsd.records.plan import PacketRule, RoutePlan, SecurityGroupPlan, SubnetPlan, VpcPlan
+from ecsd.records.plan import PacketRule, RoutePlan, SecurityGroupPlan, VpcPlan
 from tests.integration.vpc_world import (
     BY_NAT,
     CIDR,
     HOST,
-    LOCAL,
     OUT,
     PATIENCE,
     PORTS,
     PRIVATE,
-    PUBLIC,
     WORLD,
     WORLD_HERE,
     World,
@@ -29,6 +27,7 @@ from tests.integration.vpc_world import (
     group,
     interface,
     ip,
+    subnets,
     vpc_plan,
 )
 
@@ -185,13 +184,6 @@ class TestAnOpenConnectionWhoseRuleGoes:
     async def test_datagrams_are_cut_too(self, world):
         rule = allow("udp", 8001, cidr=EVERYWHERE)
         assert not await self._left_open(world, rule, socket.SOCK_DGRAM)
-
-
-def subnets(public: tuple[RoutePlan, ...], private: tuple[RoutePlan, ...]):
-    return (
-        SubnetPlan(subnet_id="subnet-public", cidr=PUBLIC, routes=(LOCAL, *public)),
-        SubnetPlan(subnet_id="subnet-private", cidr=PRIVATE, routes=(LOCAL, *private)),
-    )
 
 
 NARROW_NAT = RoutePlan(destination=f"{WORLD}/32", target="nat")

@@ -13,6 +13,7 @@ from ecsd.agent.drivers.namespaces import Visitor
 from ecsd.agent.networks import HostNetworks
 from ecsd.clock import SystemClock
 from ecsd.decisions.addresses import NUMBERS, uplink
+from ecsd.decisions.names import Known, answer, parse_question
 from ecsd.decisions.security_group import Flow
 from ecsd.records.plan import (
     InterfacePlan,
@@ -70,12 +71,17 @@ def vpc_plan(vpc_id: str = "vpc-0a", number: int = 4001, **more) -> VpcPlan:
         "number": number,
         "cidr": CIDR,
         "dns_support": True,
-        "subnets": (
-            SubnetPlan(subnet_id="subnet-public", cidr=PUBLIC, routes=(LOCAL, OUT)),
-            SubnetPlan(subnet_id="subnet-private", cidr=PRIVATE, routes=(LOCAL,)),
-        ),
+        "subnets": subnets((OUT,), ()),
     }
     return VpcPlan(**facts | more)
+
+
+def subnets(public: tuple[RoutePlan, ...], private: tuple[RoutePlan, ...]):
+    """Return both subnets with these routes beside the local one."""
+    return (
+        SubnetPlan(subnet_id="subnet-public", cidr=PUBLIC, routes=(LOCAL, *public)),
+        SubnetPlan(subnet_id="subnet-private", cidr=PRIVATE, routes=(LOCAL, *private)),
+    )
 
 
 def task_plan(plan: VpcPlan, one: InterfacePlan) -> TaskPlan:
@@ -112,6 +118,7 @@ class World:
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server | asyncio.DatagramTransport] = []
         self._running: asyncio.Task[None] | None = None
+        self._made: list[str] = []
         self._numbers = itertools.count(1)
         self.networks = self.new_agent()
 
@@ -133,11 +140,13 @@ class World:
             server.close()
         for one in self._sockets:
             one.close()
-        await self._stop()
-        await self.new_agent().remove_everything()
-        for path in self.namespaces.values():
-            ip("netns", "delete", Path(path).name)
-        self._folder.cleanup()
+        try:
+            await self._stop()
+            await self.new_agent().remove_everything()
+        finally:
+            for name in self._made:
+                ip("netns", "delete", name)
+            self._folder.cleanup()
 
     async def _stop(self) -> None:
         if self._running is not None:
@@ -154,9 +163,15 @@ class World:
         """Make the namespace of a task; return its path."""
         name = f"ecst-{os.getpid()}-{address}"
         ip("netns", "add", name)
+        self._made.append(name)
         ip("-n", name, "link", "set", "lo", "up")
         self.namespaces[address] = f"/run/netns/{name}"
         return self.namespaces[address]
+
+    async def attach_again(
+        self, plan: VpcPlan, one: InterfacePlan, sandbox: str | None = None
+    ) -> None:
+        await self.networks.attach(task_plan(plan, one), sandbox or self.namespaces[one.address])
 
     async def start_task(self, plan: VpcPlan, one: InterfacePlan) -> None:
         await self.networks.attach(task_plan(plan, one), self.namespace(one.address))
@@ -188,6 +203,22 @@ class World:
             self._servers.append(await asyncio.start_server(_tell_peer, sock=opened[0]))
             transport, _ = await loop.create_datagram_endpoint(_Echo, sock=opened[1])
             self._servers.append(transport)
+
+    async def answer_names(self, at: str, address: str) -> None:
+        """Answer every DNS question at an address with this one."""
+        opened = await self.visitor.visit(self.place(at), lambda: _listeners((at, 53)))
+
+        async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            size = int.from_bytes(await reader.readexactly(2))
+            told = _answered(await reader.readexactly(size), address)
+            writer.write(len(told).to_bytes(2) + told)
+            writer.close()
+
+        self._servers.append(await asyncio.start_server(converse, sock=opened[0]))
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: _Names(address), sock=opened[1]
+        )
+        self._servers.append(transport)
 
     # ---------------------------------------------------------------- attempts
 
@@ -262,6 +293,21 @@ class _Echo(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self.transport.sendto(addr[0].encode(), addr)
+
+
+class _Names(asyncio.DatagramProtocol):
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def connection_made(self, transport) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.transport.sendto(_answered(data, self._address), addr)
+
+
+def _answered(packet: bytes, address: str) -> bytes:
+    return answer(packet, parse_question(packet), Known(addresses=(address,)))
 
 
 async def _tell_peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -5,7 +5,8 @@ Source: network.md 2; libnftables(3).
 """
 
 import ctypes
-import ctypes.util
+import re
+import tempfile
 
 from ecsd.errors import NetworkError
 
@@ -23,13 +24,31 @@ class Nftables:
         library.nft_ctx_buffer_output(self._context)
 
     def run(self, commands: str) -> str:
-        """Run commands as one transaction; return their output. NetworkError with nft's words."""
+        """Run commands as one transaction; return their output.
+
+        NetworkError with nft's words and the command that they are about.
+        """
         code = self._library.nft_run_cmd_from_buffer(self._context, commands.encode())
-        words = (self._library.nft_ctx_get_error_buffer(self._context) or b"").decode().strip()
+        words = (self._library.nft_ctx_get_error_buffer(self._context) or b"").decode()
         output = (self._library.nft_ctx_get_output_buffer(self._context) or b"").decode()
         if code != 0:
-            raise NetworkError(f"nftables: {' '.join(words.split())[:500]}")
+            raise NetworkError(self._located(commands, words))
         return output
+
+    def _located(self, commands: str, words: str) -> str:
+        """Name the refused command: nft tells lines only of files, so it is asked once more so."""
+        with tempfile.NamedTemporaryFile("w", prefix="ecsd-", suffix=".nft") as file:
+            file.write(commands)
+            file.flush()
+            self._library.nft_ctx_set_dry_run(self._context, True)
+            self._library.nft_run_cmd_from_filename(self._context, file.name.encode())
+            self._library.nft_ctx_set_dry_run(self._context, False)
+            told = (self._library.nft_ctx_get_error_buffer(self._context) or b"").decode()
+            found = re.search(re.escape(file.name) + r":(\d+):\S* (?:Error: )?(.*)", told)
+        if found is None:
+            return f"nftables: {' '.join(words.split())[:500]}"
+        line = commands.splitlines()[int(found[1]) - 1]
+        return f"nftables: {found[2]}: {line.strip()[:300]}"
 
     def close(self) -> None:
         """Release the context."""
@@ -49,6 +68,8 @@ def _library() -> ctypes.CDLL:
     library.nft_ctx_buffer_error.argtypes = [ctypes.c_void_p]
     library.nft_ctx_buffer_output.argtypes = [ctypes.c_void_p]
     library.nft_run_cmd_from_buffer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+    library.nft_run_cmd_from_filename.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+    library.nft_ctx_set_dry_run.argtypes = [ctypes.c_void_p, ctypes.c_bool]
     library.nft_ctx_get_error_buffer.restype = ctypes.c_char_p
     library.nft_ctx_get_error_buffer.argtypes = [ctypes.c_void_p]
     library.nft_ctx_get_output_buffer.restype = ctypes.c_char_p

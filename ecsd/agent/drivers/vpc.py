@@ -106,7 +106,10 @@ class VpcNetwork:
         if vpc is None:
             raise NetworkError("the VPC is not open")
         self._next_index += 1
-        namespace = os.open(sandbox, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            namespace = os.open(sandbox, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise NetworkError(f"there is no namespace {sandbox}: {error.strerror}") from error
         try:
             await self._visitor.visit(sandbox, lambda: attach(vpc, wanted, index, namespace))
         finally:

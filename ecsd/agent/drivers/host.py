@@ -7,8 +7,10 @@ Source: network.md 6.
 
 import json
 import logging
+from collections.abc import Iterable
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 from ecsd.agent.drivers.namespaces import Namespaces
 from ecsd.agent.drivers.nftables import Nftables
@@ -17,11 +19,12 @@ from ecsd.agent.drivers.rtnetlink import links_gone
 from ecsd.clock import Clock
 from ecsd.decisions.addresses import Uplink
 from ecsd.errors import NetworkError
-from ecsd.settings import Settings
+from ecsd.settings import INSTANCES, Settings
 
 log = logging.getLogger(__name__)
 
 UPLINK_SECONDS = 5.0  # for the kernel to end a namespace that nobody holds
+NOTE = Path("/run/ecsd-ip_forward.before")  # of the machine, not of one ecsd
 MOUNTS = Path("/proc/self/mountinfo")
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 TABLE = """table ip @LABEL@ {}
@@ -44,6 +47,14 @@ DOCKER_RULES = (
 )
 
 
+DROPPED = "{0}: tasks cannot leave their VPC. Fix: {1}"
+IPTABLES_FIX = (
+    "iptables -I FORWARD -i ecsv+ -j ACCEPT; "
+    "iptables -I FORWARD -o ecsv+ -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
+)
+NFT_FIX = 'nft insert rule {} oifname "ecsv*" ct state established,related accept'
+
+
 class HostNetwork:
     """The host's own namespace, as VPCs need it."""
 
@@ -52,21 +63,23 @@ class HostNetwork:
         self._label = settings.label
         self._names = names
         self._mark = ("-m", "comment", "--comment", settings.label)
-        self._note = settings.run_dir / "ip_forward.before"
 
     async def prepare(self) -> dict[str, str]:
         """Make the host ready; return what still stands in the way, part → words with the fix."""
-        faults: dict[str, str] = {}
-        await self._name_host_namespace()
-        filters = Nftables()
-        try:
-            filters.run(TABLE.replace("@LABEL@", self._label))
-        finally:
-            filters.close()
-        self._forward()
-        blocked = await self._admit_forwarding()
-        if blocked:
-            faults["forwarding"] = blocked
+        parts = {
+            "host namespace": self._name_host_namespace,
+            "packet filter": self._filter,
+            "ip_forward": self._forward,
+            "forwarding": self._admit_forwarding,
+        }
+        faults = {}
+        for part, make in parts.items():
+            try:
+                words = await make()
+            except (NetworkError, OSError) as error:
+                words = f"{error}. Fix: run the agent as root, with CAP_NET_ADMIN and CAP_SYS_ADMIN"
+            if words:
+                faults[part] = words
         return faults
 
     async def connect(self, vpc_cidr: str, link: Uplink) -> None:
@@ -105,21 +118,31 @@ class HostNetwork:
             filters.close()
         for rule in DOCKER_RULES:
             await self._iptables("-D", "DOCKER-USER", *rule, *self._mark)
-        self._forward_as_before()
+        await self._forward_as_before()
         await self._unname_host_namespace()
 
-    def _forward(self) -> None:
-        """Turn forwarding on, and remember if it was off."""
-        if FORWARDING.read_text().strip() == "1":
-            return
-        self._note.parent.mkdir(parents=True, exist_ok=True)
-        self._note.write_text("0\n")
-        FORWARDING.write_text("1\n")
+    async def _filter(self) -> None:
+        """Put our table into force, whatever it held."""
+        filters = Nftables()
+        try:
+            filters.run(TABLE.replace("@LABEL@", self._label))
+        finally:
+            filters.close()
 
-    def _forward_as_before(self) -> None:
-        if self._note.exists():
-            FORWARDING.write_text(self._note.read_text())
-            self._note.unlink()
+    async def _forward(self) -> None:
+        turn_forwarding_on()
+
+    async def _forward_as_before(self) -> None:
+        """Turn forwarding off again, if it was off and nobody else has come to need it."""
+        if await self._tables() & {f"ecsd{one or ''}" for one in range(INSTANCES)}:
+            return  # another ecsd of this machine; the last one does it
+        docker = (await self._iptables("-S", "DOCKER-USER"))[0] == 0
+        put_forwarding_back(needed=docker)
+
+    async def _tables(self) -> set[str]:
+        """Return the names of all nftables tables of the host."""
+        told = json.loads(await run(self._clock, "nft", "-j", "list", "tables"))
+        return {one["table"]["name"] for one in told["nftables"] if "table" in one}
 
     async def _name_host_namespace(self) -> None:
         """Give the host's namespace a name, for HAProxy's ``namespace`` binds."""
@@ -156,20 +179,20 @@ class HostNetwork:
     async def _admit_forwarding(self) -> str | None:
         """Let our packets through Docker's FORWARD policy; say so where nobody lets them."""
         code, chain, _ = await self._iptables("-S", "FORWARD")
-        if code != 0 or "-P FORWARD DROP" not in chain:
+        if code == 0 and "-P FORWARD DROP" in chain:
+            if (await self._iptables("-S", "DOCKER-USER"))[0] != 0:
+                return DROPPED.format("the host's FORWARD policy is DROP", IPTABLES_FIX)
+            for rule in DOCKER_RULES:
+                if (await self._iptables("-C", "DOCKER-USER", *rule, *self._mark))[0] != 0:
+                    code, _, words = await self._iptables("-I", "DOCKER-USER", *rule, *self._mark)
+                    if code != 0:
+                        return f"iptables refuses a rule in DOCKER-USER: {words.strip()}"
+        told = json.loads(await run(self._clock, "nft", "-j", "list", "chains"))
+        dropping = dropping_chain(one["chain"] for one in told["nftables"] if "chain" in one)
+        if dropping is None:
             return None
-        if (await self._iptables("-S", "DOCKER-USER"))[0] != 0:
-            return (
-                "the host's FORWARD policy is DROP and there is no DOCKER-USER chain: tasks cannot "
-                "leave their VPC. Fix: iptables -I FORWARD -i ecsv+ -j ACCEPT and "
-                "iptables -I FORWARD -o ecsv+ -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
-            )
-        for rule in DOCKER_RULES:
-            if (await self._iptables("-C", "DOCKER-USER", *rule, *self._mark))[0] != 0:
-                code, _, words = await self._iptables("-I", "DOCKER-USER", *rule, *self._mark)
-                if code != 0:
-                    return f"iptables refuses a rule in DOCKER-USER: {words.strip()}"
-        return None
+        fix = f'nft insert rule {dropping} iifname "ecsv*" accept; {NFT_FIX.format(dropping)}'
+        return DROPPED.format(f"the host's packet filter {dropping} drops what is forwarded", fix)
 
     async def _iptables(self, *arguments: str) -> tuple[int, str, str]:
         try:
@@ -188,6 +211,37 @@ class HostNetwork:
                 log.info("no route from the host into the VPC", extra={"clash": route["dst"]})
                 return True
         return False
+
+
+def turn_forwarding_on() -> None:
+    """Let the host forward packets, and remember if it did not."""
+    if FORWARDING.read_text().strip() != "1":
+        NOTE.write_text("0\n")
+        FORWARDING.write_text("1\n")
+
+
+def put_forwarding_back(*, needed: bool) -> None:
+    """Undo ``turn_forwarding_on``, unless somebody else needs it now."""
+    if not NOTE.exists():
+        return
+    if needed:
+        log.info("forwarding stays on: Docker needs it")
+    else:
+        FORWARDING.write_text(NOTE.read_text())
+    NOTE.unlink()
+
+
+def dropping_chain(chains: Iterable[dict[str, Any]]) -> str | None:
+    """Return the first base chain that drops what no rule of its own lets be forwarded.
+
+    The one of iptables is asked of iptables. chains: as ``nft -j list chains`` tells them.
+    """
+    for one in chains:
+        where = (one["family"], one["table"], one["name"])
+        drops = one.get("hook") == "forward" and one.get("policy") == "drop"
+        if drops and one["family"] in {"ip", "inet"} and where != ("ip", "filter", "FORWARD"):
+            return " ".join(where)
+    return None
 
 
 def is_ready_folder(folder: Path) -> bool:

@@ -188,8 +188,12 @@ def _first_index() -> int:
 def _set_sysctls() -> None:
     for name, value in SYSCTLS.items():
         path = Path("/proc/sys/net") / name
-        if path.exists():
+        if not path.exists():
+            continue  # a kernel without IPv6
+        try:
             path.write_text(value)
+        except OSError as error:
+            raise NetworkError(f"{path} cannot be set: {error.strerror}") from error
 
 
 def _check_sources(values: dict[str, str]) -> None:

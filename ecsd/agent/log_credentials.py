@@ -2,7 +2,7 @@
 
 The driver asks ``http://169.254.170.2`` + its option, from the host's network. The option begins
 with ``@``: what stands before becomes the URL's user name, so that the question comes here and no
-link-local address has to be put on the host. See docs/decisions/awslogs-credentials.md.
+link-local address has to be put on the host. See docs/decisions/007-awslogs-credentials.md.
 The access key id is the task's account: by it the gateway knows whose log group is meant.
 """
 

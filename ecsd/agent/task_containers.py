@@ -151,7 +151,7 @@ class TaskContainers:
             async with self._host.starts.turn(BEGIN):
                 self._host.cgroups.provide(plan.task_id, limits)
                 body = container_config.pause_body(plan, facts)
-                name = await engine.create(container_names.pause_name(plan), body)
+                name = await self._host.create_pause(container_names.pause_name(plan), body)
                 self.pause = Seen(status="CREATED", runtime_id=name)
                 self._changed()  # containers can be created while this starts
                 await engine.start(name)

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from ecsd.agent.drivers.cgroups import Cgroups
+from ecsd.agent.drivers.engine import EngineRefusalError
 from ecsd.agent.drivers.engine_answers import Digests, EngineEvent, Host, Inspected, Owned
 from ecsd.agent.image_pulls import ImagePulls
 from ecsd.agent.log_streams import LogStreams
@@ -67,12 +68,24 @@ class TaskHost:
         self.removals = Turns(1)  # of network endpoints
         self.available = asyncio.Event()
         self._known: dict[str, dict[str, str]] = {}
+        self._architecture = ""
+
+    async def create_pause(self, name: str, body: dict[str, Any]) -> str:
+        """Create a pause container, and its image anew where somebody has pruned it."""
+        try:
+            return await self.engine.create(name, body)
+        except EngineRefusalError as error:
+            if "No such image" not in str(error):
+                raise
+            await self.engine.provide_pause_image(self._architecture)
+            return await self.engine.create(name, body)
 
     def arrived(
         self, host: Host, cgroups: Cgroups, facts_for: Callable[[TaskPlan], HostFacts]
     ) -> None:
         """Take in what a newly reached Engine is. facts_for: what a task's bodies depend on."""
         self.cgroups, self.facts_for = cgroups, facts_for
+        self._architecture = host.architecture
         self.removals = Turns(1 if host.removes_serially else STARTS_AT_ONCE)
 
     def know(self, containers: list[Owned]) -> None:

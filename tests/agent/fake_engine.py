@@ -102,6 +102,7 @@ class FakeEngine:
 
     async def provide_pause_image(self, architecture):
         await self._call("pause image", architecture)
+        self.images.add("ecsd/pause:1")
 
     async def remove_image(self, image):
         self.images.discard(image)

@@ -124,6 +124,15 @@ def test_a_task_goes_through_its_life(live):
     live(scenario)
 
 
+def test_a_pruned_pause_image_is_made_anew(live):
+    async def scenario(world):
+        world.engine.images.discard("ecsd/pause:1")
+        await world.apply(plan())
+        assert world.last().phase == "RUNNING"
+
+    live(scenario)
+
+
 def test_the_same_plan_twice_changes_nothing(live):
     async def scenario(world):
         await world.apply(plan())

@@ -23,6 +23,10 @@ FEATURES = {
   chain c { type nat hook postrouting priority 100; masquerade; }
 }
 """,
+    "matches of a route's next hop": """table ip t {
+  chain c { type filter hook forward priority 0; rt ip nexthop 240.0.0.1 accept; }
+}
+""",
     "verdict maps": """table inet t {
   chain d { drop; }
   map m { type ipv4_addr : verdict; elements = { 10.0.0.1 : goto d }; }

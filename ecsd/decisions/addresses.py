@@ -42,3 +42,8 @@ def routing_table(vpc_cidr: str, subnet_cidr: str) -> int:
     """Return the number of a subnet's routing table, the same whatever other subnets there are."""
     start = int(IPv4Network(vpc_cidr).network_address)
     return FIRST_TABLE + (int(IPv4Network(subnet_cidr).network_address) - start) // SMALLEST_SUBNET
+
+
+def link_name(network_interface_id: str) -> str:
+    """Return an interface's link in its VPC: by id, not address, for the old may die late."""
+    return f"e{network_interface_id.removeprefix('eni-')[-13:]}"

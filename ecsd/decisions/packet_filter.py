@@ -6,7 +6,7 @@ only, so what egress has let out is still judged by ingress. Source: network.md 
 
 from collections.abc import Iterable, Iterator
 
-from ecsd.decisions.addresses import Uplink
+from ecsd.decisions.addresses import Uplink, link_name
 from ecsd.decisions.ruleset import Chain, Collection, Table
 from ecsd.decisions.security_group import FILTERED, FREE
 from ecsd.records.plan import InterfacePlan, PacketRule, SecurityGroupPlan, VpcPlan
@@ -33,10 +33,26 @@ def _security_groups(plan: VpcPlan, resolver: str) -> Table:
         "free4": Collection("set", "type ipv4_addr;", FREE | {resolver}),
         "out4": _verdicts(f"{one.address} : goto eo_{_short(one)}" for one in filtered),
         "in4": _verdicts(f"{one.address} : goto ei_{_short(one)}" for one in filtered),
+        "routers": Collection(  # may send foreign addresses; their groups judge those too
+            "map",
+            "type ifname : verdict;",
+            frozenset(
+                f'"{link_name(one.network_interface_id)}" : goto eo_{_short(one)}'
+                for one in filtered
+                if not one.source_dest_check
+            ),
+        ),
     }
     chains = {
-        "egress": Chain(("ip daddr @free4 accept", "ip saddr vmap @out4")),
-        "ingress": Chain(("ip daddr vmap @in4",)),
+        "egress": Chain(
+            (
+                "ip daddr @free4 accept",
+                "ip saddr vmap @out4",
+                "iifname vmap @routers",
+                'iifname "e*" counter drop',  # of a task whose interface is gone
+            )
+        ),
+        "ingress": Chain(("ip daddr vmap @in4", 'oifname "e*" counter drop')),
         "state": Chain(
             ("ct state vmap { established : accept, related : accept, invalid : drop }",)
         ),

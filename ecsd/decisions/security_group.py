@@ -115,6 +115,8 @@ def _speaks_of(rule: PacketRule, flow: Flow) -> bool:
 def _names(plan: VpcPlan, rule: PacketRule, peer: str) -> bool:
     if rule.group_id is None:
         return IPv4Address(peer) in IPv4Network(rule.cidr or WORLD)
+    if all(one.group_id != rule.group_id for one in plan.security_groups):
+        return False  # a stale rule: its group is gone
     return any(one.address == peer and rule.group_id in one.group_ids for one in plan.interfaces)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecsd.decisions.addresses import uplink
@@ -89,6 +89,7 @@ flows = st.builds(
 )
 
 
+@settings(max_examples=300, deadline=None)
 @given(plans(), st.lists(flows, max_size=20))
 def test_the_filter_says_what_the_rules_say(plan, tried):
     filters, _ = compile_vpc_filter(plan, "10.0.0.2", uplink(1))
@@ -177,6 +178,8 @@ def matches(table: Table, words: list[str], flow: Flow) -> tuple[bool, list[str]
             case ["ip", "saddr" | "daddr" as side, where, *rest] if where != "vmap":
                 address = flow.source if side == "saddr" else flow.destination
                 holds = within(table, where, address)
+            case ["iifname" | "oifname", *rest]:
+                holds = False  # links are the kernel's affair
             case ["meta", "nfproto", "ipv4", *rest]:
                 holds = True
             case ["meta", "l4proto", protocol, *rest]:

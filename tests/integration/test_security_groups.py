@@ -228,6 +228,17 @@ async def test_nobody_outside_a_vpc_gets_in_and_a_vpc_reaches_neither_host_nor_v
     assert not await world.reaches(Flow("tcp", WEB, HOST, 8003))
 
 
+async def test_a_task_whose_interface_is_gone_reaches_nobody_and_nobody_reaches_it(world):
+    open_groups = [group(one, ingress=[allow("-1", cidr=EVERYWHERE)]) for one in GROUPS]
+    plan = plan_with(*open_groups)
+    await start(world, plan)
+    there, back = Flow("tcp", OTHER, WEB, 8001), Flow("tcp", WEB, OTHER, 8001)
+    assert [await world.reaches(one) for one in (there, back)] == [True, True]
+
+    await world.networks.apply(replace(plan, interfaces=(*TASKS[1:], NODE)))
+    assert [await world.reaches(one) for one in (there, back)] == [False, False]
+
+
 async def test_a_task_cannot_speak_under_another_address_unless_its_check_is_off(world):
     open_groups = [group(one, ingress=[allow("-1", cidr=EVERYWHERE)]) for one in GROUPS]
     plan = plan_with(*open_groups)
@@ -250,6 +261,16 @@ async def test_a_task_cannot_speak_under_another_address_unless_its_check_is_off
     assert not await arrives()
     await world.networks.apply(replace(plan, interfaces=(router, *TASKS[1:], NODE)))
     assert await arrives()
+    shut = replace(
+        plan, security_groups=(open_groups[0], group("sg-web", egress=[]), *open_groups[2:])
+    )
+    await world.networks.apply(replace(shut, interfaces=(router, *TASKS[1:], NODE)))
+    renewed = asked.getsockname()
+    asked.close()
+    asked = await world.visitor.visit(world.place(WEB), _foreign)
+    asked.setblocking(False)
+    assert asked.getsockname() != renewed
+    assert not await arrives()
     await world.networks.apply(plan)
     assert not await arrives()
     asked.close()

@@ -17,6 +17,7 @@ from ecsd.agent.drivers.rtnetlink import (
     packed_mac,
     set_up,
 )
+from ecsd.decisions.addresses import link_name
 from ecsd.errors import NetworkError
 
 MTU = 9001
@@ -32,11 +33,6 @@ class TaskInterface(NamedTuple):
     prefix: int  # of its subnet
     router: str
     mac: bytes
-
-
-def link_name(network_interface_id: str) -> str:
-    """Return an interface's link in its VPC: by id, not address, for the old may die late."""
-    return f"e{network_interface_id.removeprefix('eni-')[-13:]}"
 
 
 def task_interface(

@@ -16,9 +16,9 @@ from ecsd.agent.drivers.namespaces import Namespaces, Visitor
 from ecsd.agent.drivers.nftables import Nftables
 from ecsd.agent.drivers.programs import attempt, run
 from ecsd.agent.drivers.rtnetlink import Netlink
-from ecsd.agent.drivers.task_interface import TaskInterface, attach, link_name
+from ecsd.agent.drivers.task_interface import TaskInterface, attach
 from ecsd.clock import Clock
-from ecsd.decisions.addresses import Uplink, resolver
+from ecsd.decisions.addresses import Uplink, link_name, resolver
 from ecsd.decisions.packet_filter import compile_vpc_filter
 from ecsd.decisions.ruleset import Table, difference, whole
 from ecsd.decisions.security_group import cut_flows, narrowed

@@ -23,7 +23,7 @@ FEATURES = {
   chain c { type nat hook postrouting priority 100; masquerade; }
 }
 """,
-    "matches of a route's next hop": """table ip t {
+    "matches of a route's next hop": """table ip u {
   chain c { type filter hook forward priority 0; rt ip nexthop 240.0.0.1 accept; }
 }
 """,

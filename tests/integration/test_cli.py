@@ -99,8 +99,9 @@ def test_env_points_the_aws_command_here(ecsd, web):
     assert services["services"][0]["runningCount"] == 2
     balancers = ask("elbv2", "describe-load-balancers")
     assert balancers["LoadBalancers"][0]["State"]["Code"] == "active"
-    groups = ask("logs", "filter-log-events", "--log-group-name", "/ecs/web")
-    assert len(groups["events"]) == 2
+    events = ("logs", "filter-log-events", "--log-group-name", "/ecs/web")
+    # The Engine's log driver sends every five seconds.
+    eventually(lambda: len(ask(*events)["events"]) == 2)
     done = subprocess.run(
         [str(aws), "ecs", "list-services", "--cluster", "nope"],
         env=environment,

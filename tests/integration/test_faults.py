@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -119,15 +120,22 @@ def _large():
 
 
 @pytest.fixture
-def private_engine(tmp_path):
+def short_path():
+    """A folder whose path leaves room: a unix socket's path may have 107 characters."""
+    with tempfile.TemporaryDirectory(prefix="ecsd-f-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def private_engine(short_path):
     """A Docker Engine of this test's own, with the sample image."""
-    engine = PrivateEngine(tmp_path)
+    engine = PrivateEngine(short_path)
     engine.start()
     saved = subprocess.run(["docker", "save", "ecsd/sample-app:1"], capture_output=True, check=True)
     engine.docker("load", given=saved.stdout)
     yield engine
     engine.stop()
-    subprocess.run(["umount", "-l", *mounts(tmp_path)], check=False, capture_output=True)
+    subprocess.run(["umount", "-l", *mounts(short_path)], check=False, capture_output=True)
 
 
 class PrivateEngine:
@@ -176,11 +184,11 @@ def mounts(folder):
     return sorted((one for one in points if one.startswith(str(folder))), reverse=True)
 
 
-def test_a_stopped_engine_leaves_the_api_up_and_is_found_again(private_engine, tmp_path):
+def test_a_stopped_engine_leaves_the_api_up_and_is_found_again(private_engine, short_path):
     import boto3
 
     one = Ecsd(
-        tmp_path / "ecsd",
+        short_path / "ecsd",
         port=4573,
         instance=3,
         ECSD_EDGE_PORT="0",

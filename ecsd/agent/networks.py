@@ -59,9 +59,8 @@ class HostNetworks:
         vpc = self._vpcs.get(plan.vpc_id)
         if vpc is None:
             vpc = await self._open(plan)
-        if vpc.plan == plan:
-            return
-        await vpc.apply(plan)
+        if vpc.plan != plan:
+            await vpc.apply(plan)
         await self._names.serve(plan, vpc.path)
         applied = self._condition(plan.vpc_id)
         async with applied:
@@ -78,9 +77,7 @@ class HostNetworks:
             await run(self._clock, "ip", "netns", "delete", self._namespaces.name_of(vpc_id))
             if uplink_here is not None:
                 await self._host.disconnect(uplink_here)
-            for other in self._vpcs.values():
-                if other.plan is not None:  # the range may be free for another's route now
-                    await self._host.connect(other.plan.cidr, other.uplink)
+            await self._reconnect()
 
     async def attach(self, plan: TaskPlan, sandbox: str) -> None:
         """Give the task's namespace its interface; filter first: waits for the VPC's plan."""
@@ -108,7 +105,7 @@ class HostNetworks:
 
     async def release(self) -> None:
         """Let go of everything that this process holds; the VPCs go on."""
-        for vpc_id, vpc in self._vpcs.items():
+        for vpc_id, vpc in list(self._vpcs.items()):
             await self._names.stop(vpc_id)
             vpc.close()
         self._vpcs.clear()
@@ -137,10 +134,24 @@ class HostNetworks:
         link = self._uplink(plan)
         path = self._namespaces.path_of(plan.vpc_id)
         vpc = VpcNetwork(self._clock, self._visitor, path, link)
-        await vpc.open(self._namespaces, plan.vpc_id)
-        await self._host.connect(plan.cidr, link)
+        try:
+            await vpc.open(self._namespaces, plan.vpc_id)
+            await self._host.connect(plan.cidr, link)
+        except NetworkError:
+            vpc.close()
+            raise
         self._vpcs[plan.vpc_id] = vpc
         return vpc
+
+    async def _reconnect(self) -> None:
+        """Route to the other VPCs again: a range that overlapped may be free now."""
+        for other in list(self._vpcs.values()):
+            if other.plan is not None:
+                try:
+                    await self._host.connect(other.plan.cidr, other.uplink)
+                except NetworkError as error:  # it goes too, at this moment
+                    cause = {"vpc": other.path, "cause": str(error)}
+                    log.info("no route from the host into the VPC", extra=cause)
 
     async def _uplink_here(self, vpc_id: str) -> str | None:
         """Return the host's end of a VPC's uplink, or None when it has none."""

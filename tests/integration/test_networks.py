@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
+from ecsd.decisions.addresses import NUMBERS
 from ecsd.decisions.security_group import Flow
 from ecsd.errors import NetworkError
 from ecsd.records.plan import VpcPlan
@@ -21,6 +22,7 @@ from tests.integration.vpc_world import (
     BY_NAT,
     HOST,
     INSTANCE,
+    LABEL,
     WORLD,
     World,
     allow,
@@ -34,10 +36,11 @@ from tests.integration.vpc_world import (
 pytestmark = pytest.mark.integration
 
 EVERYWHERE = "0.0.0.0/0"
-WEB, OTHER, BALANCER = "10.203.1.11", "10.203.2.12", "10.203.1.20"
+WEB, OTHER, BALANCER = "10.207.1.11", "10.207.2.12", "10.207.1.20"
 TASK, SECOND = interface(1, WEB, "sg-a"), interface(2, OTHER, "sg-a")
 NODE = interface(9, BALANCER, "sg-a", kind="load_balancer")
 OPEN = (group("sg-a", ingress=[allow("-1", cidr=EVERYWHERE)]),)
+FIRST = INSTANCE * NUMBERS
 RULESET = ("nft", "-s", "list", "ruleset")
 PLAN = vpc_plan(security_groups=OPEN, interfaces=(TASK, SECOND, NODE))
 
@@ -62,13 +65,12 @@ def host_state() -> list[str]:
     links = [one["ifname"] for one in json.loads(ip("-j", "link"))]
     tables = subprocess.run(["nft", "list", "tables"], check=True, capture_output=True, text=True)
     rules = subprocess.run(["iptables", "-S"], check=False, capture_output=True, text=True)
-    label = f"ecsd{INSTANCE}"
     return sorted(
-        [one for one in links if one.startswith("ecsv1") and int(one[4:]) // 4096 == INSTANCE]
-        + [one.name for one in Path("/run/netns").glob(f"{label}-*")]
-        + [one for one in tables.stdout.splitlines() if one.endswith(label)]
-        + [one for one in rules.stdout.splitlines() if f"comment {label} " in one]
-        + [one for one in ip("route").splitlines() if "10.203." in one]
+        [one for one in links if one.startswith("ecsv") and int(one[4:]) == FIRST + PLAN.number]
+        + [one.name for one in Path("/run/netns").glob(f"{LABEL}-*")]
+        + [one for one in tables.stdout.splitlines() if one.endswith(LABEL)]
+        + [one for one in rules.stdout.splitlines() if f"comment {LABEL} " in one]
+        + [one for one in ip("route").splitlines() if "10.207." in one]
     )
 
 
@@ -82,7 +84,7 @@ async def test_a_task_sees_its_subnet_and_router_as_on_aws(world):
     assert (address["local"], address["prefixlen"]) == (WEB, 24)
     assert (link["mtu"], link["address"]) == (9001, TASK.mac_address)
     (route,) = json.loads(inside(path, "ip", "-j", "-4", "route"))
-    assert (route["dst"], route["gateway"]) == ("default", "10.203.1.1")
+    assert (route["dst"], route["gateway"]) == ("default", "10.207.1.1")
 
 
 async def test_attaching_twice_is_the_same_as_once_also_for_a_new_agent(world):
@@ -121,7 +123,7 @@ async def test_a_namespace_that_is_not_there_is_an_error_with_its_name(world):
 
 
 async def test_two_vpcs_of_the_same_range_do_not_meet(world):
-    twin = replace(PLAN, vpc_id="vpc-0b", number=4002)
+    twin = replace(PLAN, vpc_id="vpc-0b", number=4052)
     await world.networks.apply(PLAN)
     await world.networks.apply(twin)
     await world.start_task(PLAN, TASK)
@@ -182,7 +184,7 @@ async def test_traffic_goes_on_while_plans_change_and_agents_begin(world):
     async with asyncio.TaskGroup() as asking:
         asking.create_task(ask_all_the_time())
         for number in range(4):
-            more = interface(100 + number, f"10.203.1.{100 + number}", "sg-a", kind="load_balancer")
+            more = interface(100 + number, f"10.207.1.{100 + number}", "sg-a", kind="load_balancer")
             await world.networks.apply(replace(plan, interfaces=(*plan.interfaces, more)))
             await world.restart()
             await world.networks.apply(plan)
@@ -199,7 +201,7 @@ async def test_a_removed_vpc_leaves_nothing_and_the_host_is_put_back(world):
     await world.networks.remove("vpc-0a")
     await world.networks.remove("vpc-0a")
     assert await world.networks.present() == set()
-    assert not [one for one in host_state() if one.startswith("ecsv") or "10.203." in one]
+    assert not [one for one in host_state() if one.startswith("ecsv") or "10.207." in one]
     await world.networks.remove_everything()
     assert host_state() == []
 
@@ -243,7 +245,7 @@ class TestNames:
 
     plan: VpcPlan = replace(PLAN, names={"web-1.elb.localhost": (BALANCER,)})
 
-    async def _ask(self, world: World, name: str, *, at="10.203.0.2", tcp=False) -> tuple:
+    async def _ask(self, world: World, name: str, *, at="10.207.0.2", tcp=False) -> tuple:
         kind = socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM
         asked = await world.open(WEB, kind)
         loop = asyncio.get_running_loop()
@@ -258,7 +260,7 @@ class TestNames:
         finally:
             asked.close()
 
-    @pytest.mark.parametrize("at", ["10.203.0.2", "169.254.169.253"])
+    @pytest.mark.parametrize("at", ["10.207.0.2", "169.254.169.253"])
     @pytest.mark.parametrize("tcp", [False, True])
     async def test_a_balancers_name_is_its_addresses(self, world, at, tcp):
         await world.networks.apply(self.plan)
@@ -270,6 +272,20 @@ class TestNames:
         await world.networks.apply(other)
         answer = (0, [(1, socket.inet_aton(OTHER))])
         assert await self._ask(world, "web-1.elb.localhost", at=at, tcp=tcp) == answer
+
+    async def test_while_another_process_has_the_port_it_is_an_error_and_then_made_good(
+        self, world
+    ):
+        await world.networks.apply(self.plan)
+        await world.start_task(self.plan, TASK)
+        second = world.new_agent()
+        for _ in range(2):
+            with pytest.raises(NetworkError, match="names cannot be answered in vpc-0a"):
+                await second.apply(self.plan)
+        await world.networks.release()
+        await second.apply(self.plan)
+        assert (await self._ask(world, "web-1.elb.localhost"))[0] == 0
+        await second.release()
 
     async def test_without_dns_support_nothing_is_answered(self, world):
         plan = replace(self.plan, dns_support=False)

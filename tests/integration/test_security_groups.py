@@ -34,7 +34,7 @@ from tests.integration.vpc_world import (
 pytestmark = pytest.mark.integration
 
 EVERYWHERE = "0.0.0.0/0"
-WEB, OTHER, FAR, BALANCER = "10.203.1.11", "10.203.1.12", "10.203.2.13", "10.203.1.20"
+WEB, OTHER, FAR, BALANCER = "10.207.1.11", "10.207.1.12", "10.207.2.13", "10.207.1.20"
 TASKS = (
     interface(1, WEB, "sg-web", public=True),
     interface(2, OTHER, "sg-other"),
@@ -243,7 +243,7 @@ async def test_a_task_cannot_speak_under_another_address_unless_its_check_is_off
     open_groups = [group(one, ingress=[allow("-1", cidr=EVERYWHERE)]) for one in GROUPS]
     plan = plan_with(*open_groups)
     await start(world, plan)
-    ip("-n", Path(world.place(WEB)).name, "addr", "add", "10.203.1.99/32", "dev", "eth0")
+    ip("-n", Path(world.place(WEB)).name, "addr", "add", "10.207.1.99/32", "dev", "eth0")
     asked = await world.visitor.visit(world.place(WEB), _foreign)
     asked.setblocking(False)
     heard = await world.open(OTHER, socket.SOCK_DGRAM)
@@ -279,7 +279,7 @@ async def test_a_task_cannot_speak_under_another_address_unless_its_check_is_off
 
 def _foreign() -> socket.socket:
     opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    opened.bind(("10.203.1.99", 0))
+    opened.bind(("10.207.1.99", 0))
     return opened
 
 

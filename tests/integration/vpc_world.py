@@ -1,6 +1,7 @@
 """A real VPC with namespaces for tasks, and sockets in all of them, for tests of networks."""
 
 import asyncio
+import fcntl
 import itertools
 import os
 import socket
@@ -27,13 +28,15 @@ from ecsd.records.plan import (
 from ecsd.settings import Settings
 
 INSTANCE = 3
-CIDR = "10.203.0.0/16"
-PUBLIC, PRIVATE = "10.203.1.0/24", "10.203.2.0/24"
+CIDR = "10.207.0.0/16"
+PUBLIC, PRIVATE = "10.207.1.0/24", "10.207.2.0/24"
 LOCAL = RoutePlan(destination=CIDR, target="local")
 OUT = RoutePlan(destination="0.0.0.0/0", target="internet")
 BY_NAT = RoutePlan(destination="0.0.0.0/0", target="nat")
 WORLD_HERE, WORLD = "198.51.100.1", "198.51.100.2"
-HOST = uplink(INSTANCE * NUMBERS + 4001).host  # as VPC number 4001 sees this host
+LABEL = "ecstnet"  # nothing that an ecsd of this machine would sweep away
+ALONE = Path("/run/lock/ecst-networks")  # two of these worlds at a time would be one
+HOST = uplink(INSTANCE * NUMBERS + 4051).host  # as VPC number 4051 sees this host
 EVERYTHING = (PacketRule(protocol="-1", cidr="0.0.0.0/0"),)
 PATIENCE = 0.4  # seconds: what a packet filter drops is never answered
 PORTS = (8001, 8002)
@@ -48,7 +51,7 @@ def interface(number: int, address: str, *groups: str, **more) -> InterfacePlan:
     facts = {
         "network_interface_id": f"eni-{number:017x}",
         "address": address,
-        "subnet_id": "subnet-public" if address.startswith("10.203.1.") else "subnet-private",
+        "subnet_id": "subnet-public" if address.startswith("10.207.1.") else "subnet-private",
         "mac_address": f"0a:00:00:00:{number // 256:02x}:{number % 256:02x}",
         "kind": "task",
         "group_ids": groups,
@@ -65,7 +68,7 @@ def allow(protocol: str, first: int | None = None, last: int | None = None, **pe
     return PacketRule(protocol=protocol, from_port=first, to_port=last or first, **peer)
 
 
-def vpc_plan(vpc_id: str = "vpc-0a", number: int = 4001, **more) -> VpcPlan:
+def vpc_plan(vpc_id: str = "vpc-0a", number: int = 4051, **more) -> VpcPlan:
     facts = {
         "vpc_id": vpc_id,
         "number": number,
@@ -106,12 +109,20 @@ def task_plan(plan: VpcPlan, one: InterfacePlan) -> TaskPlan:
     )
 
 
+class _Settings(Settings, frozen=True, kw_only=True):
+    @property
+    def label(self) -> str:
+        return LABEL
+
+
 class World:
     """One agent's networks on this host, namespaces that stand for tasks, and a world outside."""
 
     def __init__(self) -> None:
+        self._alone = ALONE.open("w")
+        fcntl.flock(self._alone, fcntl.LOCK_EX)
         self._folder = tempfile.TemporaryDirectory(prefix="ecst-")
-        self.settings = Settings(run_dir=Path(self._folder.name), instance=INSTANCE)
+        self.settings = _Settings(run_dir=Path(self._folder.name), instance=INSTANCE)
         self.heard: list[object] = []
         self.visitor = Visitor()
         self.namespaces: dict[str, str] = {}
@@ -119,6 +130,7 @@ class World:
         self._servers: list[asyncio.Server | asyncio.DatagramTransport] = []
         self._running: asyncio.Task[None] | None = None
         self._made: list[str] = []
+        self._wire = ""  # to the world outside
         self._numbers = itertools.count(1)
         self.networks = self.new_agent()
 
@@ -144,9 +156,12 @@ class World:
             await self._stop()
             await self.new_agent().remove_everything()
         finally:
+            if self._wire:
+                ip("link", "delete", self._wire)
             for name in self._made:
                 ip("netns", "delete", name)
             self._folder.cleanup()
+            self._alone.close()
 
     async def _stop(self) -> None:
         if self._running is not None:
@@ -180,9 +195,10 @@ class World:
         """Put a machine beyond this host: ``WORLD``."""
         path = self.namespace(WORLD)
         name = Path(path).name
-        ip("link", "add", "ecst-w", "type", "veth", "peer", "name", "eth0", "netns", name)
-        ip("addr", "add", f"{WORLD_HERE}/30", "dev", "ecst-w")
-        ip("link", "set", "ecst-w", "up")
+        ip("link", "add", "ecst-net", "type", "veth", "peer", "name", "eth0", "netns", name)
+        self._wire = "ecst-net"
+        ip("addr", "add", f"{WORLD_HERE}/30", "dev", "ecst-net")
+        ip("link", "set", "ecst-net", "up")
         ip("-n", name, "addr", "add", f"{WORLD}/30", "dev", "eth0")
         ip("-n", name, "link", "set", "eth0", "up")
         ip("-n", name, "route", "add", "default", "via", WORLD_HERE)

@@ -86,10 +86,16 @@ class NameServer:
             transport.close()
         for server in zone.servers:
             server.close()
+        await self._clock.sleep(0)  # the loop closes their sockets in its next turn
 
-    def asked(self, zone: _Zone, packet: bytes, peer: tuple[str, int], index: int) -> None:
+    def asked(
+        self,
+        zone: _Zone,
+        packet: bytes,
+        peer: tuple[str, int],
+        transport: asyncio.DatagramTransport,
+    ) -> None:
         """Answer a datagram at once, or ask elsewhere beside."""
-        transport = zone.transports[index]
         at_once = self._at_once(zone, packet)
         if at_once == b"":
             return  # no question: nobody waits for an answer
@@ -170,11 +176,16 @@ class _Datagrams(asyncio.DatagramProtocol):
     def __init__(self, server: NameServer, zone: _Zone) -> None:
         self._server = server
         self._zone = zone
-        self._index = len(zone.transports)
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        """Begin."""
+        self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Take a question."""
-        self._server.asked(self._zone, data, addr, self._index)
+        if self._transport is not None:
+            self._server.asked(self._zone, data, addr, self._transport)
 
 
 async def _ask(asked: socket.socket, address: str, packet: bytes) -> bytes:

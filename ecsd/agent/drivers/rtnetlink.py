@@ -19,6 +19,7 @@ REPLACE = NLM_F_CREATE | NLM_F_REPLACE
 RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 16, 18, 20, 24, 28
 NLMSG_ERROR, RTMGRP_LINK = 2, 1
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_LINKINFO, IFLA_NET_NS_FD = 1, 3, 4, 5, 18, 28
+IFLA_OPERSTATE, IF_OPER_UP = 16, 6
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS, IFA_F_NOPREFIXROUTE = 1, 2, 8, 0x200
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PREFSRC = 1, 4, 5, 7
@@ -41,11 +42,16 @@ class Request(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A network interface. peer: the index of a veth's other end, in its own namespace."""
+    """A network interface. peer: the index of a veth's other end, in its own namespace.
+
+    running: the kernel sends by it. That is a little after both ends are up, and what is sent
+    before is lost.
+    """
 
     number: int  # the interface's index
     mac: bytes
     peer: int
+    running: bool
 
 
 class Netlink:
@@ -101,7 +107,12 @@ class Netlink:
                     raise refusal(f"look for {name}", code)
                 held = attributes(payload[LINK.size :])
                 peer = struct.unpack("=I", held.get(IFLA_LINK, bytes(4)))[0]
-                return Link(LINK.unpack_from(payload)[2], held.get(IFLA_ADDRESS, b""), peer)
+                return Link(
+                    number=LINK.unpack_from(payload)[2],
+                    mac=held.get(IFLA_ADDRESS, b""),
+                    peer=peer,
+                    running=held.get(IFLA_OPERSTATE, b"\0")[0] == IF_OPER_UP,
+                )
 
     def _send(self, packet: bytes) -> None:
         try:
@@ -121,15 +132,29 @@ class Netlink:
             datagram = datagram[size + (-size % 4) :]
 
 
-async def links_gone(names: set[str]) -> None:
-    """Return when none of these links is in this namespace; the kernel tells of every change."""
-    loop = asyncio.get_running_loop()
+def link_news() -> socket.socket:
+    """Return a non-blocking socket that hears of every change to links of this namespace."""
     news = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    news.bind((0, RTMGRP_LINK))
+    news.setblocking(False)
+    return news
+
+
+async def next_change(news: socket.socket) -> None:
+    """Return when some link may have changed."""
     try:
-        news.bind((0, RTMGRP_LINK))
-        news.setblocking(False)
+        await asyncio.get_running_loop().sock_recv(news, RECEIVE)
+    except OSError as error:
+        if error.errno != errno.ENOBUFS:  # more news than fitted is news too
+            raise NetworkError(f"rtnetlink does not answer: {error}") from error
+
+
+async def links_gone(names: set[str]) -> None:
+    """Return when none of these links is in this namespace."""
+    news = link_news()
+    try:
         while names & {name for _, name in socket.if_nameindex()}:
-            await loop.sock_recv(news, RECEIVE)
+            await next_change(news)
     finally:
         news.close()
 

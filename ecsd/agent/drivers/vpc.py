@@ -15,7 +15,7 @@ from ecsd.agent.drivers.flows import end_flows, open_flows
 from ecsd.agent.drivers.namespaces import Namespaces, Visitor
 from ecsd.agent.drivers.nftables import Nftables
 from ecsd.agent.drivers.programs import attempt, run
-from ecsd.agent.drivers.rtnetlink import Netlink
+from ecsd.agent.drivers.rtnetlink import Netlink, link_news, next_change
 from ecsd.agent.drivers.task_interface import TaskInterface, attach
 from ecsd.clock import Clock
 from ecsd.decisions.addresses import Uplink, link_name, resolver
@@ -34,6 +34,7 @@ from ecsd.records.plan import VpcPlan
 
 log = logging.getLogger(__name__)
 
+LINK_SECONDS = 5.0
 SYSCTLS = {
     "ipv4/ip_forward": "1",
     "ipv4/conf/all/rp_filter": "0",
@@ -114,8 +115,26 @@ class VpcNetwork:
             await self._visitor.visit(sandbox, lambda: attach(vpc, wanted, index, namespace))
         finally:
             os.close(namespace)
+        await self._running(wanted.name, vpc)
         if wanted.name in self._unchecked:
             await self._visitor.visit(self.path, lambda: _check_sources({wanted.name: "0"}))
+
+    async def _running(self, name: str, links: Netlink) -> None:
+        """Wait until the kernel sends by a link, or the task's first question would be lost."""
+
+        def is_running() -> bool:
+            found = links.link(name)
+            return found is None or found.running  # a task that is gone needs none
+
+        news = await self._visitor.visit(self.path, link_news)
+        try:
+            async with self._clock.deadline(LINK_SECONDS):
+                while not await self._visitor.visit(self.path, is_running):
+                    await next_change(news)
+        except TimeoutError as error:
+            raise NetworkError(f"the interface {name} does not come up") from error
+        finally:
+            news.close()
 
     # ------------------------------------------------------------------ parts
 

@@ -18,13 +18,16 @@ from botocore.config import Config
 from tests.integration.sample import Account
 
 IMAGE = "ecsd/sample-app:1"
-PORT = 4570
+INSTANCE = int(os.environ.get("ECSD_TEST_INSTANCE", "1"))  # 2 and 3 are the fault tests'
+PORT = 4569 + INSTANCE
 
 
 class Ecsd:
     """One running ecsd and its commands."""
 
-    def __init__(self, folder: Path, port: int = PORT, instance: int = 1, **more: str) -> None:
+    def __init__(
+        self, folder: Path, port: int = PORT, instance: int = INSTANCE, **more: str
+    ) -> None:
         self.folder = folder
         self.port = port
         self.environment = {

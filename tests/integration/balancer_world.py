@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from ecsd.agent.balancers import HostBalancers
+from ecsd.agent.drivers.host import is_ready_folder
 from ecsd.clock import SystemClock
 from ecsd.records.observed import TargetGroupObserved
 from ecsd.records.plan import (
@@ -96,7 +97,11 @@ class World:
         subprocess.run(["unshare", f"--net={self.namespace}", "true"], check=True)
         self._inside("ip", "link", "set", "lo", "up")
         self._inside("ip", "addr", "add", f"{ADDRESS}/32", "dev", "lo")
-        HOST_NAME.parent.mkdir(exist_ok=True)
+        if not is_ready_folder(HOST_NAME.parent):
+            # As the agent does: a mount made later would hide the name for good.
+            folder = str(HOST_NAME.parent)
+            subprocess.run(["mount", "--bind", folder, folder], check=True)
+            subprocess.run(["mount", "--make-shared", folder], check=True)
         if not HOST_NAME.exists() or not HOST_NAME.samefile("/proc/self/ns/net"):
             HOST_NAME.touch()
             subprocess.run(["mount", "--bind", "/proc/self/ns/net", HOST_NAME], check=True)

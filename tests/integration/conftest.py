@@ -18,7 +18,7 @@ from botocore.config import Config
 from tests.integration.sample import Account
 
 IMAGE = "ecsd/sample-app:1"
-INSTANCE = int(os.environ.get("ECSD_TEST_INSTANCE", "1"))  # 2 and 3 are the fault tests'
+INSTANCE = int(os.environ.get("TEST_INSTANCE", "1"))  # 2 and 3 are the fault tests'
 PORT = 4569 + INSTANCE
 
 
@@ -67,7 +67,8 @@ class Ecsd:
         return found
 
     def log(self) -> str:
-        return (self.folder / "data" / "ecsd.log").read_text(errors="replace")
+        path = self.folder / "data" / "ecsd.log"
+        return path.read_text(errors="replace") if path.exists() else ""
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 BACKLOG = 1024
 FIRST_PAUSE = 0.05  # seconds before a child that died is started again
 LONGEST_PAUSE = 5.0
-STEADY_SECONDS = 10.0  # a child that lived this long starts without a pause
+STEADY_SECONDS = 1.0  # a child that lived this long starts without a longer pause
 STOP_SECONDS = 10.0
 
 

@@ -21,15 +21,19 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(1500)]
 KILLS = int(os.environ.get("KILLS", "3"))
 
 
-def containers():
-    """Return the ids of all app containers that run."""
+def containers(account):
+    """Return the ids of all running app containers of an account."""
     shown = subprocess.run(
-        ["docker", "ps", "-q", "--no-trunc", "--filter", "label=com.amazonaws.ecs.task-arn"],
+        [
+            *("docker", "ps", "--no-trunc", "--filter", "label=com.amazonaws.ecs.task-arn"),
+            *("--format", '{{.ID}} {{.Label "com.amazonaws.ecs.task-arn"}}'),
+        ],
         capture_output=True,
         text=True,
         check=True,
     )
-    return set(shown.stdout.split())
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    return {name for name, arn in lines if f":{account.number}:" in arn}
 
 
 class Writer:
@@ -76,14 +80,14 @@ def test_a_killed_process_loses_nothing_and_disturbs_nobody(ecsd, account, name)
     account.load_balancer()
     account.service(account.register())
     account.steady()
-    before = containers()
+    before = containers(account)
     with account.load(connections=2, rate=100) as load, Writer(account) as writer:
         for _ in range(KILLS):
             time.sleep(chance.uniform(0.05, 1.0))
             kill(ecsd, name)
         eventually(lambda: account.described()["runningCount"] == 2)
         time.sleep(0.5)
-    assert containers() == before
+    assert containers(account) == before
     assert load.failures == []
     assert load.done > 50
     held = set()

@@ -60,7 +60,10 @@ class Ecsd:
         found = {"supervisor": supervisor}
         children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
         for child in children:
-            words = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+            try:
+                words = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has ended meanwhile
             for name in ("server", "agent"):
                 if name in words:
                     found[name] = int(child)

@@ -25,7 +25,9 @@ def main():
         try:
             idle = figures.idle(ecsd, 5)
             memory = sum(pss for _, pss in idle.values())
-            rows += measure(ecsd)
+            for row in measure(ecsd):
+                print(" | ".join(row), flush=True)
+                rows.append(row)
             rows.append(("server + agent idle memory (PSS)", f"{memory:.0f} MB", "≤ 90 MB"))
         finally:
             ecsd.run("down", "--state", "--yes", check=False)

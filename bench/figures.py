@@ -139,6 +139,9 @@ backend b
         process = subprocess.Popen(["nsenter", namespace, "haproxy", "-db", "-f", str(path)])
         try:
             time.sleep(1)
+            # Both warm: the first seconds after a replacement pay for both sides' connections.
+            machine.wrk(f"http://{entrance}/", seconds=2, connections=16, host=account.dns_name)
+            machine.wrk(f"http://{entrance}:8099/", seconds=2, connections=16)
             rounds = [
                 (
                     machine.wrk(

@@ -5,6 +5,7 @@ is removed here. Under the systemd driver, systemd makes and removes the slice: 
 once it is there. Source: Linux kernel documentation, cgroup-v1/memory, cgroup-v2; dataplane 8.
 """
 
+import errno
 import logging
 from pathlib import Path
 
@@ -156,4 +157,6 @@ def _remove(folder: Path) -> None:
     except FileNotFoundError:
         return  # gone is what was wanted
     except OSError as error:
-        log.warning("cgroup is left", extra={"cgroup": str(folder), "cause": str(error)})
+        # Busy: tasks of another ecsd of this machine are in it; theirs to remove.
+        level = logging.INFO if error.errno == errno.EBUSY else logging.WARNING
+        log.log(level, "cgroup is left", extra={"cgroup": str(folder), "cause": str(error)})

@@ -19,7 +19,7 @@ from ecsd.settings import Settings, child_environment
 log = logging.getLogger(__name__)
 BACKLOG = 1024
 FIRST_PAUSE = 0.05  # seconds before a child that died is started again
-LONGEST_PAUSE = 5.0
+LONGEST_PAUSE = 1.0
 STEADY_SECONDS = 1.0  # a child that lived this long starts without a longer pause
 STOP_SECONDS = 10.0
 

@@ -7,8 +7,6 @@ import random
 import secrets
 import uuid
 
-HEX = "0123456789abcdef"
-
 
 class IdSource:
     """Identifiers in AWS's forms, unguessable where AWS's are."""
@@ -57,10 +55,6 @@ class IdSource:
         """Return a secret of letters and digits."""
         alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
         return "".join(self._random().choices(alphabet, k=length))
-
-    def shuffled(self, items: list[str]) -> list[str]:
-        """Return the items in random order (DNS answers, placement ties)."""
-        return self._random().sample(items, len(items))
 
 
 class SeededIds(IdSource):

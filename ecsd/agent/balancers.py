@@ -108,7 +108,7 @@ class HostBalancers:
                 for group in plan.target_groups:
                     self._observe(plan.load_balancer_arn, group.target_group_arn)
         for part, words in self._told_faults.items():
-            self._report(PlanApplied(key=part, revision=0, fault=words))
+            self._report(PlanApplied(key=part, fault=words))
 
     async def remove_everything(self) -> None:
         """End every HAProxy and take the names out of the hosts file; ``run`` need not run.
@@ -194,7 +194,7 @@ class HostBalancers:
         """Report ways in that closed or opened; a closed one is tried again."""
         for part in {**faults, **self._told_faults}:
             if faults.get(part) != self._told_faults.get(part):
-                self._report(PlanApplied(key=part, revision=0, fault=faults.get(part)))
+                self._report(PlanApplied(key=part, fault=faults.get(part)))
         if faults and not self._told_faults:
             self._queue.add_at(EDGE, self._clock.now() + timedelta(seconds=CLOSED_PAUSE))
         self._told_faults = faults

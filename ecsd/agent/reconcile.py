@@ -4,6 +4,7 @@ The newest plans are cached on disk, so that a host that comes up without its se
 what it was last told. Applying a plan twice is the same as once.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -20,6 +21,8 @@ from ecsd.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
 
+CACHE_SECONDS = 0.2  # between two writings of the cache
+
 
 class Reconciler:
     """Holds this host's plans and brings each into force, one key at a time."""
@@ -33,14 +36,16 @@ class Reconciler:
         report: Report,
         cache: Path,
     ) -> None:
+        self._clock = clock
         self._networks = networks
         self._balancers = balancers
         self._tasks = tasks
         self._report = report
         self._cache = cache
         self._plans: dict[str, Plan] = {}
-        self._revisions: dict[str, int] = {}
-        self.revision = 0
+        self._unsaved = asyncio.Event()
+        self._saved = asyncio.Event()  # of the next writing of the cache
+        self._leaving: dict[str, asyncio.Event] = {}  # withdrawn → the writing that says so
         self._queue: WorkQueue[str] = WorkQueue("plans", clock, self._apply, workers=32)
 
     def load_cache(self) -> None:
@@ -52,22 +57,22 @@ class Reconciler:
         except msgspec.DecodeError as error:
             log.warning("the cached snapshot is unreadable", extra={"cause": str(error)})
             return
-        self._take(snapshot)
+        self._plans = dict(snapshot.plans)
+        for key in self._plans:
+            self._queue.add(key)
 
     def receive(self, message: Down) -> None:
         """Take a message of the server in."""
         match message:
             case Snapshot():
                 self._take(message)
-            case Assign(key=key, revision=revision, plan=plan):
+            case Assign(key=key, plan=plan):
                 self._plans[key] = plan
-                self._note(key, revision)
-            case Withdraw(key=key, revision=revision):
+                self._queue.add(key)
+            case Withdraw(key=key):
                 self._plans.pop(key, None)
-                self._note(key, revision)
-            case _:
-                return
-        self._save()
+                self._leave(key)
+        self._unsaved.set()
 
     async def sweep(self) -> None:
         """Find what exists here without a plan and have it taken away."""
@@ -79,7 +84,9 @@ class Reconciler:
 
     async def run(self) -> None:
         """Apply plans until cancelled."""
-        await self._queue.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._queue.run())
+            group.create_task(self._keep_cache())
 
     async def idle(self) -> None:
         """Return when nothing waits to be applied (tests)."""
@@ -88,21 +95,34 @@ class Reconciler:
     def _take(self, snapshot: Snapshot) -> None:
         gone = set(self._plans) - set(snapshot.plans)
         self._plans = dict(snapshot.plans)
-        self._revisions = dict.fromkeys(self._plans, snapshot.revision)
-        self.revision = snapshot.revision
-        for key in (*self._plans, *gone):
+        for key in self._plans:
             self._queue.add(key)
+        for key in gone:
+            self._leave(key)
 
-    def _note(self, key: str, revision: int) -> None:
-        self._revisions[key] = self.revision = revision
+    def _leave(self, key: str) -> None:
+        self._leaving[key] = self._saved
         self._queue.add(key)
 
+    async def _keep_cache(self) -> None:
+        """Write the cache after changes, many at once: the server says all again to who lost it."""
+        try:
+            while True:
+                await self._unsaved.wait()
+                self._unsaved.clear()
+                self._save()
+                self._saved.set()
+                self._saved = asyncio.Event()
+                await self._clock.sleep(CACHE_SECONDS)
+        finally:
+            if self._unsaved.is_set():
+                self._save()
+
     def _save(self) -> None:
-        """Write the cache: whole, then in place, so that a crash leaves the old or the new."""
-        snapshot = Snapshot(revision=self.revision, plans=self._plans)
+        """Write whole, then in place, so that a crash leaves the old or the new."""
         draft = self._cache.with_suffix(".new")
         try:
-            draft.write_bytes(msgspec.msgpack.encode(snapshot))
+            draft.write_bytes(msgspec.msgpack.encode(Snapshot(plans=self._plans)))
             draft.replace(self._cache)
         except OSError as error:
             log.warning("the snapshot cannot be cached", extra={"cause": str(error)})
@@ -118,21 +138,26 @@ class Reconciler:
             case TaskPlan():
                 await self._tasks.apply(plan)
             case None:
+                await self._forgotten(key)
                 await self._remove(kind, name)
                 if key not in self._plans:
-                    self._revisions.pop(key, None)
                     self._queue.forget(key)
         return None
 
+    async def _forgotten(self, key: str) -> None:
+        """Return when the cache no longer names a plan: nothing taken away may start again."""
+        saved = self._leaving.pop(key, None)
+        if saved is not None:
+            await saved.wait()
+
     async def _told(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
         """Apply, and say how it went; a refusal goes up as a fault and is tried again."""
-        revision = self._revisions.get(key, 0)
         try:
             await work()
         except EcsdError as error:
-            self._report(PlanApplied(key=key, revision=revision, fault=str(error)))
+            self._report(PlanApplied(key=key, fault=str(error)))
             raise
-        self._report(PlanApplied(key=key, revision=revision))
+        self._report(PlanApplied(key=key))
 
     async def _remove(self, kind: str, name: str) -> None:
         removers = {

@@ -53,14 +53,14 @@ class Observations:
     async def host_came(self, host: str, boot_id: str) -> None:
         """Enter a host's agent as connected."""
         async with self._store.transaction(HOSTS) as change:
-            change.put(Host(name=host, boot_id=boot_id, connected=True, seen_at=self._clock.now()))
+            change.put(Host(name=host, boot_id=boot_id, connected=True))
 
     async def host_went(self, host: str) -> None:
         """Enter a host's agent as away; its tasks keep their last heard states."""
         async with self._store.transaction(HOSTS) as change:
             known = change.get(Host, host)
             if known is not None:
-                change.put(replace(known, connected=False, seen_at=self._clock.now()))
+                change.put(replace(known, connected=False))
 
     async def _enter(self, key: str) -> datetime | None:
         entry = self._messages.get(key)

@@ -44,7 +44,6 @@ def compile_balancer(parts: BalancerParts) -> BalancerPlan:
         name=balancer.name,
         dns_name=balancer.dns_name,
         vpc_id=balancer.vpc_id,
-        vpc_number=parts.vpc.number,
         addresses=tuple(one.private_ip_address for one in balancer.zones),
         entrance=balancer.entrance,
         listeners=tuple(

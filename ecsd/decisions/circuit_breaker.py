@@ -46,7 +46,6 @@ def count_failure(deployment: Deployment, task: Task, now: datetime) -> Deployme
         failures=deployment.failures + 1,
         launch_failures=deployment.launch_failures + new_round,
         last_failure_at=now,
-        last_failure_reason=task.stopped_reason,
         updated_at=now,
     )
 
@@ -61,7 +60,6 @@ def count_success(deployment: Deployment, now: datetime) -> Deployment:
         failed_tasks=0,
         failures=0,
         launch_failures=0,
-        last_failure_reason=None,
         updated_at=now,
     )
 

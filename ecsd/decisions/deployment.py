@@ -39,7 +39,6 @@ def complete(service: Service, now: datetime) -> Service:
         first,
         rollout_state="COMPLETED",
         rollout_state_reason=f"ECS deployment {first.deployment_id} completed.",
-        completed_at=now,
         updated_at=now,
     )
     return replace(service, deployments=(done, *service.deployments[1:]), last_completed=done)
@@ -69,7 +68,6 @@ def roll_back(service: Service, now: datetime) -> Service | None:
         rollout_state_reason=(
             f"ECS deployment circuit breaker: rolling back to deploymentId {goal.deployment_id}."
         ),
-        rolled_back_from=failed.deployment_id,
         failed_tasks=0,
         failures=0,
         launch_failures=0,

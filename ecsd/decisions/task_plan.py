@@ -62,7 +62,6 @@ def _in_network(plan: TaskPlan, network: Network, region: str) -> TaskPlan:
     domain = "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
     changes = {
         "vpc_id": vpc.vpc_id,
-        "vpc_number": vpc.number,
         "network_interface_id": interface.network_interface_id,
         "address": address,
         "prefix_length": cidr.prefixlen,

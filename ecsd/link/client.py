@@ -82,7 +82,7 @@ class Link:
             await first_to_end(lambda: self._listen(connection), lambda: self._speak(connection))
 
     async def _listen(self, connection: ClientConnection) -> None:
-        self._receive(decode_down(await _bytes(connection)))  # Welcome
+        self._receive(decode_down(await _bytes(connection)))
         log.info("connected to the server")
         self._away_told = False
         self._on_connected()

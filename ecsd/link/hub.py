@@ -15,7 +15,7 @@ from websockets.asyncio.server import ServerConnection, unix_serve
 from websockets.exceptions import ConnectionClosed
 
 from ecsd.errors import LinkError
-from ecsd.link.messages import Assign, Down, Hello, Snapshot, Up, Welcome, Withdraw
+from ecsd.link.messages import Assign, Down, Hello, Snapshot, Up, Withdraw
 from ecsd.records.plan import Plan
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,6 @@ class Listener(Protocol):
 
 
 class _Published(NamedTuple):
-    revision: int
     plan: Plan
     host: str | None  # None: every host
 
@@ -63,10 +62,8 @@ class _Host:
 class Hub:
     """All hosts' connections and all plans in force."""
 
-    def __init__(self, server_id: str, listener: Listener) -> None:
-        self._server_id = server_id
+    def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._revision = 0
         self._plans: dict[str, _Published] = {}
         self._hosts: dict[str, _Host] = {}
         self._opened = asyncio.Event()
@@ -80,23 +77,21 @@ class Hub:
         known = self._plans.get(key)
         if known is not None and known.plan == plan and known.host == host:
             return
-        self._revision += 1
-        self._plans[key] = _Published(self._revision, plan, host)
+        self._plans[key] = _Published(plan, host)
         for name, connected in self._hosts.items():
             if host in {None, name}:
-                connected.tell(Assign(key=key, revision=self._revision, plan=plan))
+                connected.tell(Assign(key=key, plan=plan))
             elif known is not None and known.host in {None, name}:
-                connected.tell(Withdraw(key=key, revision=self._revision))
+                connected.tell(Withdraw(key=key))
 
     def withdraw(self, key: str) -> None:
         """Take a plan out of force everywhere."""
         known = self._plans.pop(key, None)
         if known is None:
             return
-        self._revision += 1
         for name, connected in self._hosts.items():
             if known.host in {None, name}:
-                connected.tell(Withdraw(key=key, revision=self._revision))
+                connected.tell(Withdraw(key=key))
 
     async def serve(self, socket_path: Path) -> None:
         """Accept agents on a unix socket until cancelled; its folder has to exist."""
@@ -123,8 +118,7 @@ class Hub:
         log.info("a host has connected", extra={"host": name})
         plans = {key: one.plan for key, one in self._plans.items() if one.host in {None, name}}
         try:
-            await connection.send(encode(Welcome(server_id=self._server_id)))
-            await connection.send(encode(Snapshot(revision=self._revision, plans=plans)))
+            await connection.send(encode(Snapshot(plans=plans)))
             await first_to_end(
                 lambda: self._listen(connection, name), lambda: _speak(connection, host)
             )

@@ -12,7 +12,6 @@ class Assign(Message, frozen=True, kw_only=True):
     """Make this so. key: ``vpc/<id>``, ``balancer/<arn>``, ``task/<arn>``."""
 
     key: str
-    revision: int
     plan: Plan
 
 
@@ -20,23 +19,15 @@ class Withdraw(Message, frozen=True, kw_only=True):
     """Make this gone."""
 
     key: str
-    revision: int
 
 
 class Snapshot(Message, frozen=True, kw_only=True):
-    """All that this host is to hold; what is not named is to go."""
+    """The server's answer to Hello: all that this host is to hold; what is not named is to go."""
 
-    revision: int
     plans: dict[str, Plan]
 
 
-class Welcome(Message, frozen=True, kw_only=True):
-    """The server's answer to Hello, before the snapshot."""
-
-    server_id: str
-
-
-Down = Welcome | Snapshot | Assign | Withdraw
+Down = Snapshot | Assign | Withdraw
 
 
 # ------------------------------------------------------------------ up
@@ -47,14 +38,12 @@ class Hello(Message, frozen=True, kw_only=True):
 
     host: str
     boot_id: str
-    revision: int  # the newest plan that it holds
 
 
 class PlanApplied(Message, frozen=True, kw_only=True):
-    """A VPC's or balancer's plan is in force up to a revision, or why it is not."""
+    """A VPC's or balancer's plan is in force, or why it is not."""
 
     key: str
-    revision: int
     fault: str | None = None
 
 

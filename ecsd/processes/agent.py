@@ -98,7 +98,7 @@ class _Host:
         await self.reconciler.sweep()
 
     def _hello(self) -> Hello:
-        return Hello(host=self._name, boot_id=self._boot_id, revision=self.reconciler.revision)
+        return Hello(host=self._name, boot_id=self._boot_id)
 
     def _receive(self, message: Down) -> None:
         self.reconciler.receive(message)

@@ -58,7 +58,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     streams = SegmentStreams(settings.data_dir / "streams")
     gc.freeze()
     observations = Observations(store, clock, ids)
-    hub = Hub(ids.uuid(), observations)
+    hub = Hub(observations)
     planned = _controllers(store, streams, (clock, ids), hub, settings)
     parts = _Parts(hub, Controllers(store, clock, planned), observations, clock)
     app = make_app(

@@ -1,6 +1,5 @@
 """Hosts: the machines whose agents make things real. Stored in the scope ('', '')."""
 
-from datetime import datetime
 from typing import ClassVar
 
 from ecsd.records.record import Record
@@ -15,5 +14,4 @@ class Host(Record, frozen=True, kw_only=True):
     name: str
     boot_id: str
     connected: bool
-    seen_at: datetime
     faults: dict[str, str] = {}  # part of the host → what is wrong with it, in words

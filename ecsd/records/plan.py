@@ -150,7 +150,6 @@ class BalancerPlan(Message, frozen=True, kw_only=True):
     name: str
     dns_name: str
     vpc_id: str
-    vpc_number: int
     addresses: tuple[str, ...]  # one per zone, in the VPC
     entrance: str  # its own address on the host
     listeners: tuple[ListenerPlan, ...] = ()
@@ -187,7 +186,6 @@ class TaskPlan(Message, frozen=True, kw_only=True):
     pid_mode: str | None = None
     ipc_mode: str | None = None
     vpc_id: str | None = None
-    vpc_number: int = 0
     network_interface_id: str | None = None
     address: str | None = None
     prefix_length: int = 24  # of the subnet

@@ -89,21 +89,6 @@ class Transaction(View):
             if before is not None:
                 self._changes.append(Change(0, self.scope, kind, record.key, before, None))
 
-    def put_globally(self, *records: Record) -> None:
-        """Insert or replace records of a service without regions (IAM)."""
-        self._in(self.scope.globally(), lambda: self.put(*records))
-
-    def remove_globally(self, *records: Record) -> None:
-        """Remove records of a service without regions (IAM)."""
-        self._in(self.scope.globally(), lambda: self.remove(*records))
-
-    def _in(self, scope: Scope, work: Callable[[], None]) -> None:
-        home, self.scope = self.scope, scope
-        try:
-            work()
-        finally:
-            self.scope = home
-
     async def __aenter__(self) -> Self:
         """Begin; refused with StoreError while the disk refuses writes."""
         await self._store.writable()

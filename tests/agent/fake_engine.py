@@ -10,7 +10,7 @@ from ecsd.agent.drivers.engine_answers import Digests, EngineEvent, Host, Inspec
 from ecsd.decisions import container_names
 from ecsd.decisions.container_order import Seen
 
-HOST = Host("20.10.24", "amd64", "cgroupfs", 1, True)
+HOST = Host("20.10.24", "amd64", "cgroupfs", True)
 
 
 class FakeEngine:
@@ -172,7 +172,7 @@ class FakeEngine:
         await self._call("digests", image)
         if image not in self.images:
             return None
-        return Digests("sha256:1", (f"{image.partition(':')[0]}@sha256:feed",))
+        return Digests((f"{image.partition(':')[0]}@sha256:feed",))
 
     async def provide_volume(self, volume):
         await self._call("volume", volume.name)

@@ -78,8 +78,8 @@ def test_containers_are_read():
 def test_times_and_digests():
     assert moment("0001-01-01T00:00:00Z") is None
     assert moment("2026-01-01T00:00:00Z") == datetime(2026, 1, 1, tzinfo=UTC)
-    assert Digests("id", ("repo@sha256:ab",)).digest() == "sha256:ab"
-    assert Digests("id", ()).digest() is None
+    assert Digests(("repo@sha256:ab",)).digest() == "sha256:ab"
+    assert Digests(()).digest() is None
 
 
 def test_the_pause_program_ends_at_once_when_told_to(tmp_path):

@@ -59,7 +59,6 @@ def plan(*addresses, draining=(), interval=30, arn="arn:lb", **check):
         name="web",
         dns_name="web.elb.localhost",
         vpc_id="vpc-1",
-        vpc_number=1,
         addresses=("127.0.0.1",),
         entrance="127.64.0.1",
         target_groups=(

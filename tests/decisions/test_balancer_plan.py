@@ -107,7 +107,6 @@ def test_equal_records_in_another_order_give_an_equal_plan():
     assert plan == compiled(*targets[::-1], rules=rules[::-1], listeners=listeners[::-1])
     assert [one.priority for one in plan.listeners[0].rules] == [1, 2]
     assert plan.addresses == ("10.0.1.20",)
-    assert plan.vpc_number == 3
 
 
 def test_a_group_carries_its_check_and_its_attributes():

@@ -67,7 +67,6 @@ def plan(*conditions, action=None, default=None, groups=None, attributes=None, w
         name="web",
         dns_name="web-1.elb.localhost",
         vpc_id="vpc-1",
-        vpc_number=1,
         addresses=("10.0.1.20", "10.0.2.20"),
         entrance="127.64.0.1",
         listeners=(

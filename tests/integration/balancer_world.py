@@ -325,7 +325,6 @@ def plan(*groups, rules=(), default=None, port=18080, attributes=None, **more) -
         "name": "web",
         "dns_name": DNS_NAME,
         "vpc_id": "vpc-1",
-        "vpc_number": 1,
         "addresses": (ADDRESS,),
         "entrance": ENTRANCE,
         "listeners": (listener,),

@@ -100,7 +100,6 @@ def task_plan(plan: VpcPlan, one: InterfacePlan) -> TaskPlan:
         launch_type="FARGATE",
         containers=(),
         vpc_id=plan.vpc_id,
-        vpc_number=plan.number,
         network_interface_id=one.network_interface_id,
         address=one.address,
         prefix_length=24,

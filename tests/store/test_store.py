@@ -118,8 +118,8 @@ async def test_scopes_do_not_mix(opened, scope):
     other = Scope(scope.account, "eu-west-1")
     await put(opened, scope, thing("a"))
     await put(opened, other, thing("a", colour="blue"))
+    await put(opened, scope.globally(), thing("g"))
     async with opened.transaction(scope) as change:
-        change.put_globally(thing("g"))
         assert change.get(Thing, "g") is None
         assert change.globally().get(Thing, "g") is not None
     assert opened.view(scope).get(Thing, "a").colour == "red"
@@ -128,8 +128,8 @@ async def test_scopes_do_not_mix(opened, scope):
         ("eu-west-1", "a"),
         ("aws-global", "g"),
     ]
-    async with opened.transaction(scope) as change:
-        change.remove_globally(thing("g"))
+    async with opened.transaction(scope.globally()) as change:
+        change.remove(thing("g"))
     assert opened.view(scope.globally()).get(Thing, "g") is None
 
 

@@ -196,7 +196,7 @@ class Engine:
                 if error.status != NOT_FOUND:
                     raise
                 return None
-            return Digests(found["Id"], tuple(found.get("RepoDigests") or ()))
+            return Digests(tuple(found.get("RepoDigests") or ()))
 
         return await self._call(ask, ANSWER_SECONDS)
 

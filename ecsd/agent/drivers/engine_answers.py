@@ -22,14 +22,12 @@ class Host(Struct, frozen=True):
     version: str
     architecture: str
     cgroup_driver: str
-    cgroup_version: int
     removes_serially: bool
 
 
 class Digests(Struct, frozen=True):
-    """An image: its id, and ``repository@sha256:…`` of the registries it came from."""
+    """An image: ``repository@sha256:…`` of the registries it came from."""
 
-    image_id: str
     repo_digests: tuple[str, ...]
 
     def digest(self) -> str | None:
@@ -77,7 +75,6 @@ def host(information: Mapping[str, Any]) -> Host:
         version=version,
         architecture={"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine),
         cgroup_driver=str(information["CgroupDriver"]),
-        cgroup_version=int(information.get("CgroupVersion") or 1),
         removes_serially=not major.isdigit() or int(major) < SERIAL_BELOW,
     )
 

@@ -20,7 +20,6 @@ MAX_PORT = 65535
 MAX_TYPE = 255
 MAX_PROTOCOL = 255
 MAX_DESCRIPTION = 255
-PEERS = ("cidr_ipv4", "cidr_ipv6", "referenced_group_id")
 Ports = tuple[int | None, int | None]
 
 

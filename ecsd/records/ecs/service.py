@@ -26,14 +26,11 @@ class Deployment(Part, frozen=True, kw_only=True):
     updated_at: datetime
     rollout_state: str = "IN_PROGRESS"  # IN_PROGRESS, COMPLETED, FAILED
     rollout_state_reason: str = ""
-    completed_at: datetime | None = None
     failed_tasks: int = 0  # consecutive failures; AWS's failedTasks
     failures: int = 0  # the circuit breaker's count
     ever_ran: bool = False  # a task of it reached RUNNING: the breaker's second stage
     launch_failures: int = 0  # consecutive never-started tasks: the throttle's count
     last_failure_at: datetime | None = None
-    last_failure_reason: str | None = None
-    rolled_back_from: str | None = None  # the failed deployment that this one replaces
 
 
 class Service(Record, frozen=True, kw_only=True):

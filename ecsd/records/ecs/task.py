@@ -74,7 +74,6 @@ class Task(Record, frozen=True, kw_only=True):
     overrides: dict[str, Any] = {}  # AWS's shape, as given
     network_configuration: dict[str, Any] | None = None  # awsvpcConfiguration's members
     enable_execute_command: bool = False
-    propagated_tags: bool = False
     tags: tuple[Tag, ...] = ()
     target_bindings: tuple[TargetBinding, ...] = ()
 

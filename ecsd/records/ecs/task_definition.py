@@ -36,7 +36,6 @@ class TaskDefinition(Record, frozen=True, kw_only=True):
     placement_constraints: tuple[dict[str, Any], ...] = ()
     pid_mode: str | None = None
     ipc_mode: str | None = None
-    proxy_configuration: dict[str, Any] | None = None
     ephemeral_storage: dict[str, Any] | None = None
     runtime_platform: dict[str, Any] | None = None
     enable_fault_injection: bool | None = None

@@ -176,14 +176,6 @@ def main_route_table(view: View, vpc_id: str) -> RouteTable:
     )
 
 
-def route_table_of(view: View, subnet: Subnet) -> RouteTable:
-    """Return the table that a subnet uses: its own, else the VPC's main one."""
-    for table in view.select(RouteTable, vpc_id=subnet.vpc_id):
-        if any(one.subnet_id == subnet.subnet_id for one in table.associations):
-            return table
-    return main_route_table(view, subnet.vpc_id)
-
-
 def free_address(view: View, subnet: Subnet) -> str | None:
     """Return a free address of the subnet, or None when it is full.
 

@@ -11,8 +11,8 @@ from ecsd.store.finders.ec2 import (
     free_address_count,
     free_public_address,
     group_is_in_use,
+    main_route_table,
     require,
-    route_table_of,
 )
 
 SUBNET = Subnet(
@@ -89,7 +89,7 @@ async def test_a_group_is_in_use_by_interfaces_and_by_other_groups_rules(store, 
         assert [one for one in "1234" if group_is_in_use(change, f"sg-{one}")] == ["1", "3"]
 
 
-async def test_a_subnet_without_a_table_uses_the_main_one(store, scope):
+async def test_the_main_table_is_found_among_others(store, scope):
     async with store.transaction(scope) as change:
         for name, association in (
             ("main", RouteTableAssociation(association_id="a", main=True)),
@@ -97,9 +97,7 @@ async def test_a_subnet_without_a_table_uses_the_main_one(store, scope):
         ):
             table = RouteTable(route_table_id=name, vpc_id="vpc-1", associations=(association,))
             change.put(table)
-        assert route_table_of(change, SUBNET).route_table_id == "own"
-        change.remove(change.get(RouteTable, "own"))
-        assert route_table_of(change, SUBNET).route_table_id == "main"
+        assert main_route_table(change, "vpc-1").route_table_id == "main"
 
 
 def test_an_owned_interface_is_attached(ids):

@@ -1,0 +1,202 @@
+"""Plans of a host, brought into force by doors that only remember."""
+
+import asyncio
+import contextlib
+
+import msgspec
+import pytest
+
+from ecsd.agent.reconcile import Reconciler
+from ecsd.clock import VirtualClock
+from ecsd.errors import NetworkError
+from ecsd.link.messages import Assign, PlanApplied, Snapshot, Withdraw
+from ecsd.records.plan import TaskPlan, VpcPlan
+
+VPC = VpcPlan(vpc_id="vpc-1", number=1, cidr="10.0.0.0/16", dns_support=True, subnets=())
+TASK = TaskPlan(
+    task_arn="arn:task/1",
+    task_id="1",
+    cluster="c",
+    account="000000000000",
+    region="us-east-1",
+    family="web",
+    revision=1,
+    desired_status="RUNNING",
+    launch_type="FARGATE",
+    containers=(),
+)
+BOTH = Snapshot(plans={"vpc/vpc-1": VPC, "task/arn:task/1": TASK})
+
+
+class Door:
+    """Stands for networks, balancers or tasks: remembers what it was told."""
+
+    def __init__(self, heard, kind):
+        self._heard = heard
+        self._kind = kind
+        self.here = set()
+        self.refusals = []
+        self.before_removal = lambda: None
+
+    async def apply(self, plan):
+        if self.refusals:
+            raise NetworkError(self.refusals.pop())
+        self._heard.append(("apply", plan))
+
+    async def remove(self, name):
+        self.before_removal()
+        self._heard.append(("remove", self._kind, name))
+
+    async def present(self):
+        return self.here
+
+
+class Host:
+    """A reconciler with its doors; ``cached()`` is what it would go on with after a crash."""
+
+    def __init__(self, folder):
+        self.heard = []
+        self.reports = []
+        self.vpcs, self.balancers, self.tasks = (
+            Door(self.heard, kind) for kind in ("vpc", "balancer", "task")
+        )
+        self.file = folder / "snapshot"
+        self.reconciler = Reconciler(
+            VirtualClock(), self.vpcs, self.balancers, self.tasks, self.reports.append, self.file
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self):
+        work = asyncio.create_task(self.reconciler.run())
+        try:
+            yield
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    async def told(self, *messages):
+        """Hear messages and bring them into force; return what was done."""
+        self.heard.clear()
+        for message in messages:
+            self.reconciler.receive(message)
+        await self.reconciler.idle()
+        return list(self.heard)
+
+    def cached(self):
+        return msgspec.msgpack.decode(self.file.read_bytes(), type=Snapshot).plans
+
+
+@pytest.fixture
+def host(tmp_path):
+    return Host(tmp_path)
+
+
+def test_a_snapshot_is_made_so_and_the_next_one_takes_away_what_it_lacks(host, run_virtual):
+    async def scenario():
+        async with host.running():
+            assert await host.told(BOTH) == [("apply", VPC), ("apply", TASK)]
+            done = await host.told(Snapshot(plans={"vpc/vpc-1": VPC}))
+            assert done == [("apply", VPC), ("remove", "task", "arn:task/1")]
+            assert host.reports == [PlanApplied(key="vpc/vpc-1"), PlanApplied(key="vpc/vpc-1")]
+
+    run_virtual(scenario())
+
+
+def test_single_plans_come_and_go(host, run_virtual):
+    async def scenario():
+        async with host.running():
+            assert await host.told(Assign(key="vpc/vpc-1", plan=VPC)) == [("apply", VPC)]
+            gone = await host.told(Withdraw(key="vpc/vpc-1"))
+            assert gone == [("remove", "vpc", "vpc-1")]
+            again = await host.told(Withdraw(key="balancer/arn:lb"))
+            assert again == [("remove", "balancer", "arn:lb")]
+
+    run_virtual(scenario())
+
+
+def test_a_refusal_is_reported_and_tried_again_until_it_holds(host, run_virtual):
+    async def scenario():
+        host.vpcs.refusals = ["no such device"]
+        async with host.running():
+            assert await host.told(Assign(key="vpc/vpc-1", plan=VPC)) == []
+            assert host.reports == [PlanApplied(key="vpc/vpc-1", fault="no such device")]
+            await asyncio.sleep(1)
+            await host.reconciler.idle()
+            assert host.heard == [("apply", VPC)]
+            assert host.reports[-1] == PlanApplied(key="vpc/vpc-1")
+
+    run_virtual(scenario())
+
+
+def test_a_new_process_goes_on_with_what_the_last_one_was_told(host, tmp_path, run_virtual):
+    async def scenario():
+        async with host.running():
+            await host.told(BOTH, Assign(key="task/arn:task/2", plan=TASK))
+        assert set(host.cached()) == {"vpc/vpc-1", "task/arn:task/1", "task/arn:task/2"}
+        successor = Host(tmp_path)
+        async with successor.running():
+            successor.reconciler.load_cache()
+            await successor.reconciler.idle()
+        assert successor.heard == [("apply", VPC), ("apply", TASK), ("apply", TASK)]
+
+    run_virtual(scenario())
+
+
+def test_what_is_taken_away_is_out_of_the_cache_before(host, run_virtual):
+    seen = []
+    host.tasks.before_removal = lambda: seen.append("task/arn:task/1" in host.cached())
+
+    async def scenario():
+        async with host.running():
+            await host.told(BOTH)
+            # The second change falls into the pause between two writings.
+            await host.told(Assign(key="vpc/vpc-1", plan=VPC), Withdraw(key="task/arn:task/1"))
+
+    run_virtual(scenario())
+    assert seen == [False]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xc1 nonsense"])
+def test_without_a_readable_cache_nothing_is_done(host, content, run_virtual):
+    if content is not None:
+        host.file.write_bytes(content)
+
+    async def scenario():
+        async with host.running():
+            host.reconciler.load_cache()
+            await host.reconciler.idle()
+
+    run_virtual(scenario())
+    assert host.heard == []
+
+
+def test_a_cache_that_cannot_be_written_stops_nothing(host, run_virtual):
+    host.file.with_suffix(".new").mkdir()
+
+    async def scenario():
+        async with host.running():
+            await host.told(BOTH)
+            gone = await host.told(Withdraw(key="task/arn:task/1"))
+            assert gone == [("remove", "task", "arn:task/1")]
+
+    run_virtual(scenario())
+
+
+def test_a_sweep_takes_away_what_no_plan_names(host, run_virtual):
+    host.vpcs.here = {"vpc-1", "vpc-old"}
+    host.balancers.here = {"arn:lb"}
+    host.tasks.here = {"arn:task/1", "arn:task/old"}
+
+    async def scenario():
+        async with host.running():
+            await host.told(BOTH)
+            host.heard.clear()
+            await host.reconciler.sweep()
+            await host.reconciler.idle()
+
+    run_virtual(scenario())
+    assert sorted(host.heard) == [
+        ("remove", "balancer", "arn:lb"),
+        ("remove", "task", "arn:task/old"),
+        ("remove", "vpc", "vpc-old"),
+    ]

@@ -1,0 +1,177 @@
+"""Both ends of the link over a real unix socket."""
+
+import asyncio
+import contextlib
+
+import pytest
+from websockets.asyncio.client import unix_connect
+
+from ecsd.clock import SystemClock
+from ecsd.link.client import Link
+from ecsd.link.hub import Hub, encode
+from ecsd.link.messages import Assign, Hello, HostFaults, PlanApplied, Snapshot, Withdraw
+from ecsd.records.plan import VpcPlan
+
+PATIENCE = 10.0  # seconds
+
+
+def vpc(number):
+    return VpcPlan(
+        vpc_id=f"vpc-{number}", number=number, cidr="10.0.0.0/16", dns_support=True, subnets=()
+    )
+
+
+class Heard(list):
+    """What came in, in order; ``until`` waits for something of it."""
+
+    def __init__(self):
+        super().__init__()
+        self._news = asyncio.Event()
+
+    def enter(self, one):
+        self.append(one)
+        self._news.set()
+
+    async def until(self, wanted):
+        async with asyncio.timeout(PATIENCE):
+            while wanted not in self:
+                self._news.clear()
+                await self._news.wait()
+
+
+class Server:
+    """A hub whose listener remembers."""
+
+    def __init__(self, path):
+        self._path = path
+        self.heard = Heard()
+        self.hub = Hub(self)
+
+    async def host_came(self, host, boot_id):
+        self.heard.enter(("came", host, boot_id))
+
+    async def host_went(self, host):
+        self.heard.enter(("went", host))
+
+    def receive(self, host, message):
+        self.heard.enter((host, message))
+
+    @contextlib.asynccontextmanager
+    async def serving(self, *, opened=True):
+        if opened:
+            self.hub.open_up()
+        async with ended(self.hub.serve(self._path)):
+            yield
+
+
+class Agent:
+    """A link that remembers what it was told, and reports its name on every connection."""
+
+    def __init__(self, path, name="h1"):
+        self.heard = Heard()
+        self.link = Link(
+            path,
+            SystemClock(),
+            lambda: Hello(host=name, boot_id="boot"),
+            self.heard.enter,
+            lambda: self.link.report(HostFaults(faults={"name": name})),
+        )
+
+    def connected(self):
+        return ended(self.link.run())
+
+
+@contextlib.asynccontextmanager
+async def ended(work):
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "s"
+
+
+async def test_a_host_gets_its_own_plans_first_and_then_each_change(path):
+    server, agent = Server(path), Agent(path)
+    server.hub.publish("vpc/1", vpc(1))
+    server.hub.publish("task/mine", vpc(2), host="h1")
+    server.hub.publish("task/theirs", vpc(3), host="h2")
+    async with server.serving(), agent.connected():
+        await agent.heard.until(Snapshot(plans={"vpc/1": vpc(1), "task/mine": vpc(2)}))
+        assert ("came", "h1", "boot") in server.heard
+        server.hub.publish("vpc/1", vpc(1))  # as it was: nothing to say
+        server.hub.publish("task/mine", vpc(2), host="h2")  # moved
+        server.hub.publish("vpc/1", vpc(9))
+        server.hub.withdraw("task/theirs")
+        server.hub.withdraw("vpc/1")
+        server.hub.publish("vpc/4", vpc(4))
+        await agent.heard.until(Assign(key="vpc/4", plan=vpc(4)))
+    # Of a key's waiting messages only the newest is sent.
+    assert agent.heard[1:] == [
+        Withdraw(key="task/mine"),
+        Withdraw(key="vpc/1"),
+        Assign(key="vpc/4", plan=vpc(4)),
+    ]
+
+
+async def test_no_host_is_told_anything_before_all_plans_are_known(path):
+    server, agent = Server(path), Agent(path)
+    async with server.serving(opened=False), agent.connected():
+        server.hub.publish("vpc/1", vpc(1))
+        await asyncio.sleep(0)
+        assert (server.heard, agent.heard) == ([], [])
+        server.hub.publish("vpc/2", vpc(2))
+        server.hub.open_up()
+        await agent.heard.until(Snapshot(plans={"vpc/1": vpc(1), "vpc/2": vpc(2)}))
+
+
+async def test_observations_wait_for_the_server_newest_only(path):
+    server, agent = Server(path), Agent(path)
+    agent.link.report(PlanApplied(key="vpc/1", fault="not yet"))
+    agent.link.report(PlanApplied(key="vpc/1"))
+    agent.link.report(PlanApplied(key="vpc/2"))
+    async with agent.connected(), server.serving():
+        await server.heard.until(("h1", HostFaults(faults={"name": "h1"})))
+    observed = [message for host, message in server.heard[1:4]]
+    assert observed == [
+        PlanApplied(key="vpc/1"),
+        PlanApplied(key="vpc/2"),
+        HostFaults(faults={"name": "h1"}),
+    ]
+
+
+async def test_a_server_that_comes_back_is_found_and_told_again(path):
+    agent, everything = Agent(path), HostFaults(faults={"name": "h1"})
+    async with agent.connected():
+        for _ in range(2):
+            server = Server(path)
+            async with server.serving():
+                await server.heard.until(("h1", everything))
+    assert [type(one) for one in agent.heard] == [Snapshot, Snapshot]
+
+
+async def test_a_host_that_goes_is_said_to_have_gone(path):
+    server = Server(path)
+    async with server.serving():
+        async with Agent(path).connected():
+            await server.heard.until(("h1", HostFaults(faults={"name": "h1"})))
+        await server.heard.until(("went", "h1"))
+
+
+@pytest.mark.parametrize("words", ["text", b"\xc1", encode(PlanApplied(key="vpc/1"))])
+async def test_a_stranger_is_turned_away_and_others_are_served(path, words, caplog):
+    server, agent = Server(path), Agent(path)
+    async with server.serving(), agent.connected():
+        await agent.heard.until(Snapshot(plans={}))
+        async with unix_connect(str(path)) as stranger:
+            await stranger.send(words)
+            async with asyncio.timeout(PATIENCE):
+                await stranger.wait_closed()
+        server.hub.publish("vpc/1", vpc(1))
+        await agent.heard.until(Assign(key="vpc/1", plan=vpc(1)))
+    assert "an agent spoke nonsense" in caplog.text

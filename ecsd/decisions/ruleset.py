@@ -1,11 +1,15 @@
 """nftables rulesets as values: written whole, or as the difference between two of them.
 
-Either text is one transaction: a packet sees the old rules or the new ones, never a gap.
+Either text is one transaction. A packet on its way through a table that is replaced whole may
+still look into a set that is gone, and be dropped: what the kernel holds is therefore read, and
+changed by difference.
 Source: nft(8); network.md 2.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+UNREAD = "(unread)"
 
 
 class Chain(NamedTuple):
@@ -43,6 +47,45 @@ def difference(old: Table, new: Table) -> str:
     if _reshaped(old, new):
         return whole(new)
     return "".join(f"{line}\n" for line in _change(old, new))
+
+
+def read_table(name: str, told: Iterable[Mapping[str, Any]]) -> Table:
+    """Return a table as the kernel holds it, with rules that equal nobody's: they are not read.
+
+    Args:
+        name: the table's, with its family.
+        told: the objects of ``nft -j list table``.
+    """
+    collections: dict[str, Collection] = {}
+    chains: dict[str, Chain] = {}
+    for one in told:
+        match one:
+            case {"set": held}:
+                collections[held["name"]] = Collection("set", f"type {held['type']};", _held(held))
+            case {"map": held}:
+                header = f"type {held['type']} : {held['map']};"
+                collections[held["name"]] = Collection("map", header, _held(held))
+            case {"chain": {"name": chain, "hook": hook, **more}}:
+                where = f"type {more['type']} hook {hook} priority {more['prio']}"
+                chains[chain] = Chain((UNREAD,), f"{where}; policy {more['policy']};")
+            case {"chain": {"name": chain}}:
+                chains[chain] = Chain((UNREAD,))
+            case _:
+                continue  # rules, and what nft says of itself
+    return Table(name, collections, chains)
+
+
+def _held(collection: Mapping[str, Any]) -> frozenset[str]:
+    quote = '"' if collection["type"] == "ifname" else ""
+    found = set()
+    for element in collection.get("elem", ()):
+        key, verdict = element if isinstance(element, list) else (element, None)
+        text = f"{quote}{key}{quote}"
+        if verdict is not None:
+            [(kind, to)] = verdict.items()
+            text += f" : {kind} {to['target']}"
+        found.add(text)
+    return frozenset(found)
 
 
 def _reshaped(old: Table, new: Table) -> bool:

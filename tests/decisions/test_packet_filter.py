@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ecsd.decisions.addresses import uplink
 from ecsd.decisions.packet_filter import compile_vpc_filter
-from ecsd.decisions.ruleset import Chain, Collection, Table, difference, whole
+from ecsd.decisions.ruleset import Chain, Collection, Table, difference, read_table, whole
 from ecsd.decisions.security_group import Flow, admits
 from ecsd.records.plan import (
     InterfacePlan,
@@ -122,6 +122,47 @@ def test_a_change_touches_only_what_it_is_about():
         "flush chain inet sg i_sg_1",
         "add rule inet sg i_sg_1 meta nfproto ipv4 tcp dport 81-81 accept",
     ]
+
+
+@given(plans(), plans())
+def test_a_table_that_was_found_is_made_into_the_wanted_one(before, after):
+    for old, new in zip(
+        compile_vpc_filter(before, "10.0.0.2", uplink(1)),
+        compile_vpc_filter(after, "10.0.0.2", uplink(1)),
+        strict=True,
+    ):
+        found = read_table(old.name, told_by_nft(old))
+        assert found.collections == old.collections
+        commands = difference(found, new)
+        assert "delete table" not in commands
+        assert obey(old, commands) == new
+
+
+def told_by_nft(table: Table) -> list[dict]:
+    """Return a table as ``nft -j list table`` tells it."""
+    objects: list[dict] = [{"metainfo": {}}, {"table": {}}]
+    for name, one in table.collections.items():
+        kind, _, verdict = one.header.removeprefix("type ").removesuffix(";").partition(" : ")
+        facts = {"name": name, "type": kind} | ({"map": verdict} if verdict else {})
+        elements = [element_told(text) for text in one.elements]
+        objects.append({one.kind: facts | ({"elem": elements} if elements else {})})
+    for name, chain in table.chains.items():
+        facts = {"name": name}
+        if chain.hook:
+            words = chain.hook.replace(";", "").split()
+            keys = {"type": 1, "hook": 3, "prio": 5, "policy": 7}
+            facts |= {key: words[at] for key, at in keys.items()}
+        objects += [{"chain": facts}, *({"rule": {"chain": name}} for _ in chain.rules)]
+    return objects
+
+
+def element_told(text: str):
+    key, _, verdict = text.partition(" : ")
+    key = key.strip('"')
+    if not verdict:
+        return key
+    kind, target = verdict.split()
+    return [key, {kind: {"target": target}}]
 
 
 def test_a_collection_of_another_kind_is_made_anew():

@@ -5,10 +5,14 @@ Source: network.md 2; libnftables(3).
 """
 
 import ctypes
+import json
 import re
 import tempfile
+from typing import Any
 
 from ecsd.errors import NetworkError
+
+JSON = 1 << 4  # NFT_CTX_OUTPUT_JSON
 
 
 class Nftables:
@@ -34,6 +38,21 @@ class Nftables:
         if code != 0:
             raise NetworkError(self._located(commands, words))
         return output
+
+    def table(self, name: str) -> list[dict[str, Any]] | None:
+        """Return the objects of a table as ``nft -j`` tells them; None where there is none."""
+        self._library.nft_ctx_output_set_flags(self._context, JSON)
+        try:
+            found = [one["table"] for one in self._list("tables") if "table" in one]
+            if name not in {f"{one['family']} {one['name']}" for one in found}:
+                return None
+            return self._list(f"table {name}")
+        finally:
+            self._library.nft_ctx_output_set_flags(self._context, 0)
+
+    def _list(self, what: str) -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = json.loads(self.run(f"list {what}"))["nftables"]
+        return told
 
     def _located(self, commands: str, words: str) -> str:
         """Name the refused command: nft tells lines only of files, so it is asked once more so."""
@@ -70,6 +89,7 @@ def _library() -> ctypes.CDLL:
     library.nft_run_cmd_from_buffer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
     library.nft_run_cmd_from_filename.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
     library.nft_ctx_set_dry_run.argtypes = [ctypes.c_void_p, ctypes.c_bool]
+    library.nft_ctx_output_set_flags.argtypes = [ctypes.c_void_p, ctypes.c_uint]
     library.nft_ctx_get_error_buffer.restype = ctypes.c_char_p
     library.nft_ctx_get_error_buffer.argtypes = [ctypes.c_void_p]
     library.nft_ctx_get_output_buffer.restype = ctypes.c_char_p

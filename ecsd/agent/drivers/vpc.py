@@ -1,7 +1,7 @@
 """One VPC on this host: its namespace, uplink, addresses, routes and packet filter.
 
-Changes are differences to what this process applied last; a process that begins finds addresses
-and routes out, and replaces the packet filter whole. Traffic goes on either way.
+Changes are differences to what this process applied last; a process that begins finds addresses,
+routes and packet filter out. Traffic goes on either way.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from ecsd.agent.drivers.task_interface import TaskInterface, attach
 from ecsd.clock import Clock
 from ecsd.decisions.addresses import Uplink, link_name, resolver
 from ecsd.decisions.packet_filter import compile_vpc_filter
-from ecsd.decisions.ruleset import Table, difference, whole
+from ecsd.decisions.ruleset import Table, difference, read_table, whole
 from ecsd.decisions.security_group import cut_flows, narrowed
 from ecsd.decisions.vpc_links import (
     Links,
@@ -150,11 +150,9 @@ class VpcNetwork:
     async def _filter(self, tables: tuple[Table, ...]) -> None:
         """Bring the packet filter into force in one transaction."""
         known, self._tables = self._tables, None
-        pairs = zip(known or (), tables, strict=bool(known))
-        texts = [difference(old, new) for old, new in pairs] or [whole(one) for one in tables]
-        commands = "".join(texts)
-        if commands and self._filters is not None:
-            await asyncio.to_thread(self._filters.run, commands)
+        if self._filters is None:
+            raise NetworkError("the VPC is not open")
+        await asyncio.to_thread(_enforce, self._filters, known, tables)
         self._tables = tables
 
     async def _link(self, plan: VpcPlan, wanted: Links) -> None:
@@ -193,6 +191,22 @@ class VpcNetwork:
         self._unchecked = off
         if values:
             await self._visitor.visit(self.path, lambda: _check_sources(values))
+
+
+def _enforce(filters: Nftables, known: tuple[Table, ...] | None, tables: tuple[Table, ...]) -> None:
+    """Make the kernel's tables so, by difference to what it is known, or found, to hold."""
+    held = known or [_held(filters, one.name) for one in tables]
+    changes = [
+        whole(new) if old is None else difference(old, new)
+        for old, new in zip(held, tables, strict=True)
+    ]
+    if any(changes):
+        filters.run("".join(changes))
+
+
+def _held(filters: Nftables, name: str) -> Table | None:
+    told = filters.table(name)
+    return None if told is None else read_table(name, told)
 
 
 def _has_link(name: str) -> bool:

@@ -38,7 +38,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def answer(self, status, headers):
         heard = {key.lower(): value for key, value in self.headers.items()}
-        body = json.dumps({"name": name, "path": self.path, "headers": heard}).encode()
+        told = {"name": name, "path": self.path, "headers": heard, "peer": self.client_address}
+        body = json.dumps(told).encode()
         self.send_response(status)
         for key, value in headers.items():
             self.send_header(key, value)

@@ -1,6 +1,7 @@
 """Real HAProxy in a namespace, real targets: what a load balancer promises."""
 
 import asyncio
+import http.client
 import json
 import os
 import re
@@ -279,6 +280,27 @@ async def test_rolling_targets_and_reloads_under_load_fail_nothing(world):
     assert load.failures == []
     assert load.answers > 500
     assert {json.loads((await world.get()).text)["name"] for _ in range(6)} == {"t11", "t12"}
+
+
+async def test_connections_to_targets_are_used_again_however_the_target_came(world):
+    first, second = world.start_target(5), world.start_target(6)
+    await world.balancers.apply(plan(group("a", first)))
+    await world.healthy(first)
+    await world.balancers.apply(plan(group("a", first, second)))  # added to a running HAProxy
+    await world.healthy(first, second)
+
+    def ask() -> list[dict]:
+        connection = http.client.HTTPConnection(ENTRANCE, 18080)
+        answers = []
+        for _ in range(40):
+            connection.request("GET", "/", headers={"Host": DNS_NAME})
+            answers.append(json.loads(connection.getresponse().read()))
+        connection.close()
+        return answers
+
+    answers = await asyncio.to_thread(ask)
+    assert {one["name"] for one in answers} == {"t5", "t6"}
+    assert len({tuple(one["peer"]) for one in answers}) <= 6
 
 
 async def test_a_killed_haproxy_comes_back(world):

@@ -2,11 +2,9 @@
 
 The Engine's driver in non-blocking mode makes its stream in the background, and a container whose
 logs go nowhere would run unnoticed. Fargate makes the stream first and says why it could not.
-Source: captured stoppedReasons of Fargate 1.4.0; AWS Signature Version 4.
+Source: captured stoppedReasons of Fargate 1.4.0.
 """
 
-import hashlib
-import hmac
 import json
 import logging
 from collections.abc import Mapping
@@ -19,6 +17,7 @@ from ecsd.agent.log_credentials import LogCredentials
 from ecsd.clock import Clock
 from ecsd.decisions.container_logging import log_config
 from ecsd.errors import EcsdError
+from ecsd.protocol.signing import Signer
 from ecsd.records.plan import TaskPlan
 
 log = logging.getLogger(__name__)
@@ -26,7 +25,6 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 4
 FIRST_PAUSE = 0.25  # seconds; doubles
 ANSWER_SECONDS = 5
-SIGNED = "content-type;host;x-amz-date;x-amz-target"
 CONTENT_TYPE = "application/x-amz-json-1.1"
 EXISTS = "ResourceAlreadyExistsException"
 
@@ -105,43 +103,14 @@ class LogStreams:
             "x-amz-target": f"Logs_20140328.{operation}",
         }
         key, secret = self._credentials.keys(plan.account)
-        headers["authorization"] = authorization(headers, body, region, key, secret)
+        signer = Signer(key, secret, region, "logs")
+        headers["authorization"] = signer.authorization("POST", "/", headers, body)
         async with session.post(f"{plan.logs_endpoint}/", data=body, headers=headers) as response:
             if response.status == 200:  # noqa: PLR2004 - HTTP's OK
                 return None
             answer = json.loads(await response.text() or "{}")
         code = str(answer.get("__type", response.status)).rpartition("#")[2]
         return None if code == EXISTS else f"{code}: {answer.get('message', '')}"
-
-
-def authorization(
-    headers: Mapping[str, str], body: bytes, region: str, key: str, secret: str
-) -> str:
-    """Return the Authorization header of a POST to ``/`` of the Logs service.
-
-    Source: AWS General Reference, Signature Version 4 signing process.
-    """
-    date = headers["x-amz-date"]
-    scope = f"{date[:8]}/{region}/logs/aws4_request"
-    canonical = "\n".join(
-        [
-            "POST",
-            "/",
-            "",
-            *(f"{name}:{headers[name]}" for name in SIGNED.split(";")),
-            "",
-            SIGNED,
-            hashlib.sha256(body).hexdigest(),
-        ]
-    )
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    signing = f"AWS4{secret}".encode()
-    for part in scope.split("/"):
-        signing = hmac.new(signing, part.encode(), hashlib.sha256).digest()
-    text = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{digest}"
-    signature = hmac.new(signing, text.encode(), hashlib.sha256).hexdigest()
-    credential = f"Credential={key}/{scope}"
-    return f"AWS4-HMAC-SHA256 {credential}, SignedHeaders={SIGNED}, Signature={signature}"
 
 
 def _sentence(times: int, cause: str) -> str:

@@ -1,6 +1,6 @@
 """Speaking to ecsd's API like any client: JSON services and query services, standard library only.
 
-The account is the access key id of the environment when it has twelve digits, as for every client.
+In strict mode requests are signed with the root credentials that the settings name.
 """
 
 import http.client
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from ecsd.clock import SystemClock
+from ecsd.protocol.signing import Signer
 from ecsd.settings import Settings
 
 TIMEOUT = 10.0  # seconds
@@ -44,6 +46,7 @@ class Api:
         self, settings: Settings, account: str = DEFAULT_ACCOUNT, region: str = ""
     ) -> None:
         self._settings = settings
+        self._clock = SystemClock()
         self.account = account
         self.region = region or settings.region
 
@@ -75,15 +78,32 @@ class Api:
 
     def inspect(self, what: str) -> Any:  # noqa: ANN401 - JSON of ecsd's own
         """Read one of ecsd's own pages, such as ``hosts``."""
-        status, answer = self._send("GET", f"/_ecsd/{what}", {}, None)
+        path = f"/_ecsd/{what}"
+        strict = self._settings.mode == "strict"
+        headers = self._signed("GET", path, "ecsd", {}, b"") if strict else {}
+        status, answer = self._send("GET", path, headers, None)
+        page = json.loads(answer)
         if status != http.client.OK:
-            raise ApiError(str(status), answer.decode(errors="replace"))
-        return json.loads(answer)
+            raise ApiError(str(status), str(page.get("message", "")))
+        return page
 
     def _post(self, service: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        scope = f"{self.account}/20260101/{self.region}/{service}/aws4_request"
-        authorization = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
-        return self._send("POST", "/", {**headers, "authorization": authorization}, body)
+        return self._send("POST", "/", self._signed("POST", "/", service, headers, body), body)
+
+    def _signed(
+        self, method: str, path: str, service: str, headers: Mapping[str, str], body: bytes
+    ) -> dict[str, str]:
+        """Return the headers with a signature; local mode takes the account from the key id."""
+        key, secret = self.account, "local"
+        if self._settings.mode == "strict":
+            key, secret = self._settings.access_key_id, self._settings.secret_access_key
+        signed = {
+            **headers,
+            "host": f"{self._settings.host}:{self._settings.port}",
+            "x-amz-date": self._clock.now().strftime("%Y%m%dT%H%M%SZ"),
+        }
+        signer = Signer(key, secret, self.region, service)
+        return {**signed, "authorization": signer.authorization(method, path, signed, body)}
 
     def _send(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None

@@ -6,11 +6,9 @@ uvicorn holds the socket: keep-alive, chunked bodies, ``Expect: 100-continue``, 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-import msgspec
-
-from ecsd import __version__
 from ecsd.errors import AwsError
 from ecsd.gateway.dispatch import Dispatcher, GatewayParts
+from ecsd.gateway.own_pages import JSON, OwnPages
 from ecsd.gateway.request_body import ClientGoneError, Message, Receive, read_body
 from ecsd.protocol.message import HttpRequest, HttpResponse
 
@@ -18,7 +16,6 @@ AsgiScope = Mapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
 
-JSON = {"content-type": "application/json"}
 OTHER_SITE = HttpResponse(
     403, JSON, b'{"message":"Requests that another web site makes in a browser are refused."}'
 )
@@ -27,7 +24,7 @@ OTHER_SITE = HttpResponse(
 def make_app(parts: GatewayParts) -> AsgiApp:
     """Return the ASGI application."""
     dispatcher = Dispatcher(parts)
-    pages = _own_pages(parts)
+    pages = OwnPages(parts, dispatcher)
 
     async def app(scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -43,10 +40,10 @@ def make_app(parts: GatewayParts) -> AsgiApp:
     async def _respond(request: HttpRequest, receive: Receive) -> HttpResponse:
         if request.headers.get("sec-fetch-site") == "cross-site":
             return OTHER_SITE
-        page = pages.get(request.path) if request.method in ("GET", "HEAD") else None
-        if page is not None and "authorization" not in request.headers and not request.query:
-            return page()
         try:
+            page = pages.answer(request)
+            if page is not None:
+                return page
             body = await read_body(receive)
         except AwsError as error:
             return dispatcher.refuse(request, error)
@@ -55,30 +52,6 @@ def make_app(parts: GatewayParts) -> AsgiApp:
         )
 
     return app
-
-
-def _own_pages(parts: GatewayParts) -> Mapping[str, Callable[[], HttpResponse]]:
-    def health() -> HttpResponse:
-        return _json({"service": "ecsd", "version": __version__, "status": "ok"})
-
-    def unimplemented() -> HttpResponse:
-        return _json(parts.unimplemented.report())
-
-    def shown(show: Callable[[], object]) -> Callable[[], HttpResponse]:
-        return lambda: _json(show())
-
-    pages = {f"/_ecsd/{name}": shown(show) for name, show in parts.pages.items()}
-    return {
-        "/": health,
-        "/_ecsd/health": health,
-        "/_ecsd/unimplemented": unimplemented,
-        # Whole states and faults are the operator's: in strict mode others may reach the port.
-        **(pages if parts.settings.mode == "local" else {}),
-    }
-
-
-def _json(value: object) -> HttpResponse:
-    return HttpResponse(200, JSON, msgspec.json.encode(value))
 
 
 def _head(scope: AsgiScope) -> HttpRequest:

@@ -39,7 +39,8 @@ class GatewayParts:
         operations: by service and name (``load_operations()``).
         find_key: whose an access key is, or None. Strict mode believes nobody else; local mode
             believes everybody, and uses it to know the callers of temporary keys.
-        pages: ecsd's own pages, ``/_ecsd/<name>``: what each shows, as JSON. Loopback only.
+        pages: ecsd's own pages, ``/_ecsd/<name>``: what each shows, as JSON. Strict mode
+            shows them to the root credentials alone.
     """
 
     operations: Mapping[tuple[str, str], Handler]
@@ -82,6 +83,15 @@ class Dispatcher:
         """Return the refusal of a request whose body was not read."""
         route = self._parts.wire.route(request)
         return route.codec.refuse(error, self._parts.ids.uuid())
+
+    def admit_operator(self, request: HttpRequest) -> None:
+        """Let a request of strict mode see ecsd's own pages. Raises AwsError: it may not."""
+        if self._parts.settings.mode == "strict":
+            known = self._verifier.verify(request, request.body, self._parts.clock.now())
+            if not known.caller.arn.endswith(":root"):
+                raise AwsError(
+                    "AccessDenied", "Only the root credentials may see this.", status=403
+                )
 
     async def _answer(
         self, route: Route, request: HttpRequest, raw: bytes, request_id: str

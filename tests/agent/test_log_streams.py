@@ -1,12 +1,10 @@
 """Streams are made before containers; a group that is missing is told in Fargate's words."""
 
-import json
-
 import pytest
 from msgspec.structs import replace
 
 from ecsd.agent.log_credentials import LogCredentials
-from ecsd.agent.log_streams import LogStreamError, LogStreams, authorization
+from ecsd.agent.log_streams import LogStreamError, LogStreams
 from ecsd.clock import SystemClock
 from ecsd.records.plan import TaskPlan
 from ecsd.settings import Settings
@@ -101,24 +99,3 @@ def test_strict_mode_gives_the_root_keys_to_the_root_account_alone():
     assert (status, body["code"]) == (403, "NoCredentialsAssociated")
     guessed = LogCredentials(Settings(), SystemClock()).endpoint(replace(PLAN, account="0" * 12))
     assert credentials.answer(guessed.partition("51679")[2])[0] == 400
-
-
-def test_the_signature_is_botocores():
-    from botocore.auth import SigV4Auth
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials
-
-    body = json.dumps({"logGroupName": "g"}).encode()
-    headers = {
-        "content-type": "application/x-amz-json-1.1",
-        "host": "127.0.0.1:4566",
-        "x-amz-date": "20260101T000000Z",
-        "x-amz-target": "Logs_20140328.CreateLogStream",
-    }
-    ours = authorization(headers, body, "us-east-1", "AK", "secret")
-    theirs = SigV4Auth(Credentials("AK", "secret"), "logs", "us-east-1")
-    request = AWSRequest("POST", "http://127.0.0.1:4566/", data=body, headers=headers)
-    request.context["timestamp"] = headers["x-amz-date"]
-    canonical = theirs.canonical_request(request)
-    signature = theirs.signature(theirs.string_to_sign(request, canonical), request)
-    assert ours.endswith(f"Signature={signature}")

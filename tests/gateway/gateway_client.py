@@ -30,7 +30,9 @@ class Answer(NamedTuple):
 class Client:
     """Sends requests to an application of its own."""
 
-    def __init__(self, store, *, operations=None, settings=None, find_key=None, clock=None):
+    def __init__(
+        self, store, *, operations=None, settings=None, find_key=None, clock=None, pages=None
+    ):
         settings = settings or Settings()
         ids = SeededIds(3)
         self.parts = GatewayParts(
@@ -42,6 +44,7 @@ class Client:
             settings=settings,
             find_key=find_key or configured_key(settings),
             wire=WIRE,
+            pages=pages or {},
         )
         self.app = make_app(self.parts)
 

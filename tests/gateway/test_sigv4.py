@@ -12,6 +12,7 @@ from ecsd.errors import AwsError
 from ecsd.gateway.dispatch import root_caller
 from ecsd.gateway.sigv4 import KnownKey, Verifier
 from ecsd.protocol.message import HttpRequest
+from ecsd.protocol.signing import Signer
 from ecsd.settings import Settings
 
 KEYS = {
@@ -152,3 +153,18 @@ async def test_strict_mode_refuses_in_the_services_protocol_and_admits_the_root_
     )
     answer = await client.raw("POST", "/", request.headers, request.body)
     assert (answer.status, answer.json()) == (200, {"clusterArns": []})
+
+
+@pytest.mark.parametrize(
+    ("signer", "status"),
+    [(Signer("AKID", "secret", "r", "ecsd"), 200), (Signer("AKID", "wrong", "r", "ecsd"), 403)],
+)
+async def test_strict_mode_shows_its_own_pages_to_the_root_key_alone(store, signer, status):
+    settings = Settings(mode="strict", access_key_id="AKID", secret_access_key="secret")
+    client = Client(store, settings=settings, pages={"hosts": lambda: ["h"]})
+    assert (await client.raw("GET", "/_ecsd/hosts", {}, b"")).status == 403
+    headers = {"host": "localhost:4566", "x-amz-date": f"{now():%Y%m%dT%H%M%SZ}"}
+    headers["authorization"] = signer.authorization("GET", "/_ecsd/hosts", headers, b"")
+    answer = await client.raw("GET", "/_ecsd/hosts", headers, b"")
+    assert answer.status == status
+    assert (await client.raw("GET", "/_ecsd/health", headers, b"")).status == 200

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
 
+from tests.integration.conftest import Ecsd
 from tests.integration.sample import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -135,3 +137,27 @@ def test_listening_beyond_loopback_needs_strict_mode(ecsd):
     )
     assert done.returncode == 1
     assert "strict" in done.stderr
+
+
+def test_strict_mode_serves_its_own_commands_and_nobody_without_the_secret(tmp_path):
+    keys = {"ECSD_ACCESS_KEY_ID": "AKIDOPERATOR", "ECSD_SECRET_ACCESS_KEY": "open sesame"}
+    strict = {"port": 4573, "instance": 2, "ECSD_MODE": "strict"}
+    ecsd = Ecsd(tmp_path, **strict, **keys)
+    ecsd.run("up", "-d")
+    try:
+        client = boto3.client(
+            "ecs",
+            endpoint_url=ecsd.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="AKIDOPERATOR",
+            aws_secret_access_key="open sesame",
+        )
+        client.create_cluster(clusterName="guarded")
+        assert "guarded" in ecsd.run("status").stdout
+        assert "all hold" in ecsd.run("doctor").stdout
+        stranger = Ecsd(tmp_path, **strict, **keys | {"ECSD_SECRET_ACCESS_KEY": "guessed"})
+        refused = stranger.run("status", check=False)
+        assert refused.returncode == 1
+        assert "403: The request signature we calculated does not match" in refused.stderr
+    finally:
+        ecsd.run("down", "--state", "--yes")

@@ -1,0 +1,50 @@
+"""What ecsd shows of itself by GET: ``/``, and JSON at ``/_ecsd/<name>``."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from ecsd import __version__
+from ecsd.gateway.dispatch import Dispatcher, GatewayParts
+from ecsd.protocol.message import HttpRequest, HttpResponse
+
+JSON = {"content-type": "application/json"}
+Show = Callable[[], object]
+
+
+class OwnPages:
+    """Everybody may see that ecsd is there; states and faults are the operator's.
+
+    In strict mode others may reach the port: there those pages have to be asked for with the root
+    credentials' signature, for a service named ``ecsd``.
+    """
+
+    def __init__(self, parts: GatewayParts, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self._private = {f"/_ecsd/{name}": show for name, show in parts.pages.items()}
+        self._public: dict[str, Show] = {
+            "/": _health,
+            "/_ecsd/health": _health,
+            "/_ecsd/unimplemented": parts.unimplemented.report,
+        }
+
+    def answer(self, request: HttpRequest) -> HttpResponse | None:
+        """Return the page that is asked for, None when it is none.
+
+        Raises:
+            AwsError: strict mode, and the request is not the operator's.
+        """
+        if request.method not in ("GET", "HEAD") or request.query:
+            return None
+        if request.path == "/" and "authorization" in request.headers:
+            return None  # an operation of a service whose requests look so
+        show = self._private.get(request.path)
+        if show is not None:
+            self._dispatcher.admit_operator(request)
+        else:
+            show = self._public.get(request.path)
+        return None if show is None else HttpResponse(200, JSON, msgspec.json.encode(show()))
+
+
+def _health() -> object:
+    return {"service": "ecsd", "version": __version__, "status": "ok"}

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from ecsd.cli.api import Api, ApiError
@@ -11,7 +12,7 @@ from ecsd.clock import SystemClock
 from ecsd.settings import Settings
 
 POLL_SECONDS = 0.5
-LOOK_BACK = 1000  # events shown at the beginning
+LATE_MILLISECONDS = 60_000  # events may come in this much after a newer one of another stream
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -37,10 +38,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             "docker logs shows their output"
         )
         return 1
-    seen: set[str] = set()
+    reading = Reading(api, streams)
     clock = SystemClock()
     while True:
-        for event in _new_events(api, streams, found.task_ids(), seen):
+        for event in reading.new_events(found.task_ids()):
             print(json.dumps(event) if arguments.json else _line(event), flush=True)
         if not arguments.follow:
             return 0
@@ -60,32 +61,49 @@ def _streams(api: Api, definition: str) -> list[tuple[str, str]]:
     return found
 
 
-def _new_events(
-    api: Api, streams: list[tuple[str, str]], task_ids: set[str], seen: set[str]
-) -> list[dict[str, Any]]:
-    events = []
-    for group, prefix in streams:
-        try:
-            answer = api.ask(
-                "logs",
-                "FilterLogEvents",
-                logGroupName=group,
-                logStreamNamePrefix=prefix,
-                limit=LOOK_BACK,
-                startTime=0,
-            )
-        except ApiError as error:
-            if error.code == "ResourceNotFoundException":
-                continue
-            raise
-        events += answer["events"]
-    fresh = [
-        one
-        for one in events
-        if one["eventId"] not in seen and one["logStreamName"].rpartition("/")[2] in task_ids
-    ]
-    seen |= {one["eventId"] for one in fresh}
-    return sorted(fresh, key=lambda one: (one["timestamp"], one["eventId"]))
+class Reading:
+    """How far the streams were read."""
+
+    def __init__(self, api: Api, streams: list[tuple[str, str]]) -> None:
+        self._api = api
+        self._streams = streams
+        self._since = 0  # milliseconds: a poll reads from a little before the newest event on
+        self._seen: dict[str, int] = {}  # event id → its timestamp, of what the next poll rereads
+
+    def new_events(self, task_ids: set[str]) -> list[dict[str, Any]]:
+        """Return what the tasks wrote since the last call, in order of time."""
+        fresh = []
+        for group, prefix in self._streams:
+            for event in self._events(group, prefix):
+                task = event["logStreamName"].rpartition("/")[2]
+                if event["eventId"] not in self._seen and task in task_ids:
+                    self._seen[event["eventId"]] = event["timestamp"]
+                    fresh.append(event)
+        newest = max(self._seen.values(), default=0)
+        self._since = max(0, newest - LATE_MILLISECONDS)
+        self._seen = {one: at for one, at in self._seen.items() if at >= self._since}
+        return sorted(fresh, key=lambda one: (one["timestamp"], one["eventId"]))
+
+    def _events(self, group: str, prefix: str) -> Iterator[dict[str, Any]]:
+        more: dict[str, str] = {}
+        while True:
+            try:
+                page = self._api.ask(
+                    "logs",
+                    "FilterLogEvents",
+                    logGroupName=group,
+                    logStreamNamePrefix=prefix,
+                    startTime=self._since,
+                    **more,
+                )
+            except ApiError as error:
+                if error.code == "ResourceNotFoundException":
+                    return
+                raise
+            yield from page["events"]
+            if "nextToken" not in page:
+                return
+            more = {"nextToken": page["nextToken"]}
 
 
 def _line(event: dict[str, Any]) -> str:

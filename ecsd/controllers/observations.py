@@ -50,6 +50,11 @@ class Observations:
         """Return when everything received is stored (tests)."""
         await self._queue.idle()
 
+    async def begin(self) -> None:
+        """Enter every host as away: until its agent connects to this process, nobody knows it."""
+        async with self._store.transaction(HOSTS) as change:
+            change.put(*(replace(one, connected=False) for one in change.select(Host)))
+
     async def host_came(self, host: str, boot_id: str) -> None:
         """Enter a host's agent as connected."""
         async with self._store.transaction(HOSTS) as change:

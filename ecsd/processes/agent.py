@@ -43,12 +43,24 @@ async def serve(settings: Settings) -> None:
     log.info("stopped; containers, networks and traffic go on")
 
 
+def kept_name(file: Path, current: str) -> str:
+    """Return the name kept in a file; at first the current one, which is kept.
+
+    Tasks are assigned to hosts by name: a machine that is renamed has to stay the same host.
+    """
+    if not file.exists():
+        draft = file.with_suffix(".new")
+        draft.write_text(f"{current}\n")
+        draft.replace(file)
+    return file.read_text().strip()
+
+
 class _Host:
     """This machine's parts, wired to each other and to the link."""
 
     def __init__(self, settings: Settings) -> None:
         clock = SystemClock()
-        self._name = HOST_NAME.read_text().strip()
+        self._name = kept_name(paths.host_name(settings), HOST_NAME.read_text().strip())
         self._boot_id = BOOT_ID.read_text().strip()
         self._told = asyncio.Event()
         self.link = Link(

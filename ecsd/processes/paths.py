@@ -20,6 +20,11 @@ def snapshot_cache(settings: Settings) -> Path:
     return settings.data_dir / "agent-snapshot.msgpack"
 
 
+def host_name(settings: Settings) -> Path:
+    """The name under which this host is known, whatever the machine is called later."""
+    return settings.data_dir / "host-name"
+
+
 def log_file(settings: Settings) -> Path:
     """Where ``ecsd up -d`` writes the processes' log."""
     return settings.data_dir / "ecsd.log"

@@ -90,6 +90,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, web.stop)
     try:
+        await observations.begin()
         works = [
             parts.controllers.run(),
             observations.run(),

@@ -307,10 +307,14 @@ def test_a_task_without_any_check_is_healthy_only_after_it_has_run_a_while(in_wo
     in_world(scenario)
 
 
-def test_while_no_host_is_connected_tasks_wait_and_start_when_one_comes(in_world):
+@pytest.mark.parametrize("restarted", [False, True])
+def test_while_no_host_is_connected_tasks_wait_and_start_when_one_comes(in_world, restarted):
     async def scenario(world):
         await world.found()
-        await world.observations.host_went("host-1")
+        if restarted:  # a new server: no agent has connected to it yet
+            await world.observations.begin()
+        else:
+            await world.observations.host_went("host-1")
         await world.create_service(1)
         await world.settle()
         (task,) = world.tasks

@@ -111,7 +111,11 @@ class _Pass:
                 self._tasks[index] = replace(task, healthy_at=self._now)
                 self._change.put(self._tasks[index])
                 if task.deployment_id == self._primary.deployment_id:
-                    self._set_primary(circuit_breaker.count_success(self._primary, self._now))
+                    breaker = self._service.circuit_breaker or {}
+                    reset = breaker.get("resetOnHealthyTask") is not False
+                    self._set_primary(
+                        circuit_breaker.count_success(self._primary, self._now, reset=reset)
+                    )
             if verdict.report:
                 self._tell_once(f"unhealthy {task.task_id}", verdict.report)
 

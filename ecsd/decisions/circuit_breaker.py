@@ -50,15 +50,19 @@ def count_failure(deployment: Deployment, task: Task, now: datetime) -> Deployme
     )
 
 
-def count_success(deployment: Deployment, now: datetime) -> Deployment:
-    """Reset the counts: a task of it became healthy (resetOnHealthyTask, AWS's default)."""
-    if deployment.ever_ran and not deployment.failures and not deployment.launch_failures:
+def count_success(deployment: Deployment, now: datetime, *, reset: bool) -> Deployment:
+    """Enter that a task of it became healthy; what counts consecutive failures begins again.
+
+    reset: deploymentCircuitBreaker's ``resetOnHealthyTask``: the breaker's count begins again too.
+    """
+    failures = 0 if reset else deployment.failures
+    if deployment.ever_ran and deployment.failures == failures and not deployment.launch_failures:
         return deployment
     return replace(
         deployment,
         ever_ran=True,
         failed_tasks=0,
-        failures=0,
+        failures=failures,
         launch_failures=0,
         updated_at=now,
     )

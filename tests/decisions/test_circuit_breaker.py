@@ -89,8 +89,15 @@ def test_three_failures_trip_a_small_deployment_and_only_an_enabled_one():
 
 def test_a_healthy_task_resets_the_counts():
     deployment = breaker.count_failure(a_deployment(), a_task(), NOW)
-    reset = breaker.count_success(deployment, NOW)
+    reset = breaker.count_success(deployment, NOW, reset=True)
     assert (reset.failures, reset.failed_tasks, reset.launch_failures) == (0, 0, 0)
+
+
+def test_the_breakers_count_goes_on_where_a_healthy_task_is_not_to_reset_it():
+    deployment = breaker.count_failure(a_deployment(), a_task(), NOW)
+    kept = breaker.count_success(deployment, NOW, reset=False)
+    assert (kept.failures, kept.failed_tasks, kept.launch_failures) == (1, 0, 0)
+    assert breaker.count_success(kept, NOW, reset=False) is kept
 
 
 def test_tasks_launched_together_are_one_round_of_the_throttle():

@@ -107,57 +107,43 @@ def rolling(account, wanted=20_000):
     return len(load.failures), load.done, release - 2
 
 
-def balancer(account, ecsd, seconds=5):
-    """The ALB's requests a second against a bare HAProxy of the same way and backend."""
+def balancer(account, ecsd, seconds=3, rounds=5):
+    """The ALB's requests a second against a bare HAProxy of the same rules, way and backend."""
     entrance = account.entrance()
-    targets = [f"{account.address(task)}:80" for task in account.tasks()]
-    source = account.elbv2.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
-    zone = account.ec2.describe_network_interfaces(
-        Filters=[{"Name": "description", "Values": [f"ELB {source.partition('loadbalancer/')[2]}"]}]
-    )["NetworkInterfaces"][0]["PrivateIpAddress"]
-    servers = "\n".join(f"  server s{at} {one}" for at, one in enumerate(targets))
-    label = f"ecsd{ecsd.environment['ECSD_INSTANCE']}"
-    bare = f"""global
-  nbthread 2
-  maxconn 4000
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-frontend f
-  bind {entrance}:8099 namespace {label}-host
-  default_backend b
-backend b
-  source {zone}
-{servers}
-"""
+    namespace = f"--net=/run/netns/ecsd{ecsd.environment['ECSD_INSTANCE']}-{account.vpc}"
+    ours = {"url": f"http://{entrance}/", "host": account.dns_name}
+    bare = {"url": f"http://{entrance}:8099/"}
+    measured = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bare.cfg"
-        path.write_text(bare)
-        namespace = f"--net=/run/netns/{label}-{account.vpc}"
+        path.write_text(_bare_rules(ecsd, account.vpc, entrance))
         process = subprocess.Popen(["nsenter", namespace, "haproxy", "-db", "-f", str(path)])
         try:
             time.sleep(1)
-            # Both warm: the first seconds after a replacement pay for both sides' connections.
-            machine.wrk(f"http://{entrance}/", seconds=2, connections=16, host=account.dns_name)
-            machine.wrk(f"http://{entrance}:8099/", seconds=2, connections=16)
-            rounds = [
-                (
-                    machine.wrk(
-                        f"http://{entrance}/",
-                        seconds=seconds,
-                        connections=16,
-                        host=account.dns_name,
-                    )[0],
-                    machine.wrk(f"http://{entrance}:8099/", seconds=seconds, connections=16)[0],
-                )
-                for _ in range(3)
-            ]
+            for one in (ours, bare):  # both warm: the first seconds pay for connections
+                machine.wrk(**one, seconds=2, connections=16)
+            for _ in range(rounds):
+                pair = [machine.wrk(**one, seconds=seconds, connections=16) for one in (ours, bare)]
+                if any(bad for _, bad in pair):
+                    raise RuntimeError(f"a balancer answered with errors: {pair}")
+                measured.append([rate for rate, _ in pair])
         finally:
             process.terminate()
             process.wait()
-    return statistics.median(one for one, _ in rounds), statistics.median(two for _, two in rounds)
+    return tuple(statistics.median(rates) for rates in zip(*measured, strict=True))
+
+
+def _bare_rules(ecsd, vpc, entrance):
+    """Return the configuration in force, without what is ecsd's: sockets, user, other ways in."""
+    text = (ecsd.folder / "run" / "haproxy" / vpc / "haproxy.cfg").read_text()
+    lines = []
+    for line in text.splitlines():
+        words = line.split()
+        if words[:1] == ["bind"] and words[1].startswith(f"{entrance}:"):
+            lines.append(line.replace(words[1], f"{entrance}:8099"))
+        elif words[:1] not in (["bind"], ["user"], ["group"]) and words[:2] != ["stats", "socket"]:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def describe_clusters(ecsd, seconds=5):

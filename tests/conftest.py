@@ -4,11 +4,16 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ecsd.clock import VirtualClock, VirtualLoop
 from ecsd.ids import SeededIds
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store
+
+# How fast a machine draws examples decides no test.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 SCOPE = Scope("000000000000", "us-east-1")
 

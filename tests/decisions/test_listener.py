@@ -264,7 +264,7 @@ def answers(draw):
 
 
 @pytest.mark.integration
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(conditions(), answers(), TOKEN, NASTY)
 def test_no_text_of_a_user_breaks_out_of_the_configuration(condition, action, cookie, name):
     attributes = {

@@ -89,7 +89,7 @@ flows = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(plans(), st.lists(flows, max_size=20))
 def test_the_filter_says_what_the_rules_say(plan, tried):
     filters, _ = compile_vpc_filter(plan, "10.0.0.2", uplink(1))

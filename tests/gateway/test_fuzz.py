@@ -323,7 +323,7 @@ def nonsense(service, name, known, draw):
 
 
 @every_operation
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(drawn=st.data())
 def test_nonsense_is_refused_and_nothing_is_stored(service, name, drawn):
     world = another_world()

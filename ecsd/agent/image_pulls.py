@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from typing import Protocol
 
+from ecsd.agent.drivers.engine import EngineRefusalError
 from ecsd.agent.drivers.engine_answers import Digests
 from ecsd.agent.turns import Turns
 
@@ -13,7 +14,7 @@ CONCURRENT_PULLS = 3  # dockerd itself downloads three layers at a time
 class ImageEngine(Protocol):
     """What pulling needs of the Engine."""
 
-    async def pull(self, image: str) -> None:
+    async def pull(self, image: str, platform: str | None = None) -> None:
         """Fetch an image."""
         ...
 
@@ -30,13 +31,19 @@ class ImagePulls:
         self._turns = Turns(CONCURRENT_PULLS)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def provide(self, image: str) -> None:
-        """Return when the image is here.
+    async def provide(self, image: str, platform: str | None = None) -> None:
+        """Return when the image is here, for a platform such as ``linux/arm64`` if it is named.
 
         Raises:
             EngineError: the registry has no such image, refuses it, or is not reachable.
         """
         async with self._locks[image]:
-            if await self._engine.digests(image) is None:
+            if not await self._is_here(image, platform):
                 async with self._turns.turn():
-                    await self._engine.pull(image)
+                    await self._engine.pull(image, platform)
+                if not await self._is_here(image, platform):
+                    raise EngineRefusalError(404, f"no matching manifest for {platform}")
+
+    async def _is_here(self, image: str, platform: str | None) -> bool:
+        found = await self._engine.digests(image)
+        return found is not None and platform in {None, f"linux/{found.architecture}"}

@@ -194,13 +194,16 @@ class TaskContainers:
         self.volumes_ready = True
 
     async def create(self, container: dict[str, Any]) -> None:
-        """Create a container; pull its image only if the Engine says that it is not here."""
+        """Create a container; its image is pulled only if it is not here."""
         name, engine = container["name"], self._host.engine
         holder = self.pause.runtime_id
         body = container_config.container_body(
             self.plan, container, holder or "", self._host.facts_for(self.plan)
         )
         full_name = container_names.container_name(self.plan, name)
+        # The Engine would run what is here, for whatever CPU it is.
+        if self.plan.platform and not await self._pull(name, container["image"]):
+            return
         try:
             try:
                 key = await engine.create(full_name, body)
@@ -226,7 +229,7 @@ class TaskContainers:
 
     async def _pull(self, name: str, image: str) -> bool:
         try:
-            await self._host.pulls.provide(image)
+            await self._host.pulls.provide(image, self.plan.platform)
         except EngineAwayError:
             raise
         except EngineError as error:

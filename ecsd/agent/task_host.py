@@ -37,7 +37,7 @@ class ContainerEngine(Protocol):
     async def remove(self, container: str) -> None: ...  # noqa: D102
     async def inspect(self, container: str) -> Inspected | None: ...  # noqa: D102
     async def owned(self, task_arn: str | None = None) -> list[Owned]: ...  # noqa: D102
-    async def pull(self, image: str) -> None: ...  # noqa: D102
+    async def pull(self, image: str, platform: str | None = None) -> None: ...  # noqa: D102
     async def digests(self, image: str) -> Digests | None: ...  # noqa: D102
     async def provide_volume(self, volume: Volume) -> None: ...  # noqa: D102
     async def volumes(self) -> dict[str, str]: ...  # noqa: D102

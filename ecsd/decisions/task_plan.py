@@ -13,6 +13,8 @@ from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.plan import TaskPlan
 
+PLATFORMS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}  # as the Engine names them
+
 
 class Network(NamedTuple):
     """Where an awsvpc task's interface lies."""
@@ -47,6 +49,7 @@ def compile_task(
         volumes=definition.volumes,
         cpu=int(task.cpu) if task.cpu else None,
         memory=int(task.memory) if task.memory else None,
+        platform=PLATFORMS.get((definition.runtime_platform or {}).get("cpuArchitecture", "")),
         network_mode=definition.network_mode or "bridge",
         pid_mode=definition.pid_mode,
         ipc_mode=definition.ipc_mode,

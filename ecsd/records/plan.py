@@ -182,6 +182,7 @@ class TaskPlan(Message, frozen=True, kw_only=True):
     volumes: tuple[dict[str, Any], ...] = ()
     cpu: int | None = None  # units, of the task
     memory: int | None = None  # MiB, of the task
+    platform: str | None = None  # linux/amd64, linux/arm64, where the definition names one
     network_mode: str = "awsvpc"
     pid_mode: str | None = None
     ipc_mode: str | None = None

@@ -162,7 +162,7 @@ class FakeEngine:
             if task_arn in {None, labels[container_names.TASK]}
         ]
 
-    async def pull(self, image):
+    async def pull(self, image, platform=None):
         await self._call("pull", image)
         if image not in self.registry:
             raise EngineRefusalError(404, f"manifest for {image} not found: manifest unknown")
@@ -172,7 +172,7 @@ class FakeEngine:
         await self._call("digests", image)
         if image not in self.images:
             return None
-        return Digests((f"{image.partition(':')[0]}@sha256:feed",))
+        return Digests((f"{image.partition(':')[0]}@sha256:feed",), "amd64")
 
     async def provide_volume(self, volume):
         await self._call("volume", volume.name)

@@ -175,6 +175,20 @@ def test_an_image_that_no_registry_has(live):
     live(scenario)
 
 
+@pytest.mark.parametrize(
+    ("platform", "phase"), [("linux/amd64", "RUNNING"), ("linux/arm64", "STOPPED")]
+)
+def test_an_image_for_another_cpu_is_not_run(live, platform, phase):
+    async def scenario(world):
+        world.engine.registry |= world.engine.images
+        await world.apply(plan(platform=platform), 5)
+        assert world.last().phase == phase
+        if phase == "STOPPED":
+            assert "does not contain descriptor matching platform" in world.last().stopped_reason
+
+    live(scenario)
+
+
 def test_on_ec2_the_container_carries_the_cause(live):
     async def scenario(world):
         world.engine.refusals["start", "app"] = "no such device"

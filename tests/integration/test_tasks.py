@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import platform
 import tarfile
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -237,6 +238,19 @@ async def test_an_image_that_cannot_be_had_is_told_as_a_pull_error(world):
     assert seen.stopped_reason.startswith("CannotPullContainerError: pull image manifest has been")
     assert "connection refused" in seen.stopped_reason
     assert one(seen).reason == seen.stopped_reason
+
+
+@pytest.mark.parametrize("machine", ["own", "other"])
+async def test_an_image_for_another_cpu_is_not_run(world, machine):
+    here = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}[platform.machine()]
+    [other] = {"linux/amd64", "linux/arm64"} - {here}
+    plan = world.plan(
+        {"name": "app", "command": STEADY}, platform=here if machine == "own" else other
+    )
+    async with world.agent() as tasks:
+        await tasks.apply(plan)
+        seen = await world.ear.phase(plan, "RUNNING" if machine == "own" else "STOPPED")
+    assert machine == "own" or seen.stopped_reason.startswith("CannotPullContainerError: ")
 
 
 async def test_a_command_that_does_not_exist_is_told_as_a_start_error(world):

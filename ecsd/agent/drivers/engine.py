@@ -182,12 +182,12 @@ class Engine:
 
         return await self._call(ask, ANSWER_SECONDS)
 
-    async def pull(self, image: str) -> None:
-        """Fetch an image from its registry."""
-        await self._call(lambda: self._docker().images.pull(image), PULL_SECONDS)
+    async def pull(self, image: str, platform: str | None = None) -> None:
+        """Fetch an image from its registry; platform: linux/arm64, where it has to be another."""
+        await self._call(lambda: self._docker().images.pull(image, platform=platform), PULL_SECONDS)
 
     async def digests(self, image: str) -> Digests | None:
-        """Return an image's id and the digests that registries know it by; None if not here."""
+        """Return what an image is known by, and for which CPU it is; None if it is not here."""
 
         async def ask() -> Digests | None:
             try:
@@ -196,7 +196,7 @@ class Engine:
                 if error.status != NOT_FOUND:
                     raise
                 return None
-            return Digests(tuple(found.get("RepoDigests") or ()))
+            return Digests(tuple(found.get("RepoDigests") or ()), found["Architecture"])
 
         return await self._call(ask, ANSWER_SECONDS)
 

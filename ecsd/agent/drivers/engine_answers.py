@@ -26,9 +26,10 @@ class Host(Struct, frozen=True):
 
 
 class Digests(Struct, frozen=True):
-    """An image: ``repository@sha256:…`` of the registries it came from."""
+    """An image: ``repository@sha256:…`` of the registries it came from; for which CPU it is."""
 
     repo_digests: tuple[str, ...]
+    architecture: str = ""  # amd64, arm64
 
     def digest(self) -> str | None:
         """Return the manifest's digest, if a registry ever told it."""

@@ -14,6 +14,7 @@ from ecsd.decisions.task_definition import (
     required_attributes,
 )
 from ecsd.decisions.task_definition_checks import check_task
+from ecsd.decisions.task_plan import PLATFORMS
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecs import tag_set
@@ -206,6 +207,10 @@ def _refuse_later(request: dict[str, Any]) -> None:
         where = f"Volume '{volume.get('name')}': "
         refuse_members(volume, VOLUME_LATER, "ClientException", where)
     platform = request.get("runtimePlatform") or {}
+    if platform.get("cpuArchitecture", "X86_64") not in PLATFORMS:
+        raise AwsError(
+            "ClientException", "runtimePlatform.cpuArchitecture must be X86_64 or ARM64."
+        )
     if platform.get("operatingSystemFamily", "LINUX") != "LINUX":
         raise AwsError(
             "ClientException", "runtimePlatform.operatingSystemFamily: ecsd runs LINUX tasks only."

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 
 from ecsd.clock import Clock
@@ -37,9 +38,10 @@ class LogCredentials:
         """Return the ``awslogs-credentials-endpoint`` of a task."""
         return f"@{ADDRESS}:{self._port}/v2/credentials/{plan.account}/{self._token(plan.account)}"
 
-    async def serve(self) -> None:
-        """Listen until cancelled. Raises OSError: the port is taken."""
+    async def serve(self, ready: Callable[[], None]) -> None:
+        """Listen until cancelled; ``ready`` is called once. Raises OSError: the port is taken."""
         server = await asyncio.start_server(self._converse, ADDRESS, self._port)
+        ready()
         async with server:
             await server.serve_forever()
 

@@ -6,6 +6,7 @@ nothing is decided; when it is back everything is looked at anew.
 
 import asyncio
 import logging
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -38,6 +39,7 @@ HANGS = (
     "Docker Engine answers nothing about networks: it may be deadlocked (moby#46661, Engine < 23); "
     "restart it"
 )
+FAULT_SHOWN = 5.0  # seconds without another one, then it is taken back
 FAULT_PAUSE = 1.0  # seconds before a runner that met a fault of its own begins again
 
 
@@ -159,13 +161,22 @@ class HostTasks:
         while (runner := self._runners.get(task_arn)) is not None:
             try:
                 await runner.run()
-            except Exception:  # one boundary: a fault in one task's life must not end the others
+            except Exception as error:  # one boundary: a fault in one life must not end the others
                 log.exception("a task's life met a fault", extra={"task": task_arn})
+                self._fault(task_arn, f"a fault of ecsd's own: {error!r}")
             else:
+                self._fault(task_arn, None)
                 return
             await self._clock.sleep(FAULT_PAUSE)
             self._host.know_more(await self._listed(task_arn))
-            self._runners[task_arn] = TaskRunner(runner.plan, self._host)
+            self._runners[task_arn] = again = TaskRunner(runner.plan, self._host)
+            when = self._clock.now() + timedelta(seconds=FAULT_SHOWN)
+            self._clock.call_at(when, partial(self._well_again, task_arn, again))
+
+    def _well_again(self, task_arn: str, runner: TaskRunner) -> None:
+        """Take a fault back if the runner that began after it has met none."""
+        if self._runners.get(task_arn) is runner:
+            self._fault(task_arn, None)
 
     async def _listed(self, task_arn: str | None = None) -> list[Owned]:
         """Return our containers as soon as there is an Engine to ask."""
@@ -255,7 +266,9 @@ class HostTasks:
             self._report(HostFaults(faults=dict(self._faults)))
 
     async def _serve_credentials(self) -> None:
-        try:
-            await self._credentials.serve()
-        except OSError as error:
-            self._fault("awslogs", f"no credentials for the Engine's log driver: {error}")
+        while True:
+            try:
+                await self._credentials.serve(lambda: self._fault("awslogs", None))
+            except OSError as error:
+                self._fault("awslogs", f"no credentials for the Engine's log driver: {error}")
+            await self._clock.sleep(FAULT_PAUSE)

@@ -1,12 +1,14 @@
 """A task's life against an Engine of records, in virtual time."""
 
 import asyncio
+import socket
 from contextlib import asynccontextmanager
 
 import pytest
 from msgspec.structs import replace
 
 from ecsd.agent.drivers.engine import EngineAwayError
+from ecsd.agent.log_credentials import ADDRESS, PORT
 from ecsd.agent.tasks import HostTasks
 from ecsd.clock import VirtualClock
 from ecsd.errors import EngineError, NetworkError
@@ -122,6 +124,42 @@ def test_a_task_goes_through_its_life(live):
         assert await world.tasks.present() == set()
 
     live(scenario)
+
+
+def test_a_fault_of_our_own_is_shown_and_the_task_begun_again(live):
+    async def scenario(world):
+        create = world.engine.create
+
+        async def broken(name, body):
+            raise ValueError("a bug")
+
+        def faults():
+            return [one.faults for one in world.heard if isinstance(one, HostFaults)][-1]
+
+        world.engine.create = broken
+        await world.apply(plan())
+        assert "a bug" in faults()[ARN]
+        world.engine.create = create
+        await world.clock.advance(2)
+        assert world.last().phase == "RUNNING"
+        await world.clock.advance(10)
+        assert ARN not in faults()
+
+    live(scenario)
+
+
+def test_a_taken_port_for_log_credentials_is_told_and_tried_again(tmp_path, run_virtual):
+    async def scenario():
+        world = World(tmp_path)
+        world.settings = replace(world.settings, instance=3)
+        taken = socket.create_server((ADDRESS, PORT + 3))
+        async with world.agent():
+            assert "address already in use" in world.heard[-1].faults["awslogs"]
+            taken.close()
+            await world.clock.advance(2)
+            assert world.heard[-1] == HostFaults(faults={})
+
+    run_virtual(scenario())
 
 
 def test_a_pruned_pause_image_is_made_anew(live):

@@ -183,6 +183,7 @@ async def test_bodies_in_pieces_and_compressed(client, store, scope):
         ("br", b"{}", 400),
         ("gzip", gzip.compress(b" " * (request_body.MOST_BYTES + 1)), 413),
     ],
+    ids=["nonsense", "cut short", "unknown", "a bomb"],
 )
 async def test_bad_compression_is_refused(client, encoding, body, status):
     headers = {**JSON, "x-amz-target": TARGET + "ListClusters", "content-encoding": encoding}

@@ -1,112 +1,15 @@
 """A task's life against an Engine of records, in virtual time."""
 
-import asyncio
 import socket
-from contextlib import asynccontextmanager
 
 import pytest
 from msgspec.structs import replace
 
 from ecsd.agent.drivers.engine import EngineAwayError
 from ecsd.agent.log_credentials import ADDRESS, PORT
-from ecsd.agent.tasks import HostTasks
-from ecsd.clock import VirtualClock
-from ecsd.errors import EngineError, NetworkError
+from ecsd.errors import EngineError
 from ecsd.link.messages import HostFaults
-from ecsd.records.observed import TaskObserved
-from ecsd.records.plan import TaskPlan
-from ecsd.settings import Settings
-from tests.agent.fake_engine import FakeEngine
-
-ARN = "arn:aws:ecs:us-east-1:000000000000:task/c/0123"
-PAUSE = "~internal~ecs~pause"
-
-
-def plan(*containers, **members):
-    containers = containers or ({"name": "app"},)
-    members = {"launch_type": "FARGATE", "desired_status": "RUNNING", "task_arn": ARN} | members
-    return TaskPlan(
-        task_id=members["task_arn"].rpartition("/")[2],
-        cluster="c",
-        account="000000000000",
-        region="us-east-1",
-        family="f",
-        revision=1,
-        containers=tuple({"image": "app:1"} | one for one in containers),
-        **members,
-    )
-
-
-class Networks:
-    """Attaches, or refuses with words."""
-
-    def __init__(self):
-        self.words = None
-        self.attached = []
-
-    async def attach(self, plan, sandbox):
-        if self.words:
-            raise NetworkError(self.words)
-        self.attached.append((plan.task_arn, sandbox))
-
-
-class World:
-    """A host's tasks, everything below them faked."""
-
-    def __init__(self, folder, engine=None):
-        self.clock = VirtualClock()
-        self.engine = engine or FakeEngine(self.clock)
-        self.networks = Networks()
-        self.heard = []
-        self.settings = Settings(data_dir=folder, docker_socket=str(folder / "none.sock"))
-
-    @asynccontextmanager
-    async def agent(self):
-        self.tasks = HostTasks(
-            *(self.settings, self.clock, self.networks, self.heard.append, self.engine),
-            cgroups=self.settings.data_dir,
-        )
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(self.tasks.run())
-            await self.clock.advance(1)
-            try:
-                yield self
-            finally:
-                running.cancel()
-
-    async def apply(self, wanted, seconds=2):
-        await self.tasks.apply(wanted)
-        await self.clock.advance(seconds)
-
-    def last(self, task_arn=ARN):
-        return [one for one in self.heard if getattr(one, "task_arn", "") == task_arn][-1]
-
-    def one(self, name="app"):
-        return next(one for one in self.last().containers if one.name == name)
-
-    def started(self):
-        return [name for call, name in self.engine.calls if call == "start"]
-
-    def stopped(self):
-        return [name for call, name in self.engine.calls if call == "stop"]
-
-    def phases(self):
-        seen = [one.phase for one in self.heard if isinstance(one, TaskObserved)]
-        return [phase for before, phase in zip(["", *seen], seen, strict=False) if phase != before]
-
-
-@pytest.fixture
-def live(tmp_path, run_virtual):
-    """Run a scenario with an agent: ``live(scenario)``."""
-
-    def run(scenario):
-        async def alive():
-            async with World(tmp_path).agent() as world:
-                await scenario(world)
-
-        run_virtual(alive())
-
-    return run
+from tests.agent.task_world import ARN, PAUSE, World, plan
 
 
 def test_a_task_goes_through_its_life(live):
@@ -445,84 +348,6 @@ def test_stop_timeout_is_honoured(live):
         await world.clock.advance(3)
         assert (world.last().phase, world.one().exit_code) == ("STOPPED", 137)
         assert world.one().reason is None
-
-    live(scenario)
-
-
-def test_an_engine_that_went_away_in_the_middle_is_waited_for(live):
-    async def scenario(world):
-        await world.tasks.apply(plan())
-        await world.clock.advance(0.15)
-        world.engine.hang_up()
-        await world.clock.advance(60)
-        assert world.last().phase == "ACTIVATING"
-        faults = [one for one in world.heard if isinstance(one, HostFaults)]
-        assert "engine" in faults[-1].faults
-        world.engine.away = False
-        await world.clock.advance(10)
-        assert world.last().phase == "RUNNING"
-        faults = [one for one in world.heard if isinstance(one, HostFaults)]
-        assert "engine" not in faults[-1].faults
-
-    live(scenario)
-
-
-def test_exits_while_the_engine_was_away_are_seen_afterwards(live):
-    async def scenario(world):
-        await world.apply(plan())
-        world.engine.hang_up()
-        await world.clock.advance(1)
-        world.engine.exit("app", 6)
-        await world.clock.advance(5)
-        assert world.last().phase == "RUNNING"
-        world.engine.away = False
-        await world.clock.advance(10)
-        assert (world.last().phase, world.one().exit_code) == ("STOPPED", 6)
-
-    live(scenario)
-
-
-def test_a_new_agent_adopts_what_runs_and_begins_the_half_launched_anew(tmp_path, run_virtual):
-    other = ARN[:-1] + "4"
-
-    async def scenario():
-        async with World(tmp_path).agent() as first:
-            await first.apply(plan())
-            await first.tasks.apply(plan(task_arn=other))
-            await first.clock.advance(0.15)  # its pause is created, nothing more
-        before = first.one().runtime_id
-        first.engine.calls.clear()
-        async with World(tmp_path, first.engine).agent() as second:
-            assert await second.tasks.present() == {ARN, other}
-            await second.apply(plan(started=True))
-            assert (second.last().phase, second.one().runtime_id) == ("RUNNING", before)
-            assert second.phases() == ["RUNNING"]
-            assert second.started() == []
-            await second.apply(plan(task_arn=other), 4)
-            assert second.last(other).phase == "RUNNING"
-            assert ("remove", PAUSE) in first.engine.calls
-
-    run_virtual(scenario())
-
-
-def test_a_task_that_ran_and_is_gone_is_not_started_anew(live):
-    async def scenario(world):
-        await world.apply(plan(started=True))
-        assert world.last().phase == "STOPPED"
-        assert world.last().stop_code == "EssentialContainerExited"
-        assert world.started() == []
-
-    live(scenario)
-
-
-def test_observe_all_says_everything_again(live):
-    async def scenario(world):
-        await world.apply(plan())
-        last = world.last()
-        world.heard.clear()
-        world.tasks.observe_all()
-        assert last in world.heard
-        assert any(isinstance(one, HostFaults) for one in world.heard)
 
     live(scenario)
 

@@ -3,6 +3,7 @@
 The machine's own ecsd, if one runs, is left alone. Everything goes when the tests end.
 """
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from botocore.config import Config
 
 from tests.integration.sample import Account
+from tests.integration.task_world import provide_image
 
 IMAGE = "ecsd/sample-app:1"
 INSTANCE = int(os.environ.get("TEST_INSTANCE", "1"))  # 2 and 3 are the fault tests'
@@ -84,6 +86,12 @@ def ecsd() -> Iterator[Ecsd]:
         yield one
         down = one.run("down", "--state", "--yes", check=False)
         assert down.returncode == 0, down.stdout + down.stderr
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """A small image with a shell."""
+    return asyncio.run(provide_image())
 
 
 @pytest.fixture

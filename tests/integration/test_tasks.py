@@ -1,169 +1,24 @@
-"""Tasks on a real Engine: every way to end, order, memory, health, adoption, an Engine away."""
+"""Tasks on a real Engine: every way to end, order, memory, health, members."""
 
 import asyncio
-import io
-import os
 import platform
-import tarfile
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-import aiodocker
 import pytest
 from msgspec.structs import replace
 
-from ecsd.agent.tasks import HostTasks
-from ecsd.clock import SystemClock
-from ecsd.ids import IdSource
-from ecsd.link.messages import HostFaults
 from ecsd.records.observed import TaskObserved
-from ecsd.records.plan import TaskPlan
-from ecsd.settings import Settings
 from tests.agent.fake_logs import FakeLogs
+from tests.integration.task_world import (
+    DEAF,
+    STEADY,
+    World,
+    cgroups,
+    exists,
+    one,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
-
-SOCKET = os.environ.get("ECSD_DOCKER_SOCKET", "/var/run/docker.sock")
-IMAGE = "ecst/busybox:1"
-BUSYBOX = Path("/usr/bin/busybox")
-STEADY = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done"]
-DEAF = ["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"]
-
-
-def exists(path):
-    return Path(path).exists()
-
-
-def remove(path):
-    Path(path).unlink(missing_ok=True)
-
-
-def cgroups(plan):
-    return list(Path("/sys/fs/cgroup").glob(f"**/ecsd/{plan.task_id}"))
-
-
-class NoNetwork:
-    """Tasks that reach nobody: attaching does nothing."""
-
-    async def attach(self, plan, sandbox):
-        assert exists(sandbox)
-
-
-class Ear:
-    """Hears what is reported, and lets a test wait for it."""
-
-    def __init__(self):
-        self.heard = []
-        self._news = asyncio.Event()
-
-    def __call__(self, message):
-        self.heard.append(message)
-        self._news.set()
-
-    async def until(self, wanted):
-        """Return the first message that is as wanted, of all past and coming ones."""
-        position = 0
-        async with asyncio.timeout(40):
-            while True:
-                while position < len(self.heard):
-                    position += 1
-                    if wanted(self.heard[position - 1]):
-                        return self.heard[position - 1]
-                self._news.clear()
-                await self._news.wait()
-
-    async def phase(self, plan, phase):
-        return await self.until(
-            lambda one: (
-                isinstance(one, TaskObserved)
-                and one.task_arn == plan.task_arn
-                and one.phase == phase
-            )
-        )
-
-    def phases(self, plan):
-        seen = []
-        for one in self.heard:
-            if isinstance(one, TaskObserved) and one.task_arn == plan.task_arn:
-                seen += [one.phase] if one.phase not in seen[-1:] else []
-        return seen
-
-
-@pytest.fixture(scope="session")
-def image():
-    """A small image with a shell, made of the machine's own busybox."""
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        tar.add(BUSYBOX, "bin/busybox")
-        for name in ("sh", "sleep", "true", "cat", "id", "dd", "test", "touch", "hostname"):
-            link = tarfile.TarInfo(f"bin/{name}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(link)
-
-    archive.seek(0)
-
-    async def provide():
-        docker = aiodocker.Docker("unix://" + SOCKET)
-        try:
-            if any(IMAGE in (known["RepoTags"] or ()) for known in await docker.images.list()):
-                return
-            parameters = [("fromSrc", "-"), ("repo", "ecst/busybox"), ("tag", "1")]
-            parameters += [("changes", "ENV PATH=/bin")]
-            async with docker.session.post(
-                "unix://localhost/images/create", params=parameters, data=archive
-            ) as response:
-                assert response.status == 200, await response.text()
-        finally:
-            await docker.close()
-
-    asyncio.run(provide())
-    return IMAGE
-
-
-class World:
-    """One agent's tasks on the Engine, restartable."""
-
-    def __init__(self, folder, socket=SOCKET):
-        self.settings = Settings(docker_socket=socket, data_dir=folder)
-        self.ear = Ear()
-        self.docker = aiodocker.Docker("unix://" + SOCKET)
-        self.made = []
-
-    @asynccontextmanager
-    async def agent(self):
-        tasks = HostTasks(self.settings, SystemClock(), NoNetwork(), self.ear)
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(tasks.run())
-            try:
-                yield tasks
-            finally:
-                running.cancel()
-
-    def plan(self, *containers, **members):
-        task_id = IdSource().task_id()
-        members = {"launch_type": "FARGATE", "cpu": 512, "memory": 512} | members
-        return TaskPlan(
-            task_arn=f"arn:aws:ecs:us-east-1:000000000000:task/ecst/{task_id}",
-            task_id=task_id,
-            cluster="ecst",
-            account="000000000000",
-            region="us-east-1",
-            family="ecst",
-            revision=1,
-            desired_status="RUNNING",
-            containers=tuple({"image": IMAGE, "essential": True} | one for one in containers),
-            **members,
-        )
-
-    async def container(self, plan, name="app"):
-        return await self.docker.containers.get(f"ecsd-{plan.task_id}-{name}")
-
-    async def clean(self):
-        tasks = HostTasks(
-            replace(self.settings, docker_socket=SOCKET), SystemClock(), NoNetwork(), self.ear
-        )
-        await tasks.remove_everything()
-        await self.docker.close()
 
 
 @pytest.fixture
@@ -171,10 +26,6 @@ async def world(tmp_path, image):
     world = World(tmp_path)
     yield world
     await world.clean()
-
-
-def one(seen, name="app"):
-    return next(container for container in seen.containers if container.name == name)
 
 
 async def test_a_task_passes_every_phase_and_leaves_nothing(world):
@@ -436,121 +287,6 @@ async def test_the_death_of_the_pause_ends_the_task(world):
         seen = await world.ear.phase(plan, "STOPPED")
     assert seen.stop_code == "EssentialContainerExited"
     assert one(seen).exit_code == 0
-
-
-async def test_a_new_agent_adopts_the_same_containers(world):
-    plan = world.plan({"name": "app", "command": STEADY})
-    async with world.agent() as tasks:
-        await tasks.apply(plan)
-        before = one(await world.ear.phase(plan, "RUNNING")).runtime_id
-    world.ear.heard.clear()
-    async with world.agent() as tasks:
-        assert await tasks.present() == {plan.task_arn}
-        await tasks.apply(replace(plan, started=True))
-        seen = await world.ear.phase(plan, "RUNNING")
-        assert one(seen).runtime_id == before
-        assert world.ear.phases(plan) == ["RUNNING"]
-
-
-async def test_an_exit_while_no_agent_was_there_is_seen_by_the_next(world):
-    plan = world.plan({"name": "app", "command": STEADY})
-    async with world.agent() as tasks:
-        await tasks.apply(plan)
-        await world.ear.phase(plan, "RUNNING")
-    app = await world.container(plan)
-    await app.stop(t=5)
-    world.ear.heard.clear()
-    async with world.agent() as tasks:
-        await tasks.apply(replace(plan, started=True))
-        seen = await world.ear.phase(plan, "STOPPED")
-    assert (one(seen).exit_code, seen.stop_code) == (0, "EssentialContainerExited")
-    assert one(seen).runtime_id == app.id
-
-
-async def test_a_task_that_ran_before_and_left_nothing_is_not_started_anew(world):
-    plan = world.plan({"name": "app", "command": STEADY}, started=True)
-    async with world.agent() as tasks:
-        await tasks.apply(plan)
-        seen = await world.ear.phase(plan, "STOPPED")
-        assert await tasks.present() == set()
-    assert one(seen).reason.startswith("ContainerVanishedError")
-
-
-async def test_tasks_of_another_installation_are_left_alone(world, tmp_path):
-    plan = world.plan({"name": "app", "command": STEADY})
-    other = World(tmp_path / "other")
-    async with world.agent() as tasks:
-        await tasks.apply(plan)
-        await world.ear.phase(plan, "RUNNING")
-        async with other.agent() as others:
-            assert await others.present() == set()
-        await other.clean()
-        assert (await world.container(plan))["State"]["Running"]
-
-
-class Gate:
-    """A door before the Engine's socket that can be shut: then the Engine is away."""
-
-    def __init__(self, path):
-        self.path = str(path)
-        self._open = []
-        self._server = None
-
-    async def open(self):
-        self._server = await asyncio.start_unix_server(self._carry, self.path)
-
-    async def shut(self):
-        self._server.close()
-        remove(self.path)
-        for writer in self._open:
-            writer.transport.abort()
-        self._open.clear()
-
-    async def _carry(self, reader, writer):
-        far_reader, far_writer = await asyncio.open_unix_connection(SOCKET)
-        self._open += [writer, far_writer]
-
-        async def pump(source, sink):
-            try:
-                while data := await source.read(65536):
-                    sink.write(data)
-                    await sink.drain()
-            except OSError:
-                pass  # the door was shut
-            sink.close()
-
-        async with asyncio.TaskGroup() as group:
-            group.create_task(pump(reader, far_writer))
-            group.create_task(pump(far_reader, writer))
-
-
-async def test_while_the_engine_is_away_containers_go_on_and_later_all_is_seen(tmp_path, image):
-    gate = Gate(tmp_path / "engine.sock")
-    world = World(tmp_path, gate.path)
-    plans = [world.plan({"name": "app", "command": STEADY}) for _ in range(2)]
-    await gate.open()
-    try:
-        async with world.agent() as tasks:
-            for plan in plans:
-                await tasks.apply(plan)
-            for plan in plans:
-                await world.ear.phase(plan, "RUNNING")
-            await gate.shut()
-            await world.ear.until(
-                lambda one: isinstance(one, HostFaults) and "engine" in one.faults
-            )
-            await (await world.container(plans[0])).kill()
-            late = world.plan({"name": "app", "command": STEADY})
-            await tasks.apply(late)
-            await gate.open()
-            await world.ear.until(lambda one: isinstance(one, HostFaults) and not one.faults)
-            seen = await world.ear.phase(plans[0], "STOPPED")
-            assert one(seen).exit_code == 137
-            await world.ear.phase(late, "RUNNING")
-            assert world.ear.phases(plans[1])[-1] == "RUNNING"
-    finally:
-        await gate.shut()
-        await world.clean()
 
 
 async def test_limits_of_the_task_and_of_its_containers_are_in_force(world):

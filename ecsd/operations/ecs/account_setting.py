@@ -29,7 +29,7 @@ ACCEPTED = {
     "fargateFIPSMode": ("disabled",),
     "tagResourceAuthorization": ("off",),
     "fargateTaskRetirementWaitPeriod": ("0", "7", "14"),
-    "defaultLogDriverMode": ("blocking", "non-blocking"),
+    "defaultLogDriverMode": ("non-blocking",),
 }
 
 

@@ -9,7 +9,14 @@ from typing import Any
 from ecsd.decisions.fargate_size import is_fargate_size
 
 FARGATE_DRIVERS = ("awslogs", "splunk", "awsfirelens")
-FARGATE_REFUSES = ("links", "privileged", "dockerSecurityOptions", "extraHosts", "hostname")
+FARGATE_REFUSES = (
+    "links",
+    "privileged",
+    "dockerSecurityOptions",
+    "extraHosts",
+    "hostname",
+    "disableNetworking",
+)
 FARGATE_LINUX_REFUSES = ("devices", "sharedMemorySize", "maxSwap", "swappiness")
 SHORTEST, LONGEST = 2, 120  # seconds that startTimeout and stopTimeout may be
 

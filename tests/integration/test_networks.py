@@ -36,6 +36,7 @@ from tests.integration.vpc_world import (
 pytestmark = pytest.mark.integration
 
 EVERYWHERE = "0.0.0.0/0"
+LOST = 0.9  # seconds: the kernel sends a lost SYN again after one
 WEB, OTHER, BALANCER = "10.207.1.11", "10.207.2.12", "10.207.1.20"
 TASK, SECOND = interface(1, WEB, "sg-a"), interface(2, OTHER, "sg-a")
 NODE = interface(9, BALANCER, "sg-a", kind="load_balancer")
@@ -184,8 +185,9 @@ async def test_traffic_goes_on_while_plans_change_and_agents_begin(world):
 
     async def ask_all_the_time() -> None:
         while going:
-            seen.append(await world.reaches(Flow("tcp", OTHER, WEB, 8001)))
-            seen.append(await world.reaches(Flow("tcp", OTHER, WORLD, 8001)))
+            for destination in (WEB, WORLD):
+                flow = Flow("tcp", OTHER, destination, 8001)
+                seen.append(await world.reaches(flow, LOST))
 
     async with asyncio.TaskGroup() as asking:
         asking.create_task(ask_all_the_time())

@@ -1,6 +1,7 @@
 """A real VPC with namespaces for tasks, and sockets in all of them, for tests of networks."""
 
 import asyncio
+import errno
 import fcntl
 import itertools
 import os
@@ -40,6 +41,10 @@ HOST = uplink(INSTANCE * NUMBERS + 4051).host  # as VPC number 4051 sees this ho
 EVERYTHING = (PacketRule(protocol="-1", cidr="0.0.0.0/0"),)
 PATIENCE = 0.4  # seconds: what a packet filter drops is never answered
 PORTS = (8001, 8002)
+# Below what the kernel hands out by itself; another run's connections may still wait for their end.
+SOURCE_PORTS = itertools.cycle(range(10_000, 32_000))
+for _ in range(os.getpid() % 22_000):
+    next(SOURCE_PORTS)
 
 
 def ip(*words: str) -> str:
@@ -237,11 +242,11 @@ class World:
 
     # ---------------------------------------------------------------- attempts
 
-    async def reaches(self, flow: Flow) -> bool:
+    async def reaches(self, flow: Flow, patience: float = PATIENCE) -> bool:
         """Try a flow for real."""
-        return await self.peer_seen(flow) is not None
+        return await self.peer_seen(flow, patience) is not None
 
-    async def peer_seen(self, flow: Flow) -> str | None:
+    async def peer_seen(self, flow: Flow, patience: float = PATIENCE) -> str | None:
         """Return the source address that the other side saw, or None when nothing came back."""
         if flow.protocol == "icmp":
             return await self._ping(flow)
@@ -249,7 +254,7 @@ class World:
         opened = await self.open(flow.source, kind)
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience):
                 await loop.sock_connect(opened, (flow.destination, flow.port))
                 await loop.sock_sendall(opened, b"who?\n")
                 return (await loop.sock_recv(opened, 100)).decode() or None
@@ -259,8 +264,11 @@ class World:
             opened.close()
 
     async def open(self, source: str, kind: socket.SocketKind) -> socket.socket:
-        """Return a non-blocking socket bound to an address, where that address lives."""
-        return await self.visitor.visit(self.place(source), lambda: _bound(source, kind, 0))
+        """Return a non-blocking socket bound to an address, where that address lives.
+
+        Its port was never used before: a flow that was let in once stays let in, as on AWS.
+        """
+        return await self.visitor.visit(self.place(source), lambda: _bound_anew(source, kind))
 
     async def _ping(self, flow: Flow) -> str | None:
         opened = await self.visitor.visit(
@@ -286,10 +294,23 @@ class World:
             opened.close()
 
 
-def _bound(source: str, kind: socket.SocketKind, protocol: int) -> socket.socket:
+def _bound_anew(source: str, kind: socket.SocketKind) -> socket.socket:
+    while True:
+        try:
+            return _bound(source, kind, 0, next(SOURCE_PORTS))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+
+
+def _bound(source: str, kind: socket.SocketKind, protocol: int, port: int = 0) -> socket.socket:
     opened = socket.socket(socket.AF_INET, kind, protocol)
     opened.setblocking(False)
-    opened.bind((source, 0))
+    try:
+        opened.bind((source, port))
+    except OSError:
+        opened.close()
+        raise
     return opened
 
 

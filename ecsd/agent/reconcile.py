@@ -1,27 +1,19 @@
 """One host made true: plans in, applied by difference, what is not planned taken away.
 
-The newest plans are cached on disk, so that a host that comes up without its server goes on with
-what it was last told. Applying a plan twice is the same as once.
+What it is told is logged first, so that a host that comes up without its server goes on with that.
+Applying a plan twice is the same as once.
 """
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from pathlib import Path
 
-import msgspec
-
+from ecsd.agent.plan_log import PlanLog, applied
 from ecsd.agent.rooms import Balancers, Networks, Report, Tasks
 from ecsd.clock import Clock
 from ecsd.errors import EcsdError
-from ecsd.link.messages import Assign, Down, PlanApplied, Snapshot, Withdraw
+from ecsd.link.messages import Down, PlanApplied, Snapshot
 from ecsd.records.plan import BalancerPlan, Plan, TaskPlan, VpcPlan
 from ecsd.workqueue import WorkQueue
-
-log = logging.getLogger(__name__)
-
-CACHE_SECONDS = 0.2  # between two writings of the cache
 
 
 class Reconciler:
@@ -34,45 +26,32 @@ class Reconciler:
         balancers: Balancers,
         tasks: Tasks,
         report: Report,
-        cache: Path,
+        log: PlanLog,
     ) -> None:
-        self._clock = clock
         self._networks = networks
         self._balancers = balancers
         self._tasks = tasks
         self._report = report
-        self._cache = cache
+        self._log = log
         self._plans: dict[str, Plan] = {}
-        self._unsaved = asyncio.Event()
-        self._saved = asyncio.Event()  # of the next writing of the cache
-        self._leaving: dict[str, asyncio.Event] = {}  # withdrawn → the writing that says so
         self._queue: WorkQueue[str] = WorkQueue("plans", clock, self._apply, workers=32)
 
-    def load_cache(self) -> None:
+    def resume(self) -> None:
         """Go on with what this host was last told; nothing when it was told nothing yet."""
-        try:
-            snapshot = msgspec.msgpack.decode(self._cache.read_bytes(), type=Snapshot)
-        except FileNotFoundError:
-            return
-        except msgspec.DecodeError as error:
-            log.warning("the cached snapshot is unreadable", extra={"cause": str(error)})
-            return
-        self._plans = dict(snapshot.plans)
+        self._plans = self._log.read()
         for key in self._plans:
             self._queue.add(key)
 
     def receive(self, message: Down) -> None:
-        """Take a message of the server in."""
-        match message:
-            case Snapshot():
-                self._take(message)
-            case Assign(key=key, plan=plan):
-                self._plans[key] = plan
-                self._queue.add(key)
-            case Withdraw(key=key):
-                self._plans.pop(key, None)
-                self._leave(key)
-        self._unsaved.set()
+        """Take a message of the server in: first it is logged, then it is brought into force."""
+        if isinstance(message, Snapshot):
+            keys = [*message.plans, *(set(self._plans) - set(message.plans))]
+        else:
+            keys = [message.key]
+        self._plans = applied(self._plans, message)
+        self._log.write(message, self._plans)
+        for key in keys:
+            self._queue.add(key)
 
     async def sweep(self) -> None:
         """Find what exists here without a plan and have it taken away."""
@@ -84,48 +63,14 @@ class Reconciler:
 
     async def run(self) -> None:
         """Apply plans until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._queue.run())
-            group.create_task(self._keep_cache())
+        try:
+            await self._queue.run()
+        finally:
+            self._log.close()
 
     async def idle(self) -> None:
         """Return when nothing waits to be applied (tests)."""
         await self._queue.idle()
-
-    def _take(self, snapshot: Snapshot) -> None:
-        gone = set(self._plans) - set(snapshot.plans)
-        self._plans = dict(snapshot.plans)
-        for key in self._plans:
-            self._queue.add(key)
-        for key in gone:
-            self._leave(key)
-
-    def _leave(self, key: str) -> None:
-        self._leaving[key] = self._saved
-        self._queue.add(key)
-
-    async def _keep_cache(self) -> None:
-        """Write the cache after changes, many at once: the server says all again to who lost it."""
-        try:
-            while True:
-                await self._unsaved.wait()
-                self._unsaved.clear()
-                self._save()
-                self._saved.set()
-                self._saved = asyncio.Event()
-                await self._clock.sleep(CACHE_SECONDS)
-        finally:
-            if self._unsaved.is_set():
-                self._save()
-
-    def _save(self) -> None:
-        """Write whole, then in place, so that a crash leaves the old or the new."""
-        draft = self._cache.with_suffix(".new")
-        try:
-            draft.write_bytes(msgspec.msgpack.encode(Snapshot(plans=self._plans)))
-            draft.replace(self._cache)
-        except OSError as error:
-            log.warning("the snapshot cannot be cached", extra={"cause": str(error)})
 
     async def _apply(self, key: str) -> datetime | None:
         plan = self._plans.get(key)
@@ -138,17 +83,10 @@ class Reconciler:
             case TaskPlan():
                 await self._tasks.apply(plan)
             case None:
-                await self._forgotten(key)
                 await self._remove(kind, name)
                 if key not in self._plans:
                     self._queue.forget(key)
         return None
-
-    async def _forgotten(self, key: str) -> None:
-        """Return when the cache no longer names a plan: nothing taken away may start again."""
-        saved = self._leaving.pop(key, None)
-        if saved is not None:
-            await saved.wait()
 
     async def _told(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
         """Apply, and say how it went; a refusal goes up as a fault and is tried again."""

@@ -199,7 +199,9 @@ class _Pass:
             return Condition.STARTING
         if verdict.failing:
             return Condition.FAILING
-        return Condition.HEALTHY if verdict.healthy else Condition.UNJUDGED
+        if verdict.healthy:
+            return Condition.HEALTHY
+        return Condition.UNJUDGED if task.healthy_at is None else Condition.DOUBTED
 
     def _may_start(self) -> bool:
         if self._primary.rollout_state == "FAILED":

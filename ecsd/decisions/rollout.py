@@ -16,9 +16,13 @@ class Condition(StrEnum):
 
     STARTING = "starting"  # not RUNNING yet
     UNJUDGED = "unjudged"  # RUNNING, health not known yet
+    DOUBTED = "doubted"  # RUNNING, was healthy, at this moment not known: it may well be serving
     HEALTHY = "healthy"
     FAILING = "failing"  # to be replaced
     LEAVING = "leaving"  # asked to stop, still RUNNING or before; nothing serves after that
+
+
+UNDECIDED = frozenset({Condition.UNJUDGED, Condition.DOUBTED})
 
 
 class Member(NamedTuple):
@@ -87,8 +91,7 @@ def next_step(
 def _useful(members: Sequence[Member]) -> int:
     """Count tasks that are, or may become, what is wanted."""
     return sum(
-        one.condition in {Condition.STARTING, Condition.UNJUDGED, Condition.HEALTHY}
-        for one in members
+        one.condition in {*UNDECIDED, Condition.STARTING, Condition.HEALTHY} for one in members
     )
 
 
@@ -104,7 +107,7 @@ def _in_motion(members: Sequence[Member]) -> bool:
 def _surplus_new(new: Sequence[Member], desired: int) -> list[str]:
     """Scale in: least useful first, then from the fullest zone, then the newest."""
     surplus = _useful(new) - desired
-    order = (Condition.STARTING, Condition.UNJUDGED, Condition.HEALTHY)
+    order = (Condition.STARTING, Condition.UNJUDGED, Condition.DOUBTED, Condition.HEALTHY)
     stop: list[str] = []
     for condition in order:
         candidates = [one for one in new if one.condition is condition]
@@ -126,8 +129,7 @@ def _spent(new: Sequence[Member], desired: int) -> list[str]:
     failing = [one for one in new if one.condition is Condition.FAILING]
     if _count(new, Condition.HEALTHY) >= desired:
         return [one.task_arn for one in failing]
-    undecided = _count(new, Condition.STARTING) + _count(new, Condition.UNJUDGED)
-    if undecided:
+    if any(one.condition in {*UNDECIDED, Condition.STARTING} for one in new):
         return []
     surplus = _useful(new) + len(failing) - desired
     return [one.task_arn for one in failing[: max(0, surplus)]]
@@ -142,8 +144,8 @@ def _old_to_stop(
 ) -> list[str]:
     """Stop older revisions' tasks: useless ones at once, healthy ones down to the floor.
 
-    An old task that is not healthy holds nothing up, unless it still may become so and the floor
-    is not reached: then it waits for the new ones.
+    An old task that never was healthy holds nothing up. One that was, and is failing or not known
+    now, may be all that serves: it waits until the new ones hold the floor.
     """
     gone = set(stopping)
     healthy_new = sum(
@@ -153,18 +155,22 @@ def _old_to_stop(
     useless = [
         one.task_arn for one in old if one.condition in {Condition.STARTING, Condition.UNJUDGED}
     ]
-    failing = [one.task_arn for one in old if one.condition is Condition.FAILING]
+    unwell = {Condition.FAILING, Condition.DOUBTED}
+    waiting = [one.task_arn for one in old if one.condition in unwell]
     spare = max(0, healthy_new + len(healthy_old) - bounds.floor)
     by_age = sorted(healthy_old, key=lambda one: one.number)
     stop = [one.task_arn for one in by_age[:spare]]
     if healthy_new >= min(desired, bounds.floor):
-        stop += failing
+        stop += waiting
     return useless + stop
 
 
 def _make_room(members: Sequence[Member], bounds: Limits) -> list[str]:
-    """At the ceiling: one failing task makes room for its replacement, at no cost of health."""
+    """At the ceiling: one task that is not well makes room for its replacement, failing first."""
     if len(members) < bounds.ceiling:
         return []
-    failing = [one for one in members if one.condition is Condition.FAILING]
-    return [min(failing, key=lambda one: one.number).task_arn] if failing else []
+    for condition in (Condition.FAILING, Condition.DOUBTED):
+        unwell = [one for one in members if one.condition is condition]
+        if unwell:
+            return [min(unwell, key=lambda one: one.number).task_arn]
+    return []

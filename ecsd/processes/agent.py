@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ecsd.agent.balancers import HostBalancers
 from ecsd.agent.networks import HostNetworks
+from ecsd.agent.plan_log import PlanLog
 from ecsd.agent.reconcile import Reconciler
 from ecsd.agent.rooms import Report
 from ecsd.agent.tasks import HostTasks
@@ -32,9 +33,9 @@ def main(settings: Settings) -> None:
 
 
 async def serve(settings: Settings) -> None:
-    """Adopt what runs, go on with the cached plans, then with the server's."""
+    """Adopt what runs, go on with the logged plans, then with the server's."""
     host = _Host(settings)
-    host.reconciler.load_cache()
+    host.reconciler.resume()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -76,7 +77,7 @@ class _Host:
             self.balancers,
             self.tasks,
             self.link.report,
-            paths.snapshot_cache(settings),
+            PlanLog(paths.plan_log(settings)),
         )
 
     def works(self) -> list[Coroutine[None, None, None]]:

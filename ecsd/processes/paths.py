@@ -15,9 +15,9 @@ def supervisor_pid(settings: Settings) -> Path:
     return settings.run_dir / "supervisor.pid"
 
 
-def snapshot_cache(settings: Settings) -> Path:
+def plan_log(settings: Settings) -> Path:
     """What this host's agent was last told."""
-    return settings.data_dir / "agent-snapshot.msgpack"
+    return settings.data_dir / "agent-plans.log"
 
 
 def host_name(settings: Settings) -> Path:

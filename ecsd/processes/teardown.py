@@ -25,7 +25,7 @@ async def remove_everything(settings: Settings) -> list[str]:
             await part.remove_everything()
         except EcsdError as error:
             left.append(f"{name}: {error}")
-    paths.snapshot_cache(settings).unlink(missing_ok=True)
+    paths.plan_log(settings).unlink(missing_ok=True)
     return left
 
 

@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 
-import msgspec
 import pytest
 
+from ecsd.agent.plan_log import PlanLog
 from ecsd.agent.reconcile import Reconciler
 from ecsd.clock import VirtualClock
 from ecsd.errors import NetworkError
@@ -36,11 +36,12 @@ class Door:
         self._kind = kind
         self.here = set()
         self.refusals = []
-        self.before_removal = lambda: None
+        self.before_removal = self.before_apply = lambda: None
 
     async def apply(self, plan):
         if self.refusals:
             raise NetworkError(self.refusals.pop())
+        self.before_apply()
         self._heard.append(("apply", plan))
 
     async def remove(self, name):
@@ -52,7 +53,7 @@ class Door:
 
 
 class Host:
-    """A reconciler with its doors; ``cached()`` is what it would go on with after a crash."""
+    """A reconciler with its doors; ``logged()`` is what it would go on with after a crash."""
 
     def __init__(self, folder):
         self.heard = []
@@ -60,9 +61,14 @@ class Host:
         self.vpcs, self.balancers, self.tasks = (
             Door(self.heard, kind) for kind in ("vpc", "balancer", "task")
         )
-        self.file = folder / "snapshot"
+        self.file = folder / "plans"
         self.reconciler = Reconciler(
-            VirtualClock(), self.vpcs, self.balancers, self.tasks, self.reports.append, self.file
+            VirtualClock(),
+            self.vpcs,
+            self.balancers,
+            self.tasks,
+            self.reports.append,
+            PlanLog(self.file),
         )
 
     @contextlib.asynccontextmanager
@@ -82,8 +88,8 @@ class Host:
         await self.reconciler.idle()
         return list(self.heard)
 
-    def cached(self):
-        return msgspec.msgpack.decode(self.file.read_bytes(), type=Snapshot).plans
+    def logged(self):
+        return PlanLog(self.file).read()
 
 
 @pytest.fixture
@@ -132,45 +138,35 @@ def test_a_new_process_goes_on_with_what_the_last_one_was_told(host, tmp_path, r
     async def scenario():
         async with host.running():
             await host.told(BOTH, Assign(key="task/arn:task/2", plan=TASK))
-        assert set(host.cached()) == {"vpc/vpc-1", "task/arn:task/1", "task/arn:task/2"}
-        successor = Host(tmp_path)
-        async with successor.running():
-            successor.reconciler.load_cache()
-            await successor.reconciler.idle()
+            assert set(host.logged()) == {"vpc/vpc-1", "task/arn:task/1", "task/arn:task/2"}
+            successor = Host(tmp_path)  # of one that was killed
+            async with successor.running():
+                successor.reconciler.resume()
+                await successor.reconciler.idle()
         assert successor.heard == [("apply", VPC), ("apply", TASK), ("apply", TASK)]
 
     run_virtual(scenario())
 
 
-def test_what_is_taken_away_is_out_of_the_cache_before(host, run_virtual):
+@pytest.mark.parametrize("kind", ["apply", "removal"])
+def test_what_is_brought_into_force_is_in_the_log_before(host, kind, run_virtual):
+    """Else an agent that is killed goes back to what was before, and forgets what it checked."""
     seen = []
-    host.tasks.before_removal = lambda: seen.append("task/arn:task/1" in host.cached())
+    host.tasks.before_removal = lambda: seen.append(host.logged())
+    host.tasks.before_apply = lambda: seen.append(host.logged())
 
     async def scenario():
         async with host.running():
-            await host.told(BOTH)
-            # The second change falls into the pause between two writings.
-            await host.told(Assign(key="vpc/vpc-1", plan=VPC), Withdraw(key="task/arn:task/1"))
+            await host.told(Snapshot(plans={"vpc/vpc-1": VPC}))
+            await host.told(Assign(key="task/arn:task/1", plan=TASK))
+            if kind == "removal":
+                await host.told(Withdraw(key="task/arn:task/1"))
 
     run_virtual(scenario())
-    assert seen == [False]
+    assert ("task/arn:task/1" in seen[-1]) is (kind == "apply")
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\xc1 nonsense"])
-def test_without_a_readable_cache_nothing_is_done(host, content, run_virtual):
-    if content is not None:
-        host.file.write_bytes(content)
-
-    async def scenario():
-        async with host.running():
-            host.reconciler.load_cache()
-            await host.reconciler.idle()
-
-    run_virtual(scenario())
-    assert host.heard == []
-
-
-def test_a_cache_that_cannot_be_written_stops_nothing(host, run_virtual):
+def test_a_log_that_cannot_be_written_stops_nothing(host, run_virtual):
     host.file.with_suffix(".new").mkdir()
 
     async def scenario():

@@ -307,6 +307,26 @@ def test_a_task_without_any_check_is_healthy_only_after_it_has_run_a_while(in_wo
     in_world(scenario)
 
 
+def test_tasks_whose_health_is_asked_anew_in_the_middle_of_a_rollout_go_on_serving(in_world):
+    """An agent that lost what it knew reports its targets as initial until it has asked them."""
+
+    async def scenario(world):
+        await steady(world)
+        old = {one.task_arn for one in world.tasks}
+        world.obedient = False
+        for target in world.view.select(Target):
+            world.report_target(target, "initial")
+        await world.settle()
+        await roll_to(world, 2)
+        assert {one.task_arn for one in world.tasks if one.desired_status == "RUNNING"} > old
+        world.obedient = True
+        await world.pass_time(60)
+        assert world.service.steady
+        assert {one.task_definition for one in world.live()} == {"web:2"}
+
+    in_world(scenario)
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 def test_while_no_host_is_connected_tasks_wait_and_start_when_one_comes(in_world, restarted):
     async def scenario(world):

@@ -1,7 +1,7 @@
 """kill -9 of server and agent at random moments: nothing acknowledged is lost, traffic goes on.
 
 ``KILLS`` sets how many of each (3 by default; ``make crash KILLS=50`` for the long run). The seed
-of the moments is printed with every failure.
+of the moments is printed with every failure; ``SEED`` takes it again.
 """
 
 import os
@@ -19,6 +19,14 @@ from tests.integration.sample import eventually
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(1500)]
 KILLS = int(os.environ.get("KILLS", "3"))
+SEED = os.environ.get("SEED")
+
+
+def moments():
+    """Return the chance that chooses the moments; its seed is shown when the test fails."""
+    seed = int(SEED) if SEED else random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201 - shown when the test fails
+    return random.Random(seed)
 
 
 def containers(account):
@@ -73,9 +81,7 @@ def kill(ecsd, name):
 
 @pytest.mark.parametrize("name", ["server", "agent"])
 def test_a_killed_process_loses_nothing_and_disturbs_nobody(ecsd, account, name):
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")  # noqa: T201 - shown when the test fails
-    chance = random.Random(seed)
+    chance = moments()
     account.network()
     account.load_balancer()
     account.service(account.register())
@@ -99,9 +105,7 @@ def test_a_killed_process_loses_nothing_and_disturbs_nobody(ecsd, account, name)
 
 
 def test_kills_in_the_middle_of_deployments_end_in_a_steady_state(ecsd, account):
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")  # noqa: T201 - shown when the test fails
-    chance = random.Random(seed)
+    chance = moments()
     account.network()
     account.load_balancer()
     account.service(account.register())

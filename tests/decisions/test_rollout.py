@@ -100,6 +100,22 @@ def test_at_the_ceiling_a_failing_task_makes_room_for_its_replacement():
     assert (step.start, step.stop) == (0, ("task-1",))
 
 
+def test_old_tasks_that_were_healthy_and_are_not_known_now_wait_for_the_new_ones():
+    """An agent that starts anew may not know them for a moment: they serve all the while."""
+    bounds = limits(2, 100, 200)
+    members = fleet(new=[C.STARTING] * 2, old=[C.DOUBTED] * 2)
+    assert next_step(members, "new", 2, bounds) == (0, (), False)
+    members = fleet(new=[C.HEALTHY] * 2, old=[C.DOUBTED] * 2)
+    assert next_step(members, "new", 2, bounds).stop == ("task-2", "task-3")
+    never_well = fleet(new=[C.STARTING] * 2, old=[C.UNJUDGED] * 2)
+    assert next_step(never_well, "new", 2, bounds).stop == ("task-2", "task-3")
+
+
+def test_at_the_ceiling_a_task_that_stays_unknown_makes_room():
+    step = next_step(fleet(old=[C.DOUBTED] * 2), "new", 2, limits(2, 50, 100))
+    assert (step.start, step.stop) == (0, ("task-0",))
+
+
 def test_percentages_that_allow_nothing_are_reported_as_blocked():
     step = next_step(fleet(old=[C.HEALTHY] * 2), "new", 2, limits(2, 75, 100))
     assert step.blocked

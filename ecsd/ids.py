@@ -7,6 +7,8 @@ import random
 import secrets
 import uuid
 
+URL_SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
 
 class IdSource:
     """Identifiers in AWS's forms, unguessable where AWS's are."""
@@ -30,9 +32,13 @@ class IdSource:
         """Return the id in an ELBv2 ARN: 16 hexadecimal digits."""
         return self.hexadecimal(16)
 
-    def deployment_id(self) -> str:
-        """Return a service deployment's id: ``ecs-svc/`` and 19 digits."""
-        return f"ecs-svc/{self._random().randrange(10**18, 10**19)}"
+    def revision_number(self) -> str:
+        """Return the number of a service revision, 19 digits: its deployment is ecs-svc/NUMBER."""
+        return str(self._random().randrange(10**18, 10**19))
+
+    def service_deployment_id(self) -> str:
+        """Return the id in a service deployment's ARN: 21 letters, digits, ``-`` and ``_``."""
+        return "".join(self._random().choices(URL_SAFE, k=21))
 
     def uuid(self) -> str:
         """Return a random UUID (version 4)."""

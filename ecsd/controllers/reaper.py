@@ -9,21 +9,24 @@ from datetime import datetime, timedelta
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
 from ecsd.records.ecs.cluster import Cluster
-from ecsd.records.ecs.service import Service, ServiceEvent
+from ecsd.records.ecs.service import Service
+from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.record import Record
+from ecsd.store.finders.ecs import history_of
 from ecsd.store.scope import Scope
-from ecsd.store.store import Change, Store, Transaction
+from ecsd.store.store import Change, Store, Transaction, View
 
 SHOWN = timedelta(hours=1)
+DEPLOYMENTS_SHOWN = timedelta(days=90)
 
 
 class ReaperController:
     """Removes deleted clusters, services and task definitions when their time is over."""
 
     name = "reaper"
-    watches: Sequence[type[Record]] = (Cluster, Service, TaskDefinition, Task)
+    watches: Sequence[type[Record]] = (Cluster, Service, ServiceDeployment, TaskDefinition, Task)
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -37,8 +40,14 @@ class ReaperController:
                 yield change.scope, f"{record.KIND}/{record.key}"
             case TaskDefinition(status="DELETE_IN_PROGRESS"):
                 yield change.scope, f"{record.KIND}/{record.key}"
+            case ServiceDeployment(finished_at=datetime()):
+                yield change.scope, f"{record.KIND}/{record.key}"
             case Task(last_status="STOPPED"):
                 yield change.scope, f"{TaskDefinition.KIND}/{record.task_definition}"
+            case Service():
+                view = self._store.view(change.scope)
+                for name in _no_longer_deployed(view, change.before, record):
+                    yield change.scope, f"{TaskDefinition.KIND}/{name}"
             case _:
                 return
 
@@ -50,6 +59,8 @@ class ReaperController:
                 return self._cluster(change, name)
             if kind == Service.KIND:
                 return self._service(change, name)
+            if kind == ServiceDeployment.KIND:
+                return self._attempt(change, name)
             return self._task_definition(change, name)
 
     def _cluster(self, change: Transaction, name: str) -> datetime | None:
@@ -67,8 +78,25 @@ class ReaperController:
             return None
         when = self._when(service.deleted_at)
         if when is None:
-            change.remove(service, *change.select(ServiceEvent, service_arn=service.arn))
+            change.remove(service, *history_of(change, service.arn))
         return when
+
+    def _attempt(self, change: Transaction, arn: str) -> datetime | None:
+        """Forget an attempt, and the revisions that nothing else names."""
+        attempt = change.get(ServiceDeployment, arn)
+        if attempt is None or attempt.finished_at is None:
+            return None
+        when = self._when(attempt.finished_at, DEPLOYMENTS_SHOWN)
+        service = change.get(Service, attempt.service_arn)
+        if when is not None or service is None or service.service_deployment_arn == arn:
+            return when
+        change.remove(attempt)
+        named = {service.revision_arn, *(one.revision_arn for one in service.deployments)}
+        for one in change.select(ServiceDeployment, service_arn=service.arn):
+            named |= {one.target_revision_arn, *one.source_revision_arns}
+        known = change.select(ServiceRevision, service_arn=service.arn)
+        change.remove(*(one for one in known if one.arn not in named))
+        return None
 
     def _task_definition(self, change: Transaction, name: str) -> datetime | None:
         definition = change.get(TaskDefinition, name)
@@ -78,10 +106,10 @@ class ReaperController:
             change.remove(definition)
         return None
 
-    def _when(self, ended_at: datetime | None) -> datetime | None:
+    def _when(self, ended_at: datetime | None, shown: timedelta = SHOWN) -> datetime | None:
         """Return the moment to forget, or None when it has come."""
         now = self._clock.now()
-        forgotten_at = (ended_at or now) + SHOWN
+        forgotten_at = (ended_at or now) + shown
         return forgotten_at if forgotten_at > now else None
 
 
@@ -89,9 +117,21 @@ def _in_use(change: Transaction, definition: TaskDefinition) -> bool:
     tasks = change.select(Task, task_definition=definition.name)
     if any(one.last_status != "STOPPED" for one in tasks):
         return True
+    deployed = {one.arn for one in change.select(ServiceRevision, task_definition=definition.name)}
     return any(
-        one.task_definition == definition.name
+        one.revision_arn in deployed
         for service in change.select(Service)
         if service.status != "INACTIVE"
         for one in service.deployments
     )
+
+
+def _no_longer_deployed(view: View, before: Record | None, after: Service) -> Iterable[str]:
+    """Return the task definitions of deployments that a service has let go."""
+    if not isinstance(before, Service) or before.deployments == after.deployments:
+        return
+    left = {one.revision_arn for one in after.deployments}
+    for one in before.deployments:
+        revision = view.get(ServiceRevision, one.revision_arn)
+        if revision is not None and one.revision_arn not in left:
+            yield revision.task_definition

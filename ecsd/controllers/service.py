@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
 from ecsd.decisions import circuit_breaker, deployment, rollout
+from ecsd.decisions import service_deployment as history
 from ecsd.decisions.new_task import Origin
 from ecsd.decisions.rollout import Condition, Member
 from ecsd.decisions.service_tags import task_tags
@@ -20,11 +21,13 @@ from ecsd.decisions.task_health import Verdict, judge
 from ecsd.ids import IdSource
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.service import Deployment, Service
+from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.elbv2.target_group import Target
 from ecsd.records.record import Record
 from ecsd.store import service_events
+from ecsd.store.finders.ecs import revision_of
 from ecsd.store.launch import Refusal, launch
 from ecsd.store.scope import Scope
 from ecsd.store.store import Change, Store, Transaction
@@ -78,6 +81,8 @@ class _Pass:
         self._now = now
         self._tasks = change.select(Task, service_arn=service.arn)
         self._verdicts: dict[str, Verdict] = {}
+        self._attempt = change.get(ServiceDeployment, service.service_deployment_arn or "")
+        self._breaker = service.deployment_configuration.circuit_breaker or {}
         self.look_again: datetime | None = None
 
     # -------------------------------------------------------------- the two ways
@@ -85,18 +90,24 @@ class _Pass:
     def wind_down(self) -> None:
         """The service is deleted: end its tasks, then call it INACTIVE."""
         self._stop([one for one in self._tasks if is_wanted(one)])
+        if self._attempt is not None and history.is_open(self._attempt):
+            self._change.put(history.give_up(self._attempt, "the service was deleted", self._now))
         if not any(is_live(one) for one in self._tasks):
             self._service = replace(self._service, status="INACTIVE", deployments=())
         self._change.put(self._service)
 
     def step(self) -> None:
         """Judge, count, break or move, and tell."""
+        if self._attempt is not None:
+            self._attempt = history.start(self._attempt, self._now)
         self._judge()
         self._note_ends()
         self._break_circuit()
         self._move()
         self._finish()
         self._change.put(self._service)
+        if self._attempt is not None:
+            self._change.put(self._attempt)
 
     # -------------------------------------------------------------- what is there
 
@@ -111,8 +122,7 @@ class _Pass:
                 self._tasks[index] = replace(task, healthy_at=self._now)
                 self._change.put(self._tasks[index])
                 if task.deployment_id == self._primary.deployment_id:
-                    breaker = self._service.circuit_breaker or {}
-                    reset = breaker.get("resetOnHealthyTask") is not False
+                    reset = self._breaker.get("resetOnHealthyTask") is not False
                     self._set_primary(
                         circuit_breaker.count_success(self._primary, self._now, reset=reset)
                     )
@@ -132,31 +142,47 @@ class _Pass:
                 self._tell(told)
             if failed and task.deployment_id == self._primary.deployment_id:
                 self._set_primary(circuit_breaker.count_failure(self._primary, task, self._now))
+        if self._attempt is not None:
+            self._attempt = history.count(self._attempt, self._primary.failures, self._now)
         if self._primary.launch_failures >= circuit_breaker.INCONSISTENT_AFTER:
             self._tell_once("throttled", "is unable to consistently start tasks successfully.")
 
     def _break_circuit(self) -> None:
-        breaker = self._service.circuit_breaker or {}
-        enabled = bool(breaker.get("enable"))
-        if not circuit_breaker.is_tripped(
-            self._primary, self._service.desired_count, enabled=enabled
-        ):
-            return
-        failed_id = self._primary.deployment_id
-        self._service = deployment.fail(self._service, self._now)
-        self._tell(f"(deployment {failed_id}) deployment failed: tasks failed to start.")
-        if breaker.get("rollback"):
-            back = deployment.roll_back(self._service, self._now)
-            if back is not None:
-                self._service = back
-                self._tell(f"rolling back to deployment {self._primary.deployment_id}.")
+        desired = self._service.desired_count
+        if circuit_breaker.is_tripped(self._primary, desired, self._breaker):
+            failed = self._primary
+            reason = "ECS deployment circuit breaker: tasks failed to start."
+            self._service = deployment.fail(self._service, reason, self._now)
+            self._tell(
+                f"(deployment {failed.deployment_id}) deployment failed: tasks failed to start."
+            )
+            self._give_up(history.BREAKER, back=bool(self._breaker.get("rollback")))
+        elif self._attempt is not None and self._attempt.status == "ROLLBACK_REQUESTED":
+            reason = f"ECS deployment {self._primary.deployment_id} stopped on request."
+            self._service = deployment.fail(self._service, reason, self._now)
+            self._give_up(history.REQUESTED, back=True)
+
+    def _give_up(self, cause: str, *, back: bool) -> None:
+        """Leave the primary deployment, for the last completed one where there is one."""
+        returning = deployment.roll_back(self._service, self._now) if back else None
+        if self._attempt is not None:
+            if returning is None:
+                self._attempt = history.give_up(self._attempt, cause, self._now)
+            else:
+                self._attempt = history.roll_back(
+                    self._attempt, cause, returning.revision_arn, self._now
+                )
+        if returning is not None:
+            self._service = returning
+            self._tell(f"rolling back to deployment {self._primary.deployment_id}.")
 
     # -------------------------------------------------------------- the step
 
     def _move(self) -> None:
         service = self._service
+        percent = service.deployment_configuration
         bounds = rollout.limits(
-            service.desired_count, service.minimum_healthy_percent, service.maximum_percent
+            service.desired_count, percent.minimum_healthy_percent, percent.maximum_percent
         )
         step = rollout.next_step(
             self._members(),
@@ -214,7 +240,8 @@ class _Pass:
 
     def _start(self, count: int) -> None:
         cluster = self._change.get(Cluster, self._service.cluster)
-        definition = self._change.get(TaskDefinition, self._primary.task_definition)
+        revision = revision_of(self._change, self._primary)
+        definition = self._change.get(TaskDefinition, revision.task_definition)
         if cluster is None or definition is None:
             missing = "cluster" if cluster is None else "task definition"
             self._tell_once(
@@ -227,7 +254,7 @@ class _Pass:
                 self._change,
                 cluster,
                 definition,
-                self._origin(cluster, definition),
+                self._origin(cluster, definition, revision),
                 self._ids,
                 self._now,
             )
@@ -240,21 +267,23 @@ class _Pass:
         if started:
             self._tell_started(started)
 
-    def _origin(self, cluster: Cluster, definition: TaskDefinition) -> Origin:
-        first, service = self._primary, self._service
+    def _origin(
+        self, cluster: Cluster, definition: TaskDefinition, revision: ServiceRevision
+    ) -> Origin:
+        service = self._service
         provider = None
-        if first.capacity_provider_strategy:
-            provider = first.capacity_provider_strategy[0]["capacityProvider"]
+        if revision.capacity_provider_strategy:
+            provider = revision.capacity_provider_strategy[0]["capacityProvider"]
         return Origin(
             group=f"service:{service.name}",
-            started_by=first.deployment_id,
+            started_by=self._primary.deployment_id,
             service_arn=service.arn,
-            deployment_id=first.deployment_id,
-            launch_type=first.launch_type,
+            deployment_id=self._primary.deployment_id,
+            launch_type=revision.launch_type,
             capacity_provider_name=provider,
-            platform_version=first.platform_version,
-            network_configuration=first.network_configuration,
-            load_balancers=first.load_balancers,
+            platform_version=revision.platform_version,
+            network_configuration=revision.network_configuration,
+            load_balancers=revision.load_balancers,
             enable_execute_command=service.enable_execute_command,
             tags=task_tags(service, cluster, definition),
         )
@@ -289,6 +318,8 @@ class _Pass:
         if self._primary.rollout_state == "IN_PROGRESS":
             self._service = deployment.complete(self._service, self._now)
             self._tell(f"(deployment {self._primary.deployment_id}) deployment completed.")
+            if self._attempt is not None and history.is_open(self._attempt):
+                self._attempt = history.succeed(self._attempt, self._now)
         if not self._service.steady:
             self._tell("has reached a steady state.")
             self._service = replace(self._service, steady=True, reported=())

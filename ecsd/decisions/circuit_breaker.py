@@ -5,21 +5,32 @@ Amazon ECS deployment circuit breaker detects failures.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from msgspec.structs import replace
 
 from ecsd.records.ecs.service import Deployment
 from ecsd.records.ecs.task import Task
 
+HALF = 50  # percent
 NEVER_RAN_CAP = 27 * 60.0  # seconds; AWS's longest pause for tasks that never reach RUNNING
 CRASHED_CAP = 60.0  # for tasks that ran but were never well; AWS's own pace is one in 52 s
 FREE_ROUNDS = 1  # the first failure is answered by a new task at once
 INCONSISTENT_AFTER = 4  # failed rounds after which the service event is written
 
 
-def threshold(desired: int) -> int:
-    """Return how many failures end a deployment: half of desired, from 3 to 200."""
-    return min(200, max(3, -(-desired // 2)))
+def threshold(desired: int, breaker: dict[str, Any] | None = None) -> int:
+    """Return how many failures end a deployment: half of desired from 3 to 200, if nothing else.
+
+    breaker: deploymentCircuitBreaker as given. Source: API Reference, ThresholdConfiguration.
+    """
+    given = (breaker or {}).get("thresholdConfiguration") or {}
+    value = int(given.get("value", HALF))
+    kind = given.get("type") or "BOUNDED_PERCENT"
+    if kind == "COUNT":
+        return max(1, value)
+    share = -(-desired * value // 100)
+    return max(1, share) if kind == "UNBOUNDED_PERCENT" else min(200, max(3, share))
 
 
 def is_failure(task: Task) -> bool:
@@ -68,12 +79,12 @@ def count_success(deployment: Deployment, now: datetime, *, reset: bool) -> Depl
     )
 
 
-def is_tripped(deployment: Deployment, desired: int, *, enabled: bool) -> bool:
+def is_tripped(deployment: Deployment, desired: int, breaker: dict[str, Any] | None) -> bool:
     """Tell whether the deployment has to be given up."""
     return (
-        enabled
+        bool((breaker or {}).get("enable"))
         and deployment.rollout_state == "IN_PROGRESS"
-        and deployment.failures >= threshold(desired)
+        and deployment.failures >= threshold(desired, breaker)
     )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from ecsd.records.ecs.service import Deployment, Service
+from ecsd.records.ecs.service_deployment import ServiceRevision
 
 
 def primary(service: Service) -> Deployment:
@@ -15,21 +16,23 @@ def primary(service: Service) -> Deployment:
     return service.deployments[0]
 
 
-def begin(service: Service, deployment: Deployment, now: datetime) -> Service:
-    """Put a new deployment in front; what was PRIMARY becomes ACTIVE, to be replaced."""
-    older = tuple(replace(one, status="ACTIVE", updated_at=now) for one in service.deployments)
-    return replace(
-        service,
-        task_definition_arn=deployment.task_definition_arn,
-        deployments=(deployment, *older),
-        steady=False,
-        reported=(),
+def new_deployment(revision: ServiceRevision, now: datetime) -> Deployment:
+    """Return a revision's deployment, not begun yet."""
+    deployment_id = f"ecs-svc/{revision.arn.rpartition('/')[2]}"
+    return Deployment(
+        deployment_id=deployment_id,
+        revision_arn=revision.arn,
+        status="PRIMARY",
+        rollout_state_reason=f"ECS deployment {deployment_id} in progress.",
+        created_at=now,
+        updated_at=now,
     )
 
 
-def in_progress(deployment_id: str) -> str:
-    """Return the rolloutStateReason while it goes on."""
-    return f"ECS deployment {deployment_id} in progress."
+def begin(service: Service, deployment: Deployment, now: datetime) -> Service:
+    """Put a new deployment in front; what was PRIMARY becomes ACTIVE, to be replaced."""
+    older = tuple(replace(one, status="ACTIVE", updated_at=now) for one in service.deployments)
+    return _led_by(service, deployment, older)
 
 
 def complete(service: Service, now: datetime) -> Service:
@@ -44,14 +47,13 @@ def complete(service: Service, now: datetime) -> Service:
     return replace(service, deployments=(done, *service.deployments[1:]), last_completed=done)
 
 
-def fail(service: Service, now: datetime) -> Service:
-    """Declare the primary deployment FAILED by the circuit breaker; nothing of it starts again."""
-    first = primary(service)
+def fail(service: Service, reason: str, now: datetime) -> Service:
+    """Declare the primary deployment FAILED; nothing of it starts again.
+
+    reason: the rolloutStateReason.
+    """
     failed = replace(
-        first,
-        rollout_state="FAILED",
-        rollout_state_reason="ECS deployment circuit breaker: tasks failed to start.",
-        updated_at=now,
+        primary(service), rollout_state="FAILED", rollout_state_reason=reason, updated_at=now
     )
     return replace(service, deployments=(failed, *service.deployments[1:]))
 
@@ -73,28 +75,12 @@ def roll_back(service: Service, now: datetime) -> Service | None:
         launch_failures=0,
         updated_at=now,
     )
-    others = [
+    others = tuple(
         replace(one, status="ACTIVE", updated_at=now)
         for one in service.deployments
         if one.deployment_id != goal.deployment_id
-    ]
-    return replace(
-        service,
-        task_definition_arn=back.task_definition_arn,
-        deployments=(back, *others),
-        launch_type=back.launch_type,
-        platform_version=back.platform_version,
-        network_configuration=back.network_configuration,
-        load_balancers=back.load_balancers,
-        target_group_arns=target_groups(back),
-        steady=False,
-        reported=(),
     )
-
-
-def target_groups(deployment: Deployment) -> tuple[str, ...]:
-    """Return the ARNs of the target groups that a deployment's tasks register in."""
-    return tuple(one["targetGroupArn"] for one in deployment.load_balancers)
+    return _led_by(service, back, others)
 
 
 def without_vanished(service: Service, alive: set[str]) -> Service:
@@ -112,3 +98,13 @@ def with_primary(service: Service, deployment: Deployment) -> Service:
     if service.deployments[0] == deployment:
         return service
     return replace(service, deployments=(deployment, *service.deployments[1:]))
+
+
+def _led_by(service: Service, first: Deployment, others: tuple[Deployment, ...]) -> Service:
+    return replace(
+        service,
+        revision_arn=first.revision_arn,
+        deployments=(first, *others),
+        steady=False,
+        reported=(),
+    )

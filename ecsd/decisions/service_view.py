@@ -1,36 +1,59 @@
 """A service as DescribeServices shows it. Source: ecs_semantics 4.1, 4.2; terraform.md 6."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ecsd.decisions.service_deployment import is_open
 from ecsd.decisions.task_view import PLATFORM_VERSION
-from ecsd.records.ecs.service import Deployment, Service, ServiceEvent
+from ecsd.records.ecs.service import Deployment, DeploymentConfiguration, Service, ServiceEvent
+from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
 from ecsd.records.ecs.task import Task
 
 PENDING = frozenset({"PROVISIONING", "PENDING", "ACTIVATING"})
 
 
+Revisions = Mapping[str, ServiceRevision]  # by ARN
+
+
 def show_service(
-    service: Service, tasks: Sequence[Task], events: Sequence[ServiceEvent], *, tags: bool
+    service: Service,
+    revisions: Revisions,
+    attempt: ServiceDeployment | None,
+    tasks: Sequence[Task],
+    events: Sequence[ServiceEvent],
+    *,
+    tags: bool,
 ) -> dict[str, Any]:
-    """Return the API's shape; counts come from the tasks. events: newest first."""
-    network = service.network_configuration
+    """Return the API's shape; counts come from the tasks.
+
+    revisions: at least those that are deployed. attempt: the newest. events: newest first.
+    """
+    revision = revisions[service.revision_arn]
+    network = revision.network_configuration
+    ongoing = attempt is not None and is_open(attempt)
     shown: dict[str, Any] = {
         "serviceArn": service.arn,
         "serviceName": service.name,
         "clusterArn": service.cluster_arn,
-        "loadBalancers": list(service.load_balancers),
+        "loadBalancers": list(revision.load_balancers),
         "serviceRegistries": [],
         "status": service.status,
         "desiredCount": service.desired_count,
-        "runningCount": _count(tasks, running=True),
-        "pendingCount": _count(tasks, running=False),
+        "runningCount": count(tasks, running=True),
+        "pendingCount": count(tasks, running=False),
         "launchType": service.launch_type,
-        "platformVersion": service.platform_version or "LATEST",
+        "platformVersion": revision.platform_version or "LATEST",
         "platformFamily": "Linux",
-        "taskDefinition": service.task_definition_arn,
-        "deploymentConfiguration": _configuration(service),
-        "deployments": [_deployment(one, service, tasks) for one in service.deployments],
+        "taskDefinition": revision.task_definition_arn,
+        "deploymentConfiguration": show_configuration(service.deployment_configuration),
+        "deployments": [
+            _deployment(one, revisions[one.revision_arn], service, tasks)
+            for one in service.deployments
+        ],
+        "currentServiceDeployment": attempt.arn if attempt is not None and ongoing else None,
+        "currentServiceRevisions": [
+            summary(one.revision_arn, tasks, _wanted(one, service)) for one in service.deployments
+        ],
         "roleArn": service.role_arn,
         "events": [
             {"id": one.event_id, "createdAt": one.created_at, "message": one.message}
@@ -40,7 +63,7 @@ def show_service(
         "placementConstraints": list(service.placement_constraints),
         "placementStrategy": list(service.placement_strategy),
         "networkConfiguration": {"awsvpcConfiguration": network} if network else None,
-        "healthCheckGracePeriodSeconds": _grace(service),
+        "healthCheckGracePeriodSeconds": _grace(service, revision),
         "schedulingStrategy": service.scheduling_strategy,
         "deploymentController": {"type": service.deployment_controller or "ECS"},
         "createdBy": service.created_by,
@@ -54,46 +77,66 @@ def show_service(
     return {member: value for member, value in shown.items() if value is not None}
 
 
-def _grace(service: Service) -> int | None:
-    """AWS answers 0 for a balanced service that was given none."""
-    seconds = service.health_check_grace_period_seconds
-    return 0 if seconds is None and service.load_balancers else seconds
-
-
-def _count(tasks: Sequence[Task], *, running: bool) -> int:
+def count(tasks: Sequence[Task], *, running: bool) -> int:
+    """Count the tasks that run, or that are on their way there."""
     wanted = {"RUNNING"} if running else PENDING
     return sum(one.last_status in wanted for one in tasks)
 
 
-def _configuration(service: Service) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "maximumPercent": service.maximum_percent,
-        "minimumHealthyPercent": service.minimum_healthy_percent,
-        "strategy": "ROLLING",
+def summary(revision_arn: str, tasks: Sequence[Task], requested: int) -> dict[str, Any]:
+    """Return a ServiceRevisionSummary; tasks: the service's."""
+    number = revision_arn.rpartition("/")[2]
+    own = [one for one in tasks if (one.deployment_id or "").rpartition("/")[2] == number]
+    return {
+        "arn": revision_arn,
+        "requestedTaskCount": requested,
+        "runningTaskCount": count(own, running=True),
+        "pendingTaskCount": count(own, running=False),
     }
-    breaker = service.circuit_breaker or {}
-    shown["deploymentCircuitBreaker"] = {
-        "enable": bool(breaker.get("enable")),
-        "rollback": bool(breaker.get("rollback")),
+
+
+def show_configuration(configuration: DeploymentConfiguration) -> dict[str, Any]:
+    """Return a DeploymentConfiguration in the API's shape."""
+    breaker = configuration.circuit_breaker or {}
+    shown: dict[str, Any] = {
+        "maximumPercent": configuration.maximum_percent,
+        "minimumHealthyPercent": configuration.minimum_healthy_percent,
+        "strategy": configuration.strategy,
+        "deploymentCircuitBreaker": {
+            **breaker,
+            "enable": bool(breaker.get("enable")),
+            "rollback": bool(breaker.get("rollback")),
+        },
     }
     return shown
 
 
-def _deployment(deployment: Deployment, service: Service, tasks: Sequence[Task]) -> dict[str, Any]:
+def _wanted(deployment: Deployment, service: Service) -> int:
+    return service.desired_count if deployment.status == "PRIMARY" else 0
+
+
+def _grace(service: Service, revision: ServiceRevision) -> int | None:
+    """AWS answers 0 for a balanced service that was given none."""
+    seconds = service.health_check_grace_period_seconds
+    return 0 if seconds is None and revision.load_balancers else seconds
+
+
+def _deployment(
+    deployment: Deployment, revision: ServiceRevision, service: Service, tasks: Sequence[Task]
+) -> dict[str, Any]:
     own = [one for one in tasks if one.deployment_id == deployment.deployment_id]
-    primary = deployment.status == "PRIMARY"
-    network = deployment.network_configuration
+    network = revision.network_configuration
     shown: dict[str, Any] = {
         "id": deployment.deployment_id,
         "status": deployment.status,
-        "taskDefinition": deployment.task_definition_arn,
-        "desiredCount": service.desired_count if primary else 0,
-        "pendingCount": _count(own, running=False),
-        "runningCount": _count(own, running=True),
+        "taskDefinition": revision.task_definition_arn,
+        "desiredCount": _wanted(deployment, service),
+        "pendingCount": count(own, running=False),
+        "runningCount": count(own, running=True),
         "failedTasks": deployment.failed_tasks,
         "createdAt": deployment.created_at,
         "updatedAt": deployment.updated_at,
-        "launchType": deployment.launch_type,
+        "launchType": revision.launch_type,
         "platformVersion": PLATFORM_VERSION,
         "platformFamily": "Linux",
         "networkConfiguration": {"awsvpcConfiguration": network} if network else None,

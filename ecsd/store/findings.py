@@ -13,6 +13,7 @@ from ecsd.records.ec2.vpc import (
 )
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.service import Service
+from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition, TaskDefinitionFamily
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
@@ -41,6 +42,8 @@ def _containers(view: View) -> Containers:
     return Containers(
         clusters=view.select(Cluster),
         services=view.select(Service),
+        revisions=view.select(ServiceRevision),
+        service_deployments=view.select(ServiceDeployment),
         tasks=view.select(Task),
         task_definitions=view.select(TaskDefinition),
         families=view.select(TaskDefinitionFamily),

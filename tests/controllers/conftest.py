@@ -22,7 +22,8 @@ from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup
 from ecsd.records.ec2.vpc import Subnet, Vpc
 from ecsd.records.ecs.cluster import Cluster
-from ecsd.records.ecs.service import Deployment, Service
+from ecsd.records.ecs.service import DeploymentConfiguration, Service
+from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition, TaskDefinitionFamily
 from ecsd.records.elbv2.load_balancer import Listener
@@ -34,6 +35,7 @@ from ecsd.records.observed import (
     TaskObserved,
 )
 from ecsd.store import service_events
+from ecsd.store.deploy import deploy
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store
 
@@ -41,6 +43,7 @@ SCOPE = Scope("000000000000", "us-east-1")
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/1"
 CLUSTER = "arn:aws:ecs:us-east-1:000000000000:cluster/prod"
 SERVICE = "arn:aws:ecs:us-east-1:000000000000:service/prod/web"
+REVISIONS = "arn:aws:ecs:us-east-1:000000000000:service-revision/prod/web"
 
 
 class World:
@@ -135,20 +138,19 @@ class World:
                 )
         await self.observations.host_came("host-1", "boot-1")
 
-    def deployment(self, revision, balanced):
+    def new_revision(self, number, balanced):
         now = self.clock.now()
         balancers = (
             ({"targetGroupArn": GROUP, "containerName": "app", "containerPort": 80},)
             if balanced
             else ()
         )
-        return Deployment(
-            deployment_id=self.ids.deployment_id(),
-            status="PRIMARY",
-            task_definition=f"web:{revision}",
-            task_definition_arn=(
-                f"arn:aws:ecs:us-east-1:000000000000:task-definition/web:{revision}"
-            ),
+        return ServiceRevision(
+            arn=f"{REVISIONS}/{self.ids.revision_number()}",
+            service_arn=SERVICE,
+            cluster_arn=CLUSTER,
+            task_definition=f"web:{number}",
+            task_definition_arn=f"arn:aws:ecs:us-east-1:000000000000:task-definition/web:{number}",
             launch_type="FARGATE",
             network_configuration={
                 "subnets": ["subnet-a", "subnet-b"],
@@ -156,29 +158,36 @@ class World:
             },
             load_balancers=balancers,
             created_at=now,
-            updated_at=now,
         )
 
     async def create_service(self, desired_count, *, balanced=True, **members):
-        first = self.deployment(1, balanced)
+        """A service; ``configuration`` holds members of its DeploymentConfiguration."""
+        configuration = DeploymentConfiguration(**members.pop("configuration", {}))
+        service = Service(
+            arn=SERVICE,
+            name="web",
+            cluster="prod",
+            cluster_arn=CLUSTER,
+            desired_count=desired_count,
+            deployments=(),
+            launch_type="FARGATE",
+            deployment_configuration=configuration,
+            created_by="me",
+            created_at=self.clock.now(),
+            **members,
+        )
         async with self.store.transaction(SCOPE) as change:
-            change.put(
-                Service(
-                    arn=SERVICE,
-                    name="web",
-                    cluster="prod",
-                    cluster_arn=CLUSTER,
-                    desired_count=desired_count,
-                    task_definition_arn=first.task_definition_arn,
-                    deployments=(first,),
-                    launch_type="FARGATE",
-                    load_balancers=first.load_balancers,
-                    target_group_arns=(GROUP,) if balanced else (),
-                    created_by="me",
-                    created_at=self.clock.now(),
-                    **members,
-                )
-            )
+            change.put(self._deployed(change, service, 1, balanced))
+
+    async def deploy(self, number, *, balanced=True):
+        """Begin a deployment, as UpdateService does."""
+        async with self.store.transaction(SCOPE) as change:
+            service = change.get(Service, SERVICE)
+            change.put(self._deployed(change, service, number, balanced))
+
+    def _deployed(self, change, service, number, balanced):
+        revision = self.new_revision(number, balanced)
+        return deploy(change, service, revision, self.ids, self.clock.now())
 
     async def change_service(self, change_one):
         async with self.store.transaction(SCOPE) as change:
@@ -193,6 +202,17 @@ class World:
     @property
     def service(self):
         return self.view.get(Service, SERVICE)
+
+    @property
+    def revision(self):
+        """What the service is to be."""
+        return self.view.get(ServiceRevision, self.service.revision_arn)
+
+    @property
+    def attempts(self):
+        """Service deployments, oldest first."""
+        found = self.view.select(ServiceDeployment)
+        return sorted(found, key=lambda one: (one.created_at, one.started_at or one.created_at))
 
     @property
     def tasks(self):
@@ -219,6 +239,8 @@ class World:
                 Containers(
                     clusters=view.select(Cluster),
                     services=view.select(Service),
+                    revisions=view.select(ServiceRevision),
+                    service_deployments=view.select(ServiceDeployment),
                     tasks=view.select(Task),
                     task_definitions=view.select(TaskDefinition),
                     families=view.select(TaskDefinitionFamily),

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from ecsd.decisions.deployment import begin
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.elbv2.target_group import Target
 
@@ -21,9 +20,7 @@ async def steady(world, desired=2, **members):
 
 
 async def roll_to(world, revision, *, balanced=True):
-    await world.change_service(
-        lambda service: begin(service, world.deployment(revision, balanced), world.clock.now())
-    )
+    await world.deploy(revision, balanced=balanced)
     await world.settle()
 
 
@@ -71,7 +68,7 @@ def test_old_tasks_are_drained_for_the_whole_delay_before_they_are_signalled(in_
         assert {one.last_status for one in leaving} == {"STOPPED"}
         assert {one.stop_code for one in leaving} == {"ServiceSchedulerInitiated"}
         (only,) = world.service.deployments
-        assert only.task_definition == "web:2"
+        assert world.revision.task_definition == "web:2"
         assert only.rollout_state == "COMPLETED"
 
     in_world(scenario)
@@ -85,7 +82,8 @@ def test_the_percentages_hold_in_every_state_of_a_rollout(in_world, desired, min
     async def scenario(world):
         await world.found(delay=5)
         await world.create_service(
-            desired, minimum_healthy_percent=minimum, maximum_percent=maximum
+            desired,
+            configuration={"minimum_healthy_percent": minimum, "maximum_percent": maximum},
         )
         await world.settle()
         floor = -(-desired * minimum // 100)
@@ -184,7 +182,7 @@ def test_an_unhealthy_container_is_left_alone_until_its_grace_period_ends(in_wor
 
 def test_the_breaker_fails_a_deployment_that_cannot_start_and_rolls_back(in_world):
     async def scenario(world):
-        await steady(world, circuit_breaker=BREAKER)
+        await steady(world, configuration={"circuit_breaker": BREAKER})
         good = world.service.deployments[0].deployment_id
         before = {one.task_arn for one in world.live()}
         world.fails_to_start.add("web:2")
@@ -200,7 +198,7 @@ def test_the_breaker_fails_a_deployment_that_cannot_start_and_rolls_back(in_worl
         assert {one.task_arn for one in world.live()} == before
         (only,) = world.service.deployments
         assert (only.deployment_id, only.rollout_state) == (good, "COMPLETED")
-        assert world.service.task_definition_arn.endswith("web:1")
+        assert world.revision.task_definition == "web:1"
         assert any("was unable to place a task. Reason: CannotPull" in one for one in world.events)
 
     in_world(scenario)
@@ -208,7 +206,7 @@ def test_the_breaker_fails_a_deployment_that_cannot_start_and_rolls_back(in_worl
 
 def test_the_breaker_fails_a_deployment_whose_tasks_crash(in_world):
     async def scenario(world):
-        await steady(world, circuit_breaker=BREAKER)
+        await steady(world, configuration={"circuit_breaker": BREAKER})
         world.crashes.add("web:2")
         # Its tasks die before a check has passed.
         world.unhealthy_targets.add("web:2")
@@ -223,7 +221,7 @@ def test_the_breaker_fails_a_deployment_whose_tasks_crash(in_world):
 
 def test_without_rollback_a_failed_deployment_stays_failed_and_starts_nothing(in_world):
     async def scenario(world):
-        await steady(world, circuit_breaker={"enable": True, "rollback": False})
+        await steady(world, configuration={"circuit_breaker": {"enable": True, "rollback": False}})
         world.fails_to_start.add("web:2")
         await roll_to(world, 2)
         await world.pass_time(30)

@@ -15,9 +15,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def a_deployment(**members):
     return Deployment(
         deployment_id="ecs-svc/1",
+        revision_arn="arn:revision/1",
         status="PRIMARY",
-        task_definition="web:1",
-        task_definition_arn="arn",
         created_at=NOW,
         updated_at=NOW,
         **members,
@@ -45,6 +44,26 @@ def a_task(**members):
 )
 def test_the_threshold_is_half_of_desired_within_three_and_two_hundred(desired, expected):
     assert breaker.threshold(desired) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "desired", "expected"),
+    [
+        ("COUNT", 7, 100, 7),
+        ("COUNT", 1, 100, 1),
+        ("BOUNDED_PERCENT", 10, 10, 3),
+        ("BOUNDED_PERCENT", 80, 10, 8),
+        ("BOUNDED_PERCENT", 100, 900, 200),
+        ("UNBOUNDED_PERCENT", 10, 10, 1),
+        ("UNBOUNDED_PERCENT", 100, 900, 900),
+        ("UNBOUNDED_PERCENT", 50, 0, 1),
+        (None, 80, 10, 8),
+    ],
+)
+def test_a_threshold_may_be_configured(kind, value, desired, expected):
+    configuration = {"value": value} | ({"type": kind} if kind else {})
+    given = {"enable": True, "thresholdConfiguration": configuration}
+    assert breaker.threshold(desired, given) == expected
 
 
 @pytest.mark.parametrize(
@@ -79,12 +98,12 @@ def test_only_ends_that_nobody_asked_for_count(members, expected):
 def test_three_failures_trip_a_small_deployment_and_only_an_enabled_one():
     deployment = a_deployment()
     for _ in range(3):
-        assert not breaker.is_tripped(deployment, 2, enabled=True)
+        assert not breaker.is_tripped(deployment, 2, {"enable": True})
         deployment = breaker.count_failure(deployment, a_task(), NOW)
-    assert breaker.is_tripped(deployment, 2, enabled=True)
-    assert not breaker.is_tripped(deployment, 2, enabled=False)
+    assert breaker.is_tripped(deployment, 2, {"enable": True})
+    assert not breaker.is_tripped(deployment, 2, {"enable": False})
     done = replace(deployment, rollout_state="COMPLETED")
-    assert not breaker.is_tripped(done, 2, enabled=True)
+    assert not breaker.is_tripped(done, 2, {"enable": True})
 
 
 def test_a_healthy_task_resets_the_counts():

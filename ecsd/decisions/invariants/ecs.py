@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ecsd.decisions.invariants.finding import Finding, fatal, warning
+from ecsd.decisions.service_deployment import is_open
 from ecsd.decisions.task import ORDER
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.service import Service
+from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition, TaskDefinitionFamily
 from ecsd.records.elbv2.target_group import Target
@@ -18,6 +20,8 @@ class Containers(NamedTuple):
 
     clusters: Sequence[Cluster] = ()
     services: Sequence[Service] = ()
+    revisions: Sequence[ServiceRevision] = ()
+    service_deployments: Sequence[ServiceDeployment] = ()
     tasks: Sequence[Task] = ()
     task_definitions: Sequence[TaskDefinition] = ()
     families: Sequence[TaskDefinitionFamily] = ()
@@ -30,6 +34,7 @@ def check_ecs(containers: Containers) -> Iterator[Finding]:
     yield from _check_tasks(containers)
     yield from _check_interfaces(containers)
     yield from _check_services(containers)
+    yield from _check_attempts(containers)
     yield from _check_families(containers)
     yield from _check_targets(containers)
 
@@ -81,6 +86,7 @@ def _check_interfaces(containers: Containers) -> Iterator[Finding]:
 def _check_services(containers: Containers) -> Iterator[Finding]:
     clusters = {one.name: one for one in containers.clusters}
     definitions = {one.name for one in containers.task_definitions}
+    revisions = {one.arn: one for one in containers.revisions}
     for service in containers.services:
         if service.status == "INACTIVE":
             continue
@@ -96,9 +102,26 @@ def _check_services(containers: Containers) -> Iterator[Finding]:
         if len(set(ids)) < len(ids):
             yield fatal(service.arn, "has a deployment twice")
         for deployment in service.deployments:
-            if deployment.task_definition not in definitions:
-                yield fatal(service.arn, f"deploys {deployment.task_definition}, which is gone")
+            revision = revisions.get(deployment.revision_arn)
+            if revision is None:
+                yield fatal(service.arn, f"deploys {deployment.revision_arn}, which is gone")
+            elif revision.task_definition not in definitions:
+                yield fatal(service.arn, f"deploys {revision.task_definition}, which is gone")
         yield from _check_members(service, containers.tasks)
+
+
+def _check_attempts(containers: Containers) -> Iterator[Finding]:
+    """At most the newest attempt at a service goes on, and its revisions are known."""
+    services = {one.arn: one for one in containers.services}
+    revisions = {one.arn for one in containers.revisions}
+    for attempt in containers.service_deployments:
+        service = services.get(attempt.service_arn)
+        if service is None:
+            yield fatal(attempt.arn, f"outlived its service {attempt.service_arn}")
+        elif is_open(attempt) and attempt.arn != service.service_deployment_arn:
+            yield fatal(attempt.arn, f"is {attempt.status}, though a newer one began")
+        if attempt.target_revision_arn not in revisions:
+            yield fatal(attempt.arn, f"goes to {attempt.target_revision_arn}, which is gone")
 
 
 def _check_members(service: Service, tasks: Sequence[Task]) -> Iterator[Finding]:

@@ -7,35 +7,34 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions import deployment as deployments
 from ecsd.decisions.service_view import show_service
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
-from ecsd.operations.ecs import capacity, load_balancers, network, service_request, tag_set
+from ecsd.operations.ecs import (
+    deployment_configuration,
+    service_request,
+    service_revision,
+    tag_set,
+)
 from ecsd.operations.ecs.paging import page
 from ecsd.records.ecs.cluster import Cluster
-from ecsd.records.ecs.service import Deployment, Service, ServiceEvent
+from ecsd.records.ecs.service import Service
+from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
 from ecsd.records.ecs.task import Task
-from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.store import service_events
+from ecsd.store.deploy import deploy
 from ecsd.store.finders.ecs import (
     arn_prefix,
     find_service,
+    history_of,
     require_active_service,
     require_cluster,
-    require_runnable,
+    revision_of,
     services_of,
 )
-from ecsd.store.store import Transaction, View
+from ecsd.store.store import View
 
 MOST_DESCRIBED = 10
-DEPLOYING = (
-    "taskDefinition",
-    "networkConfiguration",
-    "platformVersion",
-    "loadBalancers",
-    "forceNewDeployment",
-)
 
 
 @operation("ecs", "CreateService")
@@ -48,10 +47,12 @@ async def create_service(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         known = find_service(change, cluster, name)
         if known is not None and known.status != "INACTIVE":
             return {"service": describe(change, _same(known, request), tags=True)}
-        service = _new(call, change, cluster, request)
+        arn = f"{arn_prefix(change)}:service/{cluster.name}/{name}"
         # A new service of an old name begins with an empty history.
-        change.remove(*change.select(ServiceEvent, service_arn=service.arn))
-        change.remove(*change.select(Task, service_arn=service.arn))
+        change.remove(*history_of(change, arn), *change.select(Task, service_arn=arn))
+        revision = service_revision.first_revision(call, change, request, arn, cluster.arn)
+        service = _new(call, cluster, request, revision)
+        service = deploy(change, service, revision, call.ids, call.clock.now())
         change.put(service)
         shown = describe(change, service, tags=True)
     return {"service": shown}
@@ -65,10 +66,12 @@ async def update_service(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         cluster = require_cluster(change, request.get("cluster"))
         service = require_active_service(change, cluster, request["service"])
         service = _changed(service, request)
-        if any(request.get(member) not in (None, False) for member in DEPLOYING):
-            service = _redeployed(call, change, service, request)
+        revision = service_revision.next_revision(call, change, service, request)
+        if revision is not None:
+            service = deploy(change, service, revision, call.ids, call.clock.now())
         if request.get("healthCheckGracePeriodSeconds") is not None:
-            seconds = service_request.grace_period(request, balanced=bool(service.load_balancers))
+            balanced = bool(revision_of(change, service.deployments[0]).load_balancers)
+            seconds = service_request.grace_period(request, balanced=balanced)
             service = replace(service, health_check_grace_period_seconds=seconds)
         change.put(service)
         shown = describe(change, service, tags=True)
@@ -140,7 +143,9 @@ def describe(view: View, service: Service, *, tags: bool) -> dict[str, Any]:
     """Return a service with its counts and history."""
     tasks = view.select(Task, service_arn=service.arn)
     events = service_events.newest_first(view, service.arn)
-    return show_service(service, tasks, events, tags=tags)
+    attempt = view.get(ServiceDeployment, service.service_deployment_arn or "")
+    revisions = {one.arn: one for one in view.select(ServiceRevision, service_arn=service.arn)}
+    return show_service(service, revisions, attempt, tasks, events, tags=tags)
 
 
 def _same(known: Service, request: dict[str, Any]) -> Service:
@@ -155,36 +160,19 @@ def _same(known: Service, request: dict[str, Any]) -> Service:
     return known
 
 
-def _new(call: Call, change: Transaction, cluster: Cluster, request: dict[str, Any]) -> Service:
-    if not request.get("taskDefinition"):
-        raise AwsError("InvalidParameterException", "TaskDefinition can not be blank.")
-    definition = require_runnable(change, request["taskDefinition"])
-    wired = network.parse(change, definition, request.get("networkConfiguration"))
-    balancers = load_balancers.parse(change, definition, request.get("loadBalancers"), wired)
-    first = _deployment(
-        call,
-        definition,
-        launch_type=capacity.launch_type(request, definition),
-        platform_version=capacity.platform_version(request),
-        network_configuration=wired,
-        load_balancers=balancers,
-    )
+def _new(
+    call: Call, cluster: Cluster, request: dict[str, Any], revision: ServiceRevision
+) -> Service:
+    balanced = bool(revision.load_balancers)
     service = Service(
-        arn=f"{arn_prefix(change)}:service/{cluster.name}/{request['serviceName']}",
+        arn=revision.service_arn,
         name=request["serviceName"],
         cluster=cluster.name,
         cluster_arn=cluster.arn,
         desired_count=service_request.desired_count(request),
-        task_definition_arn=definition.arn,
-        deployments=(first,),
-        launch_type=first.launch_type,
-        platform_version=first.platform_version,
-        network_configuration=wired,
-        load_balancers=balancers,
-        target_group_arns=deployments.target_groups(first),
-        health_check_grace_period_seconds=service_request.grace_period(
-            request, balanced=bool(balancers)
-        ),
+        deployments=(),
+        launch_type=revision.launch_type,
+        health_check_grace_period_seconds=service_request.grace_period(request, balanced=balanced),
         deployment_controller=(request.get("deploymentController") or {}).get("type"),
         availability_zone_rebalancing=request.get("availabilityZoneRebalancing") or "ENABLED",
         enable_ecs_managed_tags=bool(request.get("enableECSManagedTags")),
@@ -199,10 +187,10 @@ def _new(call: Call, change: Transaction, cluster: Cluster, request: dict[str, A
 
 
 def _with_configuration(service: Service, request: dict[str, Any]) -> Service:
-    members = service_request.deployment(request.get("deploymentConfiguration"))
-    service = replace(service, **members)
-    service_request.check_percentages(service.minimum_healthy_percent, service.maximum_percent)
-    return service
+    configuration = deployment_configuration.changed(
+        service.deployment_configuration, request.get("deploymentConfiguration")
+    )
+    return replace(service, deployment_configuration=configuration)
 
 
 def _changed(service: Service, request: dict[str, Any]) -> Service:
@@ -217,79 +205,6 @@ def _changed(service: Service, request: dict[str, Any]) -> Service:
     }
     given = {field: value for field, value in members.items() if value is not None}
     return _with_configuration(replace(service, **given), request)
-
-
-def _redeployed(
-    call: Call, change: Transaction, service: Service, request: dict[str, Any]
-) -> Service:
-    """Begin a deployment of what is wanted now, unless nothing of it differs."""
-    now = service.deployments[0]
-    definition = _wanted_definition(change, service, request)
-    wired, balancers = service.network_configuration, service.load_balancers
-    if request.get("networkConfiguration") is not None:
-        wired = network.parse(change, definition, request["networkConfiguration"])
-    if request.get("loadBalancers") is not None or definition.arn != now.task_definition_arn:
-        given = request.get("loadBalancers")
-        wanted = list(balancers) if given is None else given
-        balancers = load_balancers.parse(change, definition, wanted, wired)
-    version = capacity.platform_version(request) or service.platform_version
-    fresh = _deployment(
-        call,
-        definition,
-        launch_type=service.launch_type,
-        platform_version=version,
-        network_configuration=wired,
-        load_balancers=balancers,
-    )
-    if _equal(fresh, now) and not request.get("forceNewDeployment"):
-        return service
-    service = replace(
-        service,
-        platform_version=version,
-        network_configuration=wired,
-        load_balancers=balancers,
-        target_group_arns=deployments.target_groups(fresh),
-    )
-    return deployments.begin(service, fresh, call.clock.now())
-
-
-def _wanted_definition(view: View, service: Service, request: dict[str, Any]) -> TaskDefinition:
-    if request.get("taskDefinition"):
-        definition = require_runnable(view, request["taskDefinition"])
-        if service.launch_type not in (None, *definition.compatibilities):
-            raise AwsError(
-                "InvalidParameterException",
-                f"Task definition does not support launch_type {service.launch_type}.",
-            )
-        return definition
-    known = view.get(TaskDefinition, service.deployments[0].task_definition)
-    if known is None:
-        raise AwsError("ClientException", "TaskDefinition not found.")
-    return known
-
-
-def _equal(one: Deployment, other: Deployment) -> bool:
-    return (
-        one.task_definition_arn == other.task_definition_arn
-        and one.network_configuration == other.network_configuration
-        and one.load_balancers == other.load_balancers
-        and one.platform_version == other.platform_version
-    )
-
-
-def _deployment(call: Call, definition: TaskDefinition, **members: Any) -> Deployment:  # noqa: ANN401 - passed on to a typed constructor
-    deployment_id = call.ids.deployment_id()
-    now = call.clock.now()
-    return Deployment(
-        deployment_id=deployment_id,
-        status="PRIMARY",
-        task_definition=definition.name,
-        task_definition_arn=definition.arn,
-        created_at=now,
-        updated_at=now,
-        rollout_state_reason=deployments.in_progress(deployment_id),
-        **members,
-    )
 
 
 def _as_arn(cluster: Cluster, reference: str) -> str:

@@ -1,6 +1,6 @@
 """What CreateService and UpdateService ask for, checked member by member.
 
-Source: ecs_semantics 4.1; Amazon ECS API Reference, DeploymentConfiguration.
+Source: ecs_semantics 4.1; Amazon ECS API Reference, CreateService.
 """
 
 import re
@@ -21,14 +21,6 @@ LATER = (
     "enableExecuteCommand",
     "capacityProviderStrategy",
 )
-DEPLOYMENT_LATER = (
-    "lifecycleHooks",
-    "bakeTimeInMinutes",
-    "linearConfiguration",
-    "canaryConfiguration",
-    "earlySuccessCriteria",
-)
-BREAKER_LATER = ("thresholdConfiguration",)
 LONGEST_GRACE = 2_147_483_647
 
 
@@ -88,57 +80,3 @@ def grace_period(request: dict[str, Any], *, balanced: bool) -> int | None:
             "Health check grace period is only valid for services configured to use load balancers",
         )
     return int(seconds)
-
-
-def deployment(given: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the members of Service that a deploymentConfiguration sets, or refuse."""
-    configuration = given or {}
-    where = "deploymentConfiguration."
-    refuse_members(configuration, DEPLOYMENT_LATER, "InvalidParameterException", where)
-    strategy = configuration.get("strategy") or "ROLLING"
-    if strategy != "ROLLING":
-        raise AwsError(
-            "InvalidParameterException", f"{where}strategy {strategy} is not supported by ecsd yet."
-        )
-    alarms = configuration.get("alarms") or {}
-    refuse_members(alarms, ("enable", "alarmNames"), "InvalidParameterException", f"{where}alarms.")
-    members: dict[str, Any] = {}
-    breaker = configuration.get("deploymentCircuitBreaker")
-    if breaker is not None:
-        where += "deploymentCircuitBreaker."
-        refuse_members(breaker, BREAKER_LATER, "InvalidParameterException", where)
-        members["circuit_breaker"] = breaker
-    for member, field in (
-        ("maximumPercent", "maximum_percent"),
-        ("minimumHealthyPercent", "minimum_healthy_percent"),
-    ):
-        if configuration.get(member) is not None:
-            members[field] = _percent(member, configuration[member])
-    return members
-
-
-def check_percentages(minimum: int, maximum: int) -> None:
-    """Refuse percentages that allow no deployment at all."""
-    if minimum >= maximum and not (minimum == maximum == 0):
-        raise AwsError(
-            "InvalidParameterException",
-            "deploymentConfiguration: both maximumPercent and minimumHealthyPercent cannot be "
-            f"{minimum} as this will block deployments."
-            if minimum == maximum
-            else "deploymentConfiguration: maximumPercent must not be less than "
-            "minimumHealthyPercent.",
-        )
-    if maximum == 0:
-        raise AwsError(
-            "InvalidParameterException",
-            "deploymentConfiguration: maximumPercent must be greater than 0.",
-        )
-
-
-def _percent(member: str, value: int) -> int:
-    if value < 0:
-        raise AwsError(
-            "InvalidParameterException",
-            f"deploymentConfiguration.{member} must be ≥ 0, got {value}.",
-        )
-    return value

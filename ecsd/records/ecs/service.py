@@ -7,21 +7,32 @@ from ecsd.records.record import Part, Record
 from ecsd.records.tag import Tag
 
 
+class DeploymentConfiguration(Part, frozen=True, kw_only=True):
+    """How deployments go about it. Members of AWS's shape are kept as given; None: not given.
+
+    Source: Amazon ECS API Reference, DeploymentConfiguration.
+    """
+
+    strategy: str = "ROLLING"  # ROLLING, BLUE_GREEN, LINEAR, CANARY
+    maximum_percent: int = 200
+    minimum_healthy_percent: int = 100
+    circuit_breaker: dict[str, Any] | None = None
+    bake_time_in_minutes: int | None = None
+    linear: dict[str, Any] | None = None
+    canary: dict[str, Any] | None = None
+    lifecycle_hooks: tuple[dict[str, Any], ...] = ()
+    early_success: dict[str, Any] | None = None
+
+
 class Deployment(Part, frozen=True, kw_only=True):
-    """One rollout of a service: a frozen copy of what its tasks are made of, and how it goes.
+    """How one revision of a service is being rolled out, as ``deployments[]`` shows it.
 
     status: PRIMARY (the newest), ACTIVE (being replaced). Counts are derived from tasks.
     """
 
-    deployment_id: str  # ecs-svc/<19 digits>
+    deployment_id: str  # ecs-svc/<19 digits>: its revision's number
+    revision_arn: str
     status: str
-    task_definition: str  # family:revision
-    task_definition_arn: str
-    launch_type: str | None = None
-    capacity_provider_strategy: tuple[dict[str, Any], ...] = ()
-    platform_version: str | None = None
-    network_configuration: dict[str, Any] | None = None  # awsvpcConfiguration's members
-    load_balancers: tuple[dict[str, Any], ...] = ()  # AWS's shape
     created_at: datetime
     updated_at: datetime
     rollout_state: str = "IN_PROGRESS"  # IN_PROGRESS, COMPLETED, FAILED
@@ -34,11 +45,14 @@ class Deployment(Part, frozen=True, kw_only=True):
 
 
 class Service(Record, frozen=True, kw_only=True):
-    """What the user wants running. Observed counts are derived, never stored."""
+    """What the user wants running. Observed counts are derived, never stored.
+
+    What its tasks are made of is in the revisions of its deployments.
+    """
 
     KIND: ClassVar[str] = "service"
     KEY: ClassVar[str] = "arn"
-    INDEXES: ClassVar[tuple[str, ...]] = ("cluster", "target_group_arns", "status")
+    INDEXES: ClassVar[tuple[str, ...]] = ("cluster", "status")
 
     arn: str
     name: str
@@ -46,21 +60,15 @@ class Service(Record, frozen=True, kw_only=True):
     cluster_arn: str
     status: str = "ACTIVE"  # ACTIVE, DRAINING, INACTIVE
     desired_count: int
-    task_definition_arn: str  # of the primary deployment; what is wanted
+    revision_arn: str = ""  # of the PRIMARY deployment, also after the service's end
     deployments: tuple[Deployment, ...]  # newest first; the first is PRIMARY
     last_completed: Deployment | None = None  # what a rollback goes back to
+    service_deployment_arn: str | None = None  # of the newest attempt
     launch_type: str | None = None
-    capacity_provider_strategy: tuple[dict[str, Any], ...] = ()
-    platform_version: str | None = None
     scheduling_strategy: str = "REPLICA"
     deployment_controller: str | None = None  # as given; None: not given
-    maximum_percent: int = 200
-    minimum_healthy_percent: int = 100
-    circuit_breaker: dict[str, Any] | None = None  # {"enable", "rollback"}, as given
+    deployment_configuration: DeploymentConfiguration = DeploymentConfiguration()
     health_check_grace_period_seconds: int | None = None
-    network_configuration: dict[str, Any] | None = None
-    load_balancers: tuple[dict[str, Any], ...] = ()
-    target_group_arns: tuple[str, ...] = ()
     availability_zone_rebalancing: str = "ENABLED"
     placement_constraints: tuple[dict[str, Any], ...] = ()
     placement_strategy: tuple[dict[str, Any], ...] = ()

@@ -5,11 +5,13 @@ Names and full ARNs are accepted alike. Source: ecs_semantics 2.1, 11.1.
 
 import re
 
-from ecsd.errors import AwsError
+from ecsd.errors import AwsError, StoreError
 from ecsd.records.ecs.cluster import Cluster
-from ecsd.records.ecs.service import Service
+from ecsd.records.ecs.service import Deployment, Service, ServiceEvent
+from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition, TaskDefinitionFamily
+from ecsd.records.record import Record
 from ecsd.store.store import View
 
 REVISION = re.compile(r"(?P<family>[A-Za-z0-9_-]{1,255})(?::(?P<revision>[^:/]*))?")
@@ -64,6 +66,20 @@ def require_active_service(view: View, cluster: Cluster, reference: str) -> Serv
     if service.status != "ACTIVE":
         raise AwsError("ServiceNotActiveException", "Service was not ACTIVE.")
     return service
+
+
+def revision_of(view: View, deployment: Deployment) -> ServiceRevision:
+    """Return what a deployment of a living service rolls out: kept as long as it is shown."""
+    revision = view.get(ServiceRevision, deployment.revision_arn)
+    if revision is None:
+        raise StoreError(f"{deployment.revision_arn} is gone, though a service deploys it")
+    return revision
+
+
+def history_of(view: View, service_arn: str) -> list[Record]:
+    """Return all that is remembered of a service and goes with it."""
+    kinds = (ServiceEvent, ServiceDeployment, ServiceRevision)
+    return [one for kind in kinds for one in view.select(kind, service_arn=service_arn)]
 
 
 def find_task(view: View, cluster: Cluster, reference: str) -> Task | None:

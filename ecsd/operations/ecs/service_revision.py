@@ -1,0 +1,108 @@
+"""What CreateService and UpdateService want to run, made a revision.
+
+Source: Amazon ECS API Reference, UpdateService (which members deploy); ecs_semantics 4.1, 4.8.
+"""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from ecsd.decisions import deployment as deployments
+from ecsd.errors import AwsError
+from ecsd.operations.call import Call
+from ecsd.operations.ecs import capacity, load_balancers, network
+from ecsd.records.ecs.service import Service
+from ecsd.records.ecs.service_deployment import ServiceRevision
+from ecsd.records.ecs.task_definition import TaskDefinition
+from ecsd.store.finders.ecs import require_runnable, revision_of
+from ecsd.store.store import View
+
+DEPLOYING = (
+    "taskDefinition",
+    "networkConfiguration",
+    "platformVersion",
+    "loadBalancers",
+    "forceNewDeployment",
+)
+MARKS = ("arn", "created_at", "image_digests")  # what tells revisions apart that are alike
+
+
+def first_revision(
+    call: Call, view: View, request: dict[str, Any], service_arn: str, cluster_arn: str
+) -> ServiceRevision:
+    """Return what CreateService asks for."""
+    if not request.get("taskDefinition"):
+        raise AwsError("InvalidParameterException", "TaskDefinition can not be blank.")
+    definition = require_runnable(view, request["taskDefinition"])
+    wired = network.parse(view, definition, request.get("networkConfiguration"))
+    return ServiceRevision(
+        arn=_arn(call, service_arn),
+        service_arn=service_arn,
+        cluster_arn=cluster_arn,
+        task_definition=definition.name,
+        task_definition_arn=definition.arn,
+        launch_type=capacity.launch_type(request, definition),
+        platform_version=capacity.platform_version(request),
+        network_configuration=wired,
+        load_balancers=load_balancers.parse(view, definition, request.get("loadBalancers"), wired),
+        created_at=call.clock.now(),
+    )
+
+
+def next_revision(
+    call: Call, view: View, service: Service, request: dict[str, Any]
+) -> ServiceRevision | None:
+    """Return what UpdateService asks to deploy; None when nothing of it differs or deploys."""
+    if not any(request.get(member) not in (None, False) for member in DEPLOYING):
+        return None
+    now = revision_of(view, deployments.primary(service))
+    definition = _definition(view, service, now, request)
+    wired, balancers = now.network_configuration, now.load_balancers
+    if request.get("networkConfiguration") is not None:
+        wired = network.parse(view, definition, request["networkConfiguration"])
+    if request.get("loadBalancers") is not None or definition.arn != now.task_definition_arn:
+        given = request.get("loadBalancers")
+        wanted = list(balancers) if given is None else given
+        balancers = load_balancers.parse(view, definition, wanted, wired)
+    fresh = replace(
+        now,
+        arn=_arn(call, service.arn),
+        task_definition=definition.name,
+        task_definition_arn=definition.arn,
+        launch_type=service.launch_type,
+        platform_version=capacity.platform_version(request) or now.platform_version,
+        network_configuration=wired,
+        load_balancers=balancers,
+        image_digests={},
+        created_at=call.clock.now(),
+    )
+    if _is_alike(fresh, now) and not request.get("forceNewDeployment"):
+        return None
+    return fresh
+
+
+def _arn(call: Call, service_arn: str) -> str:
+    place = service_arn.replace(":service/", ":service-revision/")
+    return f"{place}/{call.ids.revision_number()}"
+
+
+def _definition(
+    view: View, service: Service, now: ServiceRevision, request: dict[str, Any]
+) -> TaskDefinition:
+    if request.get("taskDefinition"):
+        definition = require_runnable(view, request["taskDefinition"])
+        if service.launch_type not in (None, *definition.compatibilities):
+            raise AwsError(
+                "InvalidParameterException",
+                f"Task definition does not support launch_type {service.launch_type}.",
+            )
+        return definition
+    known = view.get(TaskDefinition, now.task_definition)
+    if known is None:
+        raise AwsError("ClientException", "TaskDefinition not found.")
+    return known
+
+
+def _is_alike(one: ServiceRevision, other: ServiceRevision) -> bool:
+    marks = {mark: getattr(other, mark) for mark in MARKS}
+    return replace(one, **marks) == other

@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     docker_socket: str = "/var/run/docker.sock"
     hosts_file: str = "/etc/hosts"  # names of load balancers; empty turns the block off
     edge_port: int = 80  # the shared edge for *.elb.localhost; 0 turns it off
+    lambda_endpoint: str = ""  # URL of a server that answers Lambda's Invoke: lifecycle hooks
     access_key_id: str = ""  # strict mode: the root credentials
     secret_access_key: str = ""
     instance: int = 0  # 0 to 3: several ecsd on one machine, each with its own ports and folders

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from ecsd.agent.plan_log import PlanLog, applied
-from ecsd.agent.rooms import Balancers, Networks, Report, Tasks
+from ecsd.agent.rooms import Report, Rooms
 from ecsd.clock import Clock
 from ecsd.errors import EcsdError
 from ecsd.link.messages import Down, PlanApplied, Snapshot
-from ecsd.records.plan import BalancerPlan, Plan, TaskPlan, VpcPlan
+from ecsd.records.plan import BalancerPlan, HookPlan, Plan, TaskPlan, VpcPlan
 from ecsd.workqueue import WorkQueue
 
 
@@ -22,15 +22,11 @@ class Reconciler:
     def __init__(
         self,
         clock: Clock,
-        networks: Networks,
-        balancers: Balancers,
-        tasks: Tasks,
+        rooms: Rooms,
         report: Report,
         log: PlanLog,
     ) -> None:
-        self._networks = networks
-        self._balancers = balancers
-        self._tasks = tasks
+        self._networks, self._balancers, self._tasks, self._hooks = rooms
         self._report = report
         self._log = log
         self._plans: dict[str, Plan] = {}
@@ -82,6 +78,8 @@ class Reconciler:
                 await self._told(key, lambda: self._balancers.apply(plan))
             case TaskPlan():
                 await self._tasks.apply(plan)
+            case HookPlan():
+                await self._hooks.apply(plan)
             case None:
                 await self._remove(kind, name)
                 if key not in self._plans:
@@ -102,5 +100,6 @@ class Reconciler:
             "vpc": self._networks.remove,
             "balancer": self._balancers.remove,
             "task": self._tasks.remove,
+            "hook": self._hooks.remove,
         }
         await removers[kind](name)

@@ -2,10 +2,10 @@
 
 import socket
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ecsd.link.messages import Up
-from ecsd.records.plan import BalancerPlan, TaskPlan, VpcPlan
+from ecsd.records.plan import BalancerPlan, HookPlan, TaskPlan, VpcPlan
 
 Report = Callable[[Up], None]  # queues an observation for the server; never blocks, never fails
 
@@ -79,3 +79,28 @@ class Tasks(Protocol):
     def observe_all(self) -> None:
         """Report every task again (after a reconnection)."""
         ...
+
+
+class Hooks(Protocol):
+    """Lifecycle hooks that this host asks. Answers go out as observations."""
+
+    async def apply(self, plan: HookPlan) -> None:
+        """Ask a function, once for each call; returns at once."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Forget a hook, and stop waiting for its answer. name: as in the plan's key."""
+        ...
+
+    def observe_all(self) -> None:
+        """Report every answer again (after a reconnection)."""
+        ...
+
+
+class Rooms(NamedTuple):
+    """The parts that plans go to, by kind."""
+
+    networks: Networks
+    balancers: Balancers
+    tasks: Tasks
+    hooks: Hooks

@@ -9,6 +9,9 @@ from typing import Protocol
 
 from ecsd.controllers.controller import Place
 from ecsd.decisions.balancer_plan import compile_balancer
+from ecsd.decisions.hook_plan import compile_hook
+from ecsd.decisions.lifecycle_hook import PAUSE
+from ecsd.decisions.service_deployment import is_open
 from ecsd.decisions.task_plan import Network, compile_task
 from ecsd.decisions.vpc_plan import compile_vpc
 from ecsd.records.ec2.network_interface import NetworkInterface
@@ -20,16 +23,18 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ecs.service_deployment import ServiceDeployment
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.host import Host
 from ecsd.records.plan import Plan
 from ecsd.records.record import Record
 from ecsd.settings import Settings
 from ecsd.store.finders.data_plane import balancer_parts, vpc_parts
 from ecsd.store.finders.elbv2 import balancers_of_group
-from ecsd.store.scope import Scope
+from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Change, Store, View
 
 
@@ -64,15 +69,21 @@ class DataPlaneController:
         TargetGroup,
         Target,
         Task,
+        ServiceDeployment,
+        Host,
     )
 
     def __init__(self, store: Store, publisher: Publisher, settings: Settings) -> None:
         self._store = store
         self._publisher = publisher
         self._logs_endpoint = f"http://{settings.host}:{settings.port}"
+        self._lambda_endpoint = settings.lambda_endpoint
 
     def keys(self, change: Change) -> Iterable[Place]:
         """Return the plans that a change may alter, as the agent names them."""
+        if Host in {type(change.before), type(change.after)}:
+            yield from self._hooks_everywhere()
+            return
         view = self._store.view(change.scope)
         for record in (change.before, change.after):
             if record is not None:
@@ -84,6 +95,8 @@ class DataPlaneController:
         kind, _, name = key.partition("/")
         if kind == "task":
             plan, host = self._task(view, name)
+        elif kind == "hook":
+            plan, host = self._hook(view, name)
         else:
             plan = self._vpc(view, name) if kind == "vpc" else self._balancer(view, name)
             host = None
@@ -122,6 +135,25 @@ class DataPlaneController:
         )
         return plan, task.host
 
+    def _hook(self, view: View, name: str) -> tuple[Plan | None, str | None]:
+        """A function is asked by one host, whichever is the first by name."""
+        arn, _, hook_id = name.rpartition("|")
+        attempt = view.get(ServiceDeployment, arn)
+        hosts = sorted(one.name for one in self._store.view(HOSTS).select(Host))
+        if attempt is None or not hosts:
+            return None, None
+        return compile_hook(attempt, hook_id, self._lambda_endpoint), hosts[0]
+
+    def _hooks_everywhere(self) -> Iterable[Place]:
+        for scope, attempt in self._store.everywhere(ServiceDeployment):
+            if is_open(attempt):
+                yield from ((scope, key) for key in _hooks_of(attempt))
+
+
+def _hooks_of(attempt: ServiceDeployment) -> list[str]:
+    asked = [one for one in attempt.hooks if one.target_type != PAUSE]
+    return [f"hook/{attempt.arn}|{one.hook_id}" for one in asked]
+
 
 def _network(view: View, task: Task) -> Network | None:
     interface = view.get(NetworkInterface, task.network_interface_id or "")
@@ -137,6 +169,8 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
     match record:
         case Task():
             yield f"task/{record.task_arn}"
+        case ServiceDeployment():
+            yield from _hooks_of(record)
         case SecurityGroupRule():
             group = view.get(SecurityGroup, record.group_id)
             if group is not None:

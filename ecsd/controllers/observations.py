@@ -8,17 +8,19 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from ecsd.clock import Clock
+from ecsd.decisions.lifecycle_hook import answered
 from ecsd.decisions.target import place, register
 from ecsd.decisions.task import STARTING, end, is_wanted, observe, run
 from ecsd.ids import IdSource
 from ecsd.link.messages import Hello, HostFaults, PlanApplied, Up
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ecs.service import Service
+from ecsd.records.ecs.service_deployment import ServiceDeployment
 from ecsd.records.ecs.task import Task
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.elbv2.target_group import Target
 from ecsd.records.host import Host
-from ecsd.records.observed import TargetGroupObserved, TaskObserved
+from ecsd.records.observed import HookObserved, TargetGroupObserved, TaskObserved
 from ecsd.store import service_events
 from ecsd.store.launch import release_interface
 from ecsd.store.scope import HOSTS, Scope
@@ -77,6 +79,8 @@ class Observations:
                 await self._task(message)
             case TargetGroupObserved():
                 await self._targets(message)
+            case HookObserved():
+                await self._hook(message)
             case PlanApplied():
                 await self._applied(host, message)
             case HostFaults():
@@ -150,6 +154,20 @@ class Observations:
                         )
                     )
 
+    async def _hook(self, seen: HookObserved) -> None:
+        now = self._clock.now()
+        async with self._store.transaction(Scope.of_arn(seen.deployment_arn)) as change:
+            attempt = change.get(ServiceDeployment, seen.deployment_arn)
+            if attempt is None:
+                return
+            hooks = tuple(
+                answered(one, seen.call, seen.answer, seen.words, now)
+                if one.hook_id == seen.hook_id
+                else one
+                for one in attempt.hooks
+            )
+            change.put(replace(attempt, hooks=hooks))
+
     async def _applied(self, host: str, applied: PlanApplied) -> None:
         kind, _, name = applied.key.partition("/")
         if kind == "balancer":
@@ -186,6 +204,8 @@ def _key(host: str, message: Up) -> str:
             return f"task/{message.task_arn}"
         case TargetGroupObserved():
             return f"targets/{message.load_balancer_arn}/{message.target_group_arn}"
+        case HookObserved():
+            return f"hook/{message.hook_id}"
         case PlanApplied():
             return f"applied/{host}/{message.key}"
         case _:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ecsd.decisions.circuit_breaker import threshold
+from ecsd.decisions.rollout import stages
+from ecsd.decisions.rollout.stages import Position
 from ecsd.decisions.service_deployment import STOPPABLE, is_open
 from ecsd.decisions.service_view import show_configuration, summary
 from ecsd.records.ecs.service import Service
-from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
+from ecsd.records.ecs.service_deployment import HookRun, ServiceDeployment, ServiceRevision
 from ecsd.records.ecs.task import Task
 
 
@@ -50,6 +52,8 @@ def show_attempt(
         "deploymentCircuitBreaker": _breaker(attempt, desired),
     }
     shown.pop("targetServiceRevisionArn")
+    if attempt.configuration.strategy != "ROLLING" and attempt.stage is not None:
+        shown |= _shift(attempt, shown)
     if attempt.rollback_started_at is not None:
         shown["rollback"] = {
             "reason": attempt.rollback_reason,
@@ -59,9 +63,39 @@ def show_attempt(
     return {member: value for member, value in shown.items() if value is not None}
 
 
+def _shift(attempt: ServiceDeployment, shown: dict[str, Any]) -> dict[str, Any]:
+    """Return what a deployment that shifts traffic shows beside: stage, hooks, weights."""
+    position = Position(attempt.stage or "", attempt.step)
+    back = attempt.rollback_started_at is not None
+    production = stages.production_percent(position, stages.shifts(attempt.configuration))
+    shares = (0.0, 0.0) if back else (production, stages.test_percent(position))
+    weights = ("requestedProductionTrafficWeight", "requestedTestTrafficWeight")
+    target = dict(zip(weights, shares, strict=True))
+    source = {member: stages.WHOLE - share for member, share in target.items()}
+    open_hooks = [one for one in attempt.hooks if (one.stage, one.step) == position]
+    return {
+        "lifecycleStage": stages.shown(position) if is_open(attempt) else None,
+        "lifecycleHookDetails": [_hook(one) for one in open_hooks],
+        "targetServiceRevision": shown["targetServiceRevision"] | target,
+        "sourceServiceRevisions": [one | source for one in shown["sourceServiceRevisions"]],
+    }
+
+
+def _hook(run: HookRun) -> dict[str, Any]:
+    shown = {
+        "hookId": run.hook_id,
+        "targetType": run.target_type,
+        "targetArn": run.target_arn,
+        "status": run.status,
+        "expiresAt": run.expires_at,
+        "timeoutAction": run.timeout_action,
+    }
+    return {member: value for member, value in shown.items() if value is not None}
+
+
 def show_revision(revision: ServiceRevision, images: dict[str, str]) -> dict[str, Any]:
     """Return a ServiceRevision. images: container → image, as its task definition names them."""
-    network = revision.network_configuration
+    network, resolved = revision.network_configuration, revision.resolved_load_balancers
     shown: dict[str, Any] = {
         "serviceRevisionArn": revision.arn,
         "serviceArn": revision.service_arn,
@@ -73,10 +107,19 @@ def show_revision(revision: ServiceRevision, images: dict[str, str]) -> dict[str
         "loadBalancers": list(revision.load_balancers),
         "networkConfiguration": {"awsvpcConfiguration": network} if network else None,
         "containerImages": [_image(name, image, revision) for name, image in images.items()],
+        "resolvedConfiguration": {"loadBalancers": [*map(_resolved, resolved)]}
+        if resolved
+        else None,
         "guardDutyEnabled": False,
         "createdAt": revision.created_at,
     }
     return {member: value for member, value in shown.items() if value is not None}
+
+
+def _resolved(balancer: dict[str, Any]) -> dict[str, str]:
+    rule = (balancer.get("advancedConfiguration") or {}).get("productionListenerRule")
+    shown = {"targetGroupArn": balancer["targetGroupArn"]}
+    return shown | ({"productionListenerRule": rule} if rule else {})
 
 
 def _image(name: str, image: str, revision: ServiceRevision) -> dict[str, str]:

@@ -3,6 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ecsd.decisions.rollout.stages import (
+    CANARY_MINUTES,
+    CANARY_PERCENT,
+    STEP_MINUTES,
+    STEP_PERCENT,
+)
 from ecsd.decisions.service_deployment import is_open
 from ecsd.decisions.task_view import PLATFORM_VERSION
 from ecsd.records.ecs.service import Deployment, DeploymentConfiguration, Service, ServiceEvent
@@ -108,7 +114,27 @@ def show_configuration(configuration: DeploymentConfiguration) -> dict[str, Any]
             "rollback": bool(breaker.get("rollback")),
         },
     }
-    return shown
+    optional = {
+        "bakeTimeInMinutes": configuration.bake_time_in_minutes,
+        "linearConfiguration": _linear(configuration),
+        "canaryConfiguration": _canary(configuration),
+        "lifecycleHooks": list(configuration.lifecycle_hooks) or None,
+    }
+    return shown | {member: value for member, value in optional.items() if value is not None}
+
+
+def _linear(configuration: DeploymentConfiguration) -> dict[str, Any] | None:
+    if configuration.strategy != "LINEAR":
+        return None
+    defaults = {"stepPercent": STEP_PERCENT, "stepBakeTimeInMinutes": STEP_MINUTES}
+    return defaults | (configuration.linear or {})
+
+
+def _canary(configuration: DeploymentConfiguration) -> dict[str, Any] | None:
+    if configuration.strategy != "CANARY":
+        return None
+    defaults = {"canaryPercent": CANARY_PERCENT, "canaryBakeTimeInMinutes": CANARY_MINUTES}
+    return defaults | (configuration.canary or {})
 
 
 def _wanted(deployment: Deployment, service: Service) -> int:

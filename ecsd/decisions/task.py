@@ -37,6 +37,11 @@ def is_wanted(task: Task) -> bool:
     return task.desired_status == "RUNNING"
 
 
+def is_protected(task: Task, now: datetime) -> bool:
+    """Tell whether deployments and scale-in have to leave the task alone (ecs_semantics 1.5)."""
+    return task.protected_until is not None and now < task.protected_until
+
+
 def advance(task: Task, status: str, now: datetime) -> Task:
     """Move forward to a state, through every state between; never backward.
 

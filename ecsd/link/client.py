@@ -16,7 +16,7 @@ from ecsd.clock import Clock
 from ecsd.errors import LinkError
 from ecsd.link.hub import MAX_MESSAGE, encode, first_to_end
 from ecsd.link.messages import Down, Hello, PlanApplied, Up
-from ecsd.records.observed import TargetGroupObserved, TaskObserved
+from ecsd.records.observed import HookObserved, TargetGroupObserved, TaskObserved
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.1
@@ -113,6 +113,8 @@ def _key(message: Up) -> str:
             return f"task/{message.task_arn}"
         case TargetGroupObserved():
             return f"targets/{message.load_balancer_arn}/{message.target_group_arn}"
+        case HookObserved():
+            return f"hook/{message.hook_id}"
         case PlanApplied():
             return f"applied/{message.key}"
         case _:

@@ -4,12 +4,15 @@ Both directions survive the other end's absence: on (re)connection the server se
 the host, the agent all that it observes. Source: shared reference control_plane 9.
 """
 
-from ecsd.records.observed import TargetGroupObserved, TaskObserved
+from ecsd.records.observed import HookObserved, TargetGroupObserved, TaskObserved
 from ecsd.records.plan import Message, Plan
 
 
 class Assign(Message, frozen=True, kw_only=True):
-    """Make this so. key: ``vpc/<id>``, ``balancer/<arn>``, ``task/<arn>``."""
+    """Make this so.
+
+    key: ``vpc/<id>``, ``balancer/<arn>``, ``task/<arn>``, ``hook/<service deployment>|<hook id>``.
+    """
 
     key: str
     plan: Plan
@@ -53,4 +56,4 @@ class HostFaults(Message, frozen=True, kw_only=True):
     faults: dict[str, str]
 
 
-Up = Hello | TaskObserved | TargetGroupObserved | PlanApplied | HostFaults
+Up = Hello | TaskObserved | TargetGroupObserved | HookObserved | PlanApplied | HostFaults

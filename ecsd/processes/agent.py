@@ -7,10 +7,11 @@ from collections.abc import Coroutine
 from pathlib import Path
 
 from ecsd.agent.balancers import HostBalancers
+from ecsd.agent.hooks import HostHooks
 from ecsd.agent.networks import HostNetworks
 from ecsd.agent.plan_log import PlanLog
 from ecsd.agent.reconcile import Reconciler
-from ecsd.agent.rooms import Report
+from ecsd.agent.rooms import Report, Rooms
 from ecsd.agent.tasks import HostTasks
 from ecsd.clock import SystemClock
 from ecsd.link.client import Link
@@ -71,11 +72,10 @@ class _Host:
         self.networks = HostNetworks(settings, clock, self._reporter("networks"))
         self.balancers = HostBalancers(settings, clock, self.networks, self._reporter("balancers"))
         self.tasks = HostTasks(settings, clock, self.networks, self._reporter("tasks"))
+        self.hooks = HostHooks(self.link.report)
         self.reconciler = Reconciler(
             clock,
-            self.networks,
-            self.balancers,
-            self.tasks,
+            Rooms(self.networks, self.balancers, self.tasks, self.hooks),
             self.link.report,
             PlanLog(paths.plan_log(settings)),
         )
@@ -86,6 +86,7 @@ class _Host:
             self.networks.run(),
             self.balancers.run(),
             self.tasks.run(),
+            self.hooks.run(),
             self.reconciler.run(),
             self.link.run(),
             self._sweep(),
@@ -120,5 +121,6 @@ class _Host:
 
     def _observe_all(self) -> None:
         self.tasks.observe_all()
+        self.hooks.observe_all()
         self.balancers.observe_all()
         self.networks.observe_all()

@@ -17,7 +17,7 @@ from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.controllers.observations import Observations
 from ecsd.controllers.reaper import ReaperController
-from ecsd.controllers.service import ServiceController
+from ecsd.controllers.service.controller import ServiceController
 from ecsd.controllers.session import SessionController
 from ecsd.controllers.target_group import TargetGroupController
 from ecsd.controllers.task import TaskController

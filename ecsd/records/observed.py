@@ -1,6 +1,7 @@
 """Observations: what a host sees. Reported by the agent, judged by decisions."""
 
 from datetime import datetime
+from typing import Any
 
 from ecsd.records.plan import Message
 
@@ -35,6 +36,16 @@ class TaskObserved(Message, frozen=True, kw_only=True):
     execution_stopped_at: datetime | None = None
     stop_code: str | None = None  # TaskFailedToStart, EssentialContainerExited: why it ended
     stopped_reason: str | None = None
+
+
+class HookObserved(Message, frozen=True, kw_only=True):
+    """What a lifecycle hook's function answered to a call; no answer: ``words`` say why."""
+
+    deployment_arn: str
+    hook_id: str
+    call: int
+    answer: dict[str, Any] | None = None
+    words: str | None = None
 
 
 class TargetObserved(Message, frozen=True, kw_only=True):

@@ -197,4 +197,17 @@ class TaskPlan(Message, frozen=True, kw_only=True):
     logs_endpoint: str = ""  # where the awslogs driver sends
 
 
-Plan = VpcPlan | BalancerPlan | TaskPlan
+# ------------------------------------------------------------------ down: lifecycle hooks
+
+
+class HookPlan(Message, frozen=True, kw_only=True):
+    """A Lambda function to ask; ``call`` grows when it is to be asked again."""
+
+    deployment_arn: str
+    hook_id: str
+    call: int
+    url: str  # of Lambda's Invoke
+    payload: dict[str, Any]
+
+
+Plan = VpcPlan | BalancerPlan | TaskPlan | HookPlan

@@ -17,7 +17,7 @@ def deploy(
 ) -> Service:
     """Enter both and return the service on its way; an attempt that goes on is given up for it."""
     attempt = history.new_service_deployment(service, revision, ids.service_deployment_id(), now)
-    older = change.get(ServiceDeployment, service.service_deployment_arn or "")
+    older = change.get(ServiceDeployment, service.service_deployment_arn)
     if older is not None and history.is_open(older):
         change.put(history.supersede(older, now))
     change.put(revision, attempt)

@@ -7,6 +7,7 @@ import pytest
 
 from ecsd.agent.plan_log import PlanLog
 from ecsd.agent.reconcile import Reconciler
+from ecsd.agent.rooms import Rooms
 from ecsd.clock import VirtualClock
 from ecsd.errors import NetworkError
 from ecsd.link.messages import Assign, PlanApplied, Snapshot, Withdraw
@@ -58,17 +59,11 @@ class Host:
     def __init__(self, folder):
         self.heard = []
         self.reports = []
-        self.vpcs, self.balancers, self.tasks = (
-            Door(self.heard, kind) for kind in ("vpc", "balancer", "task")
-        )
+        doors = [Door(self.heard, kind) for kind in ("vpc", "balancer", "task", "hook")]
+        self.vpcs, self.balancers, self.tasks, _ = doors
         self.file = folder / "plans"
         self.reconciler = Reconciler(
-            VirtualClock(),
-            self.vpcs,
-            self.balancers,
-            self.tasks,
-            self.reports.append,
-            PlanLog(self.file),
+            VirtualClock(), Rooms(*doors), self.reports.append, PlanLog(self.file)
         )
 
     @contextlib.asynccontextmanager

@@ -13,10 +13,11 @@ from ecsd.clock import VirtualClock, VirtualLoop
 from ecsd.controllers.controller import Controllers
 from ecsd.controllers.observations import Observations
 from ecsd.controllers.reaper import ReaperController
-from ecsd.controllers.service import ServiceController
+from ecsd.controllers.service.controller import ServiceController
 from ecsd.controllers.target_group import TargetGroupController
 from ecsd.controllers.task import TaskController
 from ecsd.decisions.invariants.ecs import Containers, check_ecs
+from ecsd.decisions.service_load_balancers import resolve
 from ecsd.ids import SeededIds
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup
@@ -30,12 +31,15 @@ from ecsd.records.elbv2.load_balancer import Listener
 from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup
 from ecsd.records.observed import (
     ContainerObserved,
+    HookObserved,
     TargetGroupObserved,
     TargetObserved,
     TaskObserved,
 )
 from ecsd.store import service_events
 from ecsd.store.deploy import deploy
+from ecsd.store.finders.ecs import revision_of
+from ecsd.store.finders.elbv2 import DEFAULT_RULE
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store
 
@@ -43,7 +47,45 @@ SCOPE = Scope("000000000000", "us-east-1")
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/1"
 CLUSTER = "arn:aws:ecs:us-east-1:000000000000:cluster/prod"
 SERVICE = "arn:aws:ecs:us-east-1:000000000000:service/prod/web"
+OTHER_GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/2"
+LISTENER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/app/web/1/1"
+TEST_LISTENER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/app/web/1/2"
+RULE, TEST_RULE = (
+    f"{arn.replace(':listener/', ':listener-rule/')}/{DEFAULT_RULE}"
+    for arn in (LISTENER, TEST_LISTENER)
+)
 REVISIONS = "arn:aws:ecs:us-east-1:000000000000:service-revision/prod/web"
+
+
+def target_group(arn, delay):
+    """A group of IP targets."""
+    return TargetGroup(
+        target_group_arn=arn,
+        name="web",
+        protocol="HTTP",
+        protocol_version="HTTP1",
+        port=80,
+        vpc_id="vpc-1",
+        target_type="ip",
+        health_check=HealthCheck(),
+        attributes={"deregistration_delay.timeout_seconds": str(delay)},
+    )
+
+
+def listener(arn, port):
+    """A listener that forwards to both groups, all of it to the first."""
+    shares = [
+        {"TargetGroupArn": GROUP, "Weight": 100},
+        {"TargetGroupArn": OTHER_GROUP, "Weight": 0},
+    ]
+    return Listener(
+        listener_arn=arn,
+        load_balancer_arn="arn:lb",
+        port=port,
+        protocol="HTTP",
+        default_actions=({"Type": "forward", "ForwardConfig": {"TargetGroups": shares}},),
+        target_group_arns=(GROUP, OTHER_GROUP),
+    )
 
 
 class World:
@@ -91,25 +133,8 @@ class World:
                 ),
                 Cluster(name="prod", arn=CLUSTER, created_at=now),
                 TaskDefinitionFamily(family="web", last_revision=3),
-                TargetGroup(
-                    target_group_arn=GROUP,
-                    name="web",
-                    protocol="HTTP",
-                    protocol_version="HTTP1",
-                    port=80,
-                    vpc_id="vpc-1",
-                    target_type="ip",
-                    health_check=HealthCheck(),
-                    attributes={"deregistration_delay.timeout_seconds": str(delay)},
-                ),
-                Listener(
-                    listener_arn="arn:listener",
-                    load_balancer_arn="arn:lb",
-                    port=80,
-                    protocol="HTTP",
-                    default_actions=(),
-                    target_group_arns=(GROUP,),
-                ),
+                *(target_group(arn, delay) for arn in (GROUP, OTHER_GROUP)),
+                *(listener(arn, port) for arn, port in ((LISTENER, 80), (TEST_LISTENER, 81))),
             )
             for number, zone in enumerate("ab"):
                 change.put(
@@ -138,13 +163,19 @@ class World:
                 )
         await self.observations.host_came("host-1", "boot-1")
 
-    def new_revision(self, number, balanced):
+    def new_revision(self, number, balanced, service):
         now = self.clock.now()
-        balancers = (
-            ({"targetGroupArn": GROUP, "containerName": "app", "containerPort": 80},)
-            if balanced
-            else ()
-        )
+        balancer = {"targetGroupArn": GROUP, "containerName": "app", "containerPort": 80}
+        shifts = service.deployment_configuration.strategy != "ROLLING"
+        if shifts:
+            balancer["advancedConfiguration"] = {
+                "alternateTargetGroupArn": OTHER_GROUP,
+                "productionListenerRule": RULE,
+                "testListenerRule": TEST_RULE,
+            }
+        balancers = (balancer,) if balanced else ()
+        serving = service.last_completed
+        source = revision_of(self.view, serving).resolved_load_balancers if serving else ()
         return ServiceRevision(
             arn=f"{REVISIONS}/{self.ids.revision_number()}",
             service_arn=SERVICE,
@@ -157,6 +188,7 @@ class World:
                 "securityGroups": ["sg-1"],
             },
             load_balancers=balancers,
+            resolved_load_balancers=resolve(balancers, source, alternates=shifts),
             created_at=now,
         )
 
@@ -186,7 +218,7 @@ class World:
             change.put(self._deployed(change, service, number, balanced))
 
     def _deployed(self, change, service, number, balanced):
-        revision = self.new_revision(number, balanced)
+        revision = self.new_revision(number, balanced, service)
         return deploy(change, service, revision, self.ids, self.clock.now())
 
     async def change_service(self, change_one):
@@ -213,6 +245,26 @@ class World:
         """Service deployments, oldest first."""
         found = self.view.select(ServiceDeployment)
         return sorted(found, key=lambda one: (one.created_at, one.started_at or one.created_at))
+
+    def weights(self, arn=LISTENER):
+        """Return the shares of both groups on a listener, production's if none is named."""
+        (action,) = self.view.get(Listener, arn).default_actions
+        return [one["Weight"] for one in action["ForwardConfig"]["TargetGroups"]]
+
+    async def answer_hook(self, status, **more):
+        """Answer the function that is being asked, as a host would."""
+        attempt = self.attempts[-1]
+        run = next(one for one in attempt.hooks if one.status == "IN_PROGRESS")
+        self.observations.receive(
+            "host-1",
+            HookObserved(
+                deployment_arn=attempt.arn,
+                hook_id=run.hook_id,
+                call=run.call,
+                answer={"hookStatus": status, **more},
+            ),
+        )
+        await self.settle()
 
     @property
     def tasks(self):

@@ -11,10 +11,11 @@ from ecsd.records.ec2.vpc import Subnet
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.elbv2.load_balancer import Listener, Rule
 from ecsd.records.elbv2.target_group import TargetGroup
+from ecsd.store.finders.elbv2 import find_rule
 from ecsd.store.store import View
 
 MOST = 5
-LATER = ("loadBalancerName", "advancedConfiguration")
+LATER = ("loadBalancerName",)
 
 
 def parse(
@@ -22,8 +23,13 @@ def parse(
     definition: TaskDefinition,
     given: list[dict[str, Any]] | None,
     network: dict[str, Any] | None,
+    *,
+    shifts: bool,
 ) -> tuple[dict[str, Any], ...]:
-    """Return the load balancers as given, or refuse what could never carry traffic."""
+    """Return the load balancers as given, or refuse what could never carry traffic.
+
+    shifts: deployments move traffic between two target groups.
+    """
     if given and len(given) > MOST:
         raise AwsError("InvalidParameterException", f"loadBalancers can have at most {MOST} items.")
     for one in given or ():
@@ -35,6 +41,14 @@ def parse(
                 )
         _check_container(definition, one["containerName"], one["containerPort"])
         _check_group(view, one["targetGroupArn"], definition, network)
+        if one.get("advancedConfiguration"):
+            _check_alternate(view, one, definition, network)
+        elif shifts:
+            raise AwsError(
+                "InvalidParameterException",
+                "loadBalancers.advancedConfiguration must be given: the deployment strategy moves "
+                "traffic between two target groups.",
+            )
     return tuple(given or ())
 
 
@@ -49,6 +63,31 @@ def check_attached(view: View, target_group_arn: str) -> None:
             f"The target group with targetGroupArn {target_group_arn} does not have an associated "
             "load balancer.",
         )
+
+
+def _check_alternate(
+    view: View,
+    balancer: dict[str, Any],
+    definition: TaskDefinition,
+    network: dict[str, Any] | None,
+) -> None:
+    advanced = balancer["advancedConfiguration"]
+    where = "loadBalancers.advancedConfiguration"
+    for member in ("alternateTargetGroupArn", "productionListenerRule"):
+        if not advanced.get(member):
+            raise AwsError("InvalidParameterException", f"{where}.{member} must be given.")
+    if advanced["alternateTargetGroupArn"] == balancer["targetGroupArn"]:
+        raise AwsError(
+            "InvalidParameterException",
+            f"{where}.alternateTargetGroupArn must be another group than targetGroupArn.",
+        )
+    _check_group(view, advanced["alternateTargetGroupArn"], definition, network)
+    for member in ("productionListenerRule", "testListenerRule"):
+        if advanced.get(member) and find_rule(view, advanced[member]) is None:
+            raise AwsError(
+                "InvalidParameterException",
+                f"{where}.{member}: the listener rule {advanced[member]} does not exist.",
+            )
 
 
 def _check_container(definition: TaskDefinition, name: str, port: int) -> None:

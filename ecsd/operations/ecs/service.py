@@ -21,6 +21,7 @@ from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
 from ecsd.records.ecs.task import Task
+from ecsd.settings import Settings
 from ecsd.store import service_events
 from ecsd.store.deploy import deploy
 from ecsd.store.finders.ecs import (
@@ -50,8 +51,9 @@ async def create_service(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         arn = f"{arn_prefix(change)}:service/{cluster.name}/{name}"
         # A new service of an old name begins with an empty history.
         change.remove(*history_of(change, arn), *change.select(Task, service_arn=arn))
-        revision = service_revision.first_revision(call, change, request, arn, cluster.arn)
-        service = _new(call, cluster, request, revision)
+        service = _new(call, cluster, request, arn)
+        revision = service_revision.first_revision(call, change, service, request)
+        service = replace(service, launch_type=revision.launch_type)
         service = deploy(change, service, revision, call.ids, call.clock.now())
         change.put(service)
         shown = describe(change, service, tags=True)
@@ -65,7 +67,7 @@ async def update_service(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     async with call.transaction() as change:
         cluster = require_cluster(change, request.get("cluster"))
         service = require_active_service(change, cluster, request["service"])
-        service = _changed(service, request)
+        service = _changed(service, request, call.settings)
         revision = service_revision.next_revision(call, change, service, request)
         if revision is not None:
             service = deploy(change, service, revision, call.ids, call.clock.now())
@@ -143,7 +145,7 @@ def describe(view: View, service: Service, *, tags: bool) -> dict[str, Any]:
     """Return a service with its counts and history."""
     tasks = view.select(Task, service_arn=service.arn)
     events = service_events.newest_first(view, service.arn)
-    attempt = view.get(ServiceDeployment, service.service_deployment_arn or "")
+    attempt = view.get(ServiceDeployment, service.service_deployment_arn)
     revisions = {one.arn: one for one in view.select(ServiceRevision, service_arn=service.arn)}
     return show_service(service, revisions, attempt, tasks, events, tags=tags)
 
@@ -160,18 +162,15 @@ def _same(known: Service, request: dict[str, Any]) -> Service:
     return known
 
 
-def _new(
-    call: Call, cluster: Cluster, request: dict[str, Any], revision: ServiceRevision
-) -> Service:
-    balanced = bool(revision.load_balancers)
+def _new(call: Call, cluster: Cluster, request: dict[str, Any], arn: str) -> Service:
+    balanced = bool(request.get("loadBalancers"))
     service = Service(
-        arn=revision.service_arn,
+        arn=arn,
         name=request["serviceName"],
         cluster=cluster.name,
         cluster_arn=cluster.arn,
         desired_count=service_request.desired_count(request),
         deployments=(),
-        launch_type=revision.launch_type,
         health_check_grace_period_seconds=service_request.grace_period(request, balanced=balanced),
         deployment_controller=(request.get("deploymentController") or {}).get("type"),
         availability_zone_rebalancing=request.get("availabilityZoneRebalancing") or "ENABLED",
@@ -183,17 +182,19 @@ def _new(
         client_token=request.get("clientToken"),
         tags=tag_set.parse(request.get("tags")),
     )
-    return _with_configuration(service, request)
+    return _with_configuration(service, request, call.settings)
 
 
-def _with_configuration(service: Service, request: dict[str, Any]) -> Service:
+def _with_configuration(service: Service, request: dict[str, Any], settings: Settings) -> Service:
     configuration = deployment_configuration.changed(
-        service.deployment_configuration, request.get("deploymentConfiguration")
+        service.deployment_configuration,
+        request.get("deploymentConfiguration"),
+        has_functions=bool(settings.lambda_endpoint),
     )
     return replace(service, deployment_configuration=configuration)
 
 
-def _changed(service: Service, request: dict[str, Any]) -> Service:
+def _changed(service: Service, request: dict[str, Any], settings: Settings) -> Service:
     """Take in what changes without a deployment."""
     if request.get("desiredCount") is not None:
         count = service_request.desired_count(request)
@@ -204,7 +205,7 @@ def _changed(service: Service, request: dict[str, Any]) -> Service:
         "availability_zone_rebalancing": request.get("availabilityZoneRebalancing"),
     }
     given = {field: value for field, value in members.items() if value is not None}
-    return _with_configuration(replace(service, **given), request)
+    return _with_configuration(replace(service, **given), request, settings)
 
 
 def _as_arn(cluster: Cluster, reference: str) -> str:

@@ -1,4 +1,4 @@
-"""Service deployments and revisions: list, describe, stop.
+"""Service deployments and revisions: list, describe, stop, continue.
 
 Source: Amazon ECS API Reference; ecs_semantics 4.8, 11.2.
 """
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from ecsd.decisions.lifecycle_hook import PAUSE, decided
 from ecsd.decisions.service_deployment import STOPPABLE, is_open
 from ecsd.decisions.service_deployment_view import show_attempt, show_brief, show_revision
 from ecsd.errors import AwsError
@@ -78,10 +79,7 @@ async def stop_service_deployment(call: Call, request: dict[str, Any]) -> dict[s
     async with call.transaction() as change:
         attempt = change.get(ServiceDeployment, arn)
         if attempt is None:
-            raise AwsError(
-                "ServiceDeploymentNotFoundException",
-                "The specified service deployment was not found.",
-            )
+            raise _not_found()
         if not is_open(attempt):
             raise AwsError(
                 "ConflictException",
@@ -92,6 +90,38 @@ async def stop_service_deployment(call: Call, request: dict[str, Any]) -> dict[s
             now = call.clock.now()
             change.put(replace(attempt, status="ROLLBACK_REQUESTED", updated_at=now))
     return {"serviceDeploymentArn": arn}
+
+
+@operation("ecs", "ContinueServiceDeployment")
+async def continue_service_deployment(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Tell a deployment that pauses at a hook to go on, or to go back."""
+    arn, hook_id = request["serviceDeploymentArn"], request["hookId"]
+    async with call.transaction() as change:
+        attempt = change.get(ServiceDeployment, arn)
+        if attempt is None:
+            raise _not_found()
+        runs = {one.hook_id: one for one in attempt.hooks}
+        run = runs.get(hook_id)
+        if run is None or run.target_type != PAUSE:
+            raise AwsError(
+                "InvalidParameterException",
+                f"hookId: the service deployment has no pause hook {hook_id}.",
+            )
+        if run.status != "AWAITING_ACTION" or not is_open(attempt):
+            raise AwsError(
+                "InvalidParameterException",
+                f"hookId: the hook {hook_id} awaits no action: its status is {run.status}.",
+            )
+        runs[hook_id] = decided(run, request.get("action") or "CONTINUE")
+        hooks = tuple(runs.values())
+        change.put(replace(attempt, hooks=hooks, updated_at=call.clock.now()))
+    return {"serviceDeploymentArn": arn}
+
+
+def _not_found() -> AwsError:
+    return AwsError(
+        "ServiceDeploymentNotFoundException", "The specified service deployment was not found."
+    )
 
 
 def _found(

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ecsd.decisions import deployment as deployments
+from ecsd.decisions.service_load_balancers import resolve
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ecs import capacity, load_balancers, network
@@ -24,27 +25,37 @@ DEPLOYING = (
     "loadBalancers",
     "forceNewDeployment",
 )
-MARKS = ("arn", "created_at", "image_digests")  # what tells revisions apart that are alike
+MARKS = (
+    "arn",
+    "created_at",
+    "image_digests",
+    "resolved_load_balancers",
+)  # what tells revisions apart that are alike
 
 
 def first_revision(
-    call: Call, view: View, request: dict[str, Any], service_arn: str, cluster_arn: str
+    call: Call, view: View, service: Service, request: dict[str, Any]
 ) -> ServiceRevision:
-    """Return what CreateService asks for."""
+    """Return what CreateService asks for; ``service`` has no deployment yet."""
     if not request.get("taskDefinition"):
         raise AwsError("InvalidParameterException", "TaskDefinition can not be blank.")
     definition = require_runnable(view, request["taskDefinition"])
     wired = network.parse(view, definition, request.get("networkConfiguration"))
+    shifts = service.deployment_configuration.strategy != "ROLLING"
+    balancers = load_balancers.parse(
+        view, definition, request.get("loadBalancers"), wired, shifts=shifts
+    )
     return ServiceRevision(
-        arn=_arn(call, service_arn),
-        service_arn=service_arn,
-        cluster_arn=cluster_arn,
+        arn=_arn(call, service.arn),
+        service_arn=service.arn,
+        cluster_arn=service.cluster_arn,
         task_definition=definition.name,
         task_definition_arn=definition.arn,
         launch_type=capacity.launch_type(request, definition),
         platform_version=capacity.platform_version(request),
         network_configuration=wired,
-        load_balancers=load_balancers.parse(view, definition, request.get("loadBalancers"), wired),
+        load_balancers=balancers,
+        resolved_load_balancers=resolve(balancers, (), alternates=shifts),
         created_at=call.clock.now(),
     )
 
@@ -58,12 +69,13 @@ def next_revision(
     now = revision_of(view, deployments.primary(service))
     definition = _definition(view, service, now, request)
     wired, balancers = now.network_configuration, now.load_balancers
+    shifts = service.deployment_configuration.strategy != "ROLLING"
     if request.get("networkConfiguration") is not None:
         wired = network.parse(view, definition, request["networkConfiguration"])
     if request.get("loadBalancers") is not None or definition.arn != now.task_definition_arn:
         given = request.get("loadBalancers")
         wanted = list(balancers) if given is None else given
-        balancers = load_balancers.parse(view, definition, wanted, wired)
+        balancers = load_balancers.parse(view, definition, wanted, wired, shifts=shifts)
     fresh = replace(
         now,
         arn=_arn(call, service.arn),
@@ -73,6 +85,9 @@ def next_revision(
         platform_version=capacity.platform_version(request) or now.platform_version,
         network_configuration=wired,
         load_balancers=balancers,
+        resolved_load_balancers=resolve(
+            balancers, _serving(view, service, shifts=shifts), alternates=shifts
+        ),
         image_digests={},
         created_at=call.clock.now(),
     )
@@ -101,6 +116,12 @@ def _definition(
     if known is None:
         raise AwsError("ClientException", "TaskDefinition not found.")
     return known
+
+
+def _serving(view: View, service: Service, *, shifts: bool) -> tuple[dict[str, Any], ...]:
+    """Return the load balancers of the revision that a new one takes the place of."""
+    source = service.last_completed if shifts else deployments.primary(service)
+    return revision_of(view, source).resolved_load_balancers if source else ()
 
 
 def _is_alike(one: ServiceRevision, other: ServiceRevision) -> bool:

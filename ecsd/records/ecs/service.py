@@ -63,7 +63,7 @@ class Service(Record, frozen=True, kw_only=True):
     revision_arn: str = ""  # of the PRIMARY deployment, also after the service's end
     deployments: tuple[Deployment, ...]  # newest first; the first is PRIMARY
     last_completed: Deployment | None = None  # what a rollback goes back to
-    service_deployment_arn: str | None = None  # of the newest attempt
+    service_deployment_arn: str = ""  # of the newest attempt
     launch_type: str | None = None
     scheduling_strategy: str = "REPLICA"
     deployment_controller: str | None = None  # as given; None: not given

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from ecsd.records.ecs.service import DeploymentConfiguration
-from ecsd.records.record import Record
+from ecsd.records.record import Part, Record
 
 
 class ServiceRevision(Record, frozen=True, kw_only=True):
@@ -27,9 +27,32 @@ class ServiceRevision(Record, frozen=True, kw_only=True):
     capacity_provider_strategy: tuple[dict[str, Any], ...] = ()
     platform_version: str | None = None
     network_configuration: dict[str, Any] | None = None  # awsvpcConfiguration's members
-    load_balancers: tuple[dict[str, Any], ...] = ()  # AWS's shape
+    load_balancers: tuple[dict[str, Any], ...] = ()  # AWS's shape, as given
+    resolved_load_balancers: tuple[dict[str, Any], ...] = ()  # with the groups it registers in
     image_digests: dict[str, str] = {}  # container → sha256:…, of its first task
     created_at: datetime
+
+
+class HookRun(Part, frozen=True, kw_only=True):
+    """A lifecycle hook at one stage of a deployment.
+
+    status: AWAITING_ACTION (a pause), IN_PROGRESS, SUCCEEDED, FAILED, TIMED_OUT. call: how often
+    its function was, or is being, asked; asked again at ``call_at``.
+    """
+
+    hook_id: str
+    stage: str
+    step: int
+    number: int  # in deploymentConfiguration.lifecycleHooks
+    target_type: str  # AWS_LAMBDA, PAUSE
+    target_arn: str | None = None
+    status: str
+    expires_at: datetime
+    timeout_action: str
+    call: int = 1
+    call_at: datetime | None = None  # None: being asked now
+    details: dict[str, Any] | None = None  # what the function said last, for its next call
+    words: str | None = None  # why it failed
 
 
 class ServiceDeployment(Record, frozen=True, kw_only=True):
@@ -52,6 +75,10 @@ class ServiceDeployment(Record, frozen=True, kw_only=True):
     configuration: DeploymentConfiguration
     status: str = "PENDING"
     status_reason: str | None = None
+    stage: str | None = None  # where a deployment that shifts traffic is
+    step: int = 0
+    stage_since: datetime | None = None
+    hooks: tuple[HookRun, ...] = ()
     failure_count: int = 0
     breaker_triggered: bool = False
     rollback_reason: str | None = None

@@ -89,6 +89,7 @@ class Task(Record, frozen=True, kw_only=True):
     stop_code: str | None = None
     stopped_reason: str | None = None
     healthy_at: datetime | None = None  # first judged healthy by its service's rollout
+    protected_until: datetime | None = None  # from scale-in; None: not protected
     end_noted: bool = False  # its service has taken note of how it ended
     version: int = 1
     connectivity: str = "CONNECTED"

@@ -69,11 +69,24 @@ def require_active_service(view: View, cluster: Cluster, reference: str) -> Serv
 
 
 def revision_of(view: View, deployment: Deployment) -> ServiceRevision:
-    """Return what a deployment of a living service rolls out: kept as long as it is shown."""
-    revision = view.get(ServiceRevision, deployment.revision_arn)
+    """Return what a deployment of a living service rolls out."""
+    return revision_by_arn(view, deployment.revision_arn)
+
+
+def revision_by_arn(view: View, arn: str) -> ServiceRevision:
+    """Return a revision that a service deploys or names in its history: kept as long as that."""
+    revision = view.get(ServiceRevision, arn)
     if revision is None:
-        raise StoreError(f"{deployment.revision_arn} is gone, though a service deploys it")
+        raise StoreError(f"{arn} is gone, though a service deploys it")
     return revision
+
+
+def attempt_of(view: View, service: Service) -> ServiceDeployment:
+    """Return the newest attempt at a service: kept as long as the service."""
+    attempt = view.get(ServiceDeployment, service.service_deployment_arn)
+    if attempt is None:
+        raise StoreError(f"{service.service_deployment_arn} of {service.arn} is gone")
+    return attempt
 
 
 def history_of(view: View, service_arn: str) -> list[Record]:

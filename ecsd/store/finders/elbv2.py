@@ -104,10 +104,18 @@ def listener_of_default(view: View, arn: str) -> Listener | None:
     """Return the listener whose default rule an ARN names; None if it names another rule."""
     if not is_default_rule(arn):
         return None
-    listener = view.get(Listener, arn.rpartition("/")[0].replace(":listener-rule/", ":listener/"))
-    if listener is None:
+    listener = find_rule(view, arn)
+    if not isinstance(listener, Listener):
         raise AwsError("RuleNotFound", "One or more rules not found")
     return listener
+
+
+def find_rule(view: View, arn: str) -> Rule | Listener | None:
+    """Return a rule by ARN; for a default rule's, the listener that holds its actions."""
+    if is_default_rule(arn):
+        place = arn.rpartition("/")[0].replace(":listener-rule/", ":listener/")
+        return view.get(Listener, place)
+    return view.get(Rule, arn)
 
 
 def balancers_of_group(view: View, target_group_arn: str) -> list[str]:

@@ -5,7 +5,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsd.decisions.rollout import Condition, Limits, Member, limits, next_step
+from ecsd.decisions.rollout.fleet import Condition, Member, Step
+from ecsd.decisions.rollout.rolling import Limits, limits, next_step
 
 C = Condition
 
@@ -88,11 +89,11 @@ def test_a_new_healthy_task_releases_one_old_one():
 def test_a_failing_task_is_replaced_before_it_is_stopped():
     bounds = limits(2, 100, 200)
     failing = fleet(new=[C.HEALTHY, C.FAILING])
-    assert next_step(failing, "new", 2, bounds) == (1, (), False)
+    assert next_step(failing, "new", 2, bounds) == Step(1)
     replaced = fleet(new=[C.HEALTHY, C.FAILING, C.UNJUDGED])
-    assert next_step(replaced, "new", 2, bounds) == (0, (), False)
+    assert next_step(replaced, "new", 2, bounds) == Step()
     well = fleet(new=[C.HEALTHY, C.FAILING, C.HEALTHY])
-    assert next_step(well, "new", 2, bounds) == (0, ("task-1",), False)
+    assert next_step(well, "new", 2, bounds) == Step(0, ("task-1",))
 
 
 def test_at_the_ceiling_a_failing_task_makes_room_for_its_replacement():
@@ -104,7 +105,7 @@ def test_old_tasks_that_were_healthy_and_are_not_known_now_wait_for_the_new_ones
     """An agent that starts anew may not know them for a moment: they serve all the while."""
     bounds = limits(2, 100, 200)
     members = fleet(new=[C.STARTING] * 2, old=[C.DOUBTED] * 2)
-    assert next_step(members, "new", 2, bounds) == (0, (), False)
+    assert next_step(members, "new", 2, bounds) == Step()
     members = fleet(new=[C.HEALTHY] * 2, old=[C.DOUBTED] * 2)
     assert next_step(members, "new", 2, bounds).stop == ("task-2", "task-3")
     never_well = fleet(new=[C.STARTING] * 2, old=[C.UNJUDGED] * 2)

@@ -1,0 +1,60 @@
+"""Services: as many healthy tasks as wanted, of the newest revision, and the way there told.
+
+Source: ecs_semantics 4.3 to 4.6, 4.9.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from ecsd.clock import Clock
+from ecsd.controllers.controller import Place
+from ecsd.controllers.service import rolling_update, traffic_shift
+from ecsd.controllers.service.one_pass import ServicePass
+from ecsd.ids import IdSource
+from ecsd.records.ecs.service import Service
+from ecsd.records.ecs.service_deployment import ServiceDeployment
+from ecsd.records.ecs.task import Task
+from ecsd.records.elbv2.target_group import Target
+from ecsd.records.record import Record
+from ecsd.store.scope import Scope
+from ecsd.store.store import Change, Store
+
+
+class ServiceController:
+    """Moves each service step by step towards what is wanted."""
+
+    name = "service"
+    watches: Sequence[type[Record]] = (Service, ServiceDeployment, Task, Target)
+
+    def __init__(self, store: Store, clock: Clock, ids: IdSource) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+
+    def keys(self, change: Change) -> Iterable[Place]:
+        """Return the service that a change concerns."""
+        record = change.after or change.before
+        if isinstance(record, Service):
+            return ((change.scope, record.arn),)
+        if isinstance(record, ServiceDeployment):
+            return ((change.scope, record.service_arn),)
+        if isinstance(record, Target) and record.task_arn:
+            record = self._store.view(change.scope).get(Task, record.task_arn)
+        if isinstance(record, Task) and record.service_arn:
+            return ((change.scope, record.service_arn),)
+        return ()
+
+    async def reconcile(self, scope: Scope, key: str) -> datetime | None:
+        """Take one step; return when a grace period, a settling time or a throttle ends."""
+        async with self._store.transaction(scope) as change:
+            service = change.get(Service, key)
+            if service is None or service.status == "INACTIVE":
+                return None
+            one = ServicePass(change, service, self._ids, self._clock.now())
+            if service.status == "DRAINING":
+                one.wind_down()
+            else:
+                one.look()
+                strategy = traffic_shift if traffic_shift.is_under_way(one) else rolling_update
+                strategy.step(one)
+            return one.look_again

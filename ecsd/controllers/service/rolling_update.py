@@ -1,0 +1,34 @@
+"""The rolling update, and a service at rest: the primary's tasks within the percentages."""
+
+from ecsd.controllers.service.one_pass import ServicePass
+from ecsd.decisions.rollout import rolling
+
+BLOCKED = (
+    "was unable to stop or start tasks during a deployment because of the service deployment "
+    "configuration. Update the minimumHealthyPercent or maximumPercent value and try again."
+)
+
+
+def step(one: ServicePass) -> None:
+    """Give up or go on, as far as the percentages allow now."""
+    one.break_circuit()
+    _move(one)
+    one.finish()
+
+
+def _move(one: ServicePass) -> None:
+    service = one.service
+    percent = service.deployment_configuration
+    bounds = rolling.limits(
+        service.desired_count, percent.minimum_healthy_percent, percent.maximum_percent
+    )
+    moving = rolling.next_step(
+        one.members(),
+        one.primary.deployment_id,
+        service.desired_count,
+        bounds,
+        may_start=one.may_start(),
+    )
+    one.take(moving, one.primary)
+    if moving.blocked:
+        one.tell_once("blocked", BLOCKED)

@@ -1,0 +1,61 @@
+"""What a lifecycle hook's function is asked.
+
+Source: ecs_semantics 4.9; Amazon ECS Developer Guide, lifecycle hook payload; AWS Lambda API
+Reference, Invoke.
+"""
+
+from typing import Any
+from urllib.parse import quote
+
+from ecsd.decisions.rollout import stages
+from ecsd.decisions.rollout.stages import Position
+from ecsd.decisions.service_deployment import is_open
+from ecsd.records.ecs.service_deployment import HookRun, ServiceDeployment
+from ecsd.records.plan import HookPlan
+
+INVOKE = "2015-03-31/functions/{name}/invocations"
+
+
+def compile_hook(attempt: ServiceDeployment, hook_id: str, endpoint: str) -> HookPlan | None:
+    """Return what a host is to ask now; None: nothing, at this moment or ever again."""
+    run = next((one for one in attempt.hooks if one.hook_id == hook_id), None)
+    if run is None or run.status != "IN_PROGRESS" or run.call_at is not None:
+        return None
+    if not is_open(attempt) or not run.target_arn:
+        return None
+    name = quote(run.target_arn.partition(":function:")[2], safe="")
+    return HookPlan(
+        deployment_arn=attempt.arn,
+        hook_id=hook_id,
+        call=run.call,
+        url=f"{endpoint.rstrip('/')}/{INVOKE.format(name=name)}",
+        payload=_payload(attempt, run),
+    )
+
+
+def _payload(attempt: ServiceDeployment, run: HookRun) -> dict[str, Any]:
+    position = Position(run.stage, run.step)
+    configured = attempt.configuration.lifecycle_hooks[run.number].get("hookDetails")
+    payload: dict[str, Any] = {
+        "executionId": run.hook_id,
+        "lifecycleStage": run.stage,
+        "resourceArn": attempt.arn,
+        "executionDetails": {
+            "serviceArn": attempt.service_arn,
+            "targetServiceRevisionArn": attempt.target_revision_arn,
+            "testTrafficWeights": _weights(attempt, stages.test_percent(position)),
+            "productionTrafficWeights": _weights(
+                attempt,
+                stages.production_percent(position, stages.shifts(attempt.configuration)),
+            ),
+        },
+    }
+    details = run.details if run.details is not None else configured
+    return payload | ({"hookDetails": details} if details is not None else {})
+
+
+def _weights(attempt: ServiceDeployment, green_percent: float) -> dict[str, float]:
+    shares = {attempt.target_revision_arn: green_percent}
+    if attempt.source_revision_arns:
+        shares[attempt.source_revision_arns[0]] = stages.WHOLE - green_percent
+    return shares

@@ -10,6 +10,7 @@ from datetime import datetime
 from ecsd.agent.plan_log import PlanLog, applied
 from ecsd.agent.rooms import Report, Rooms
 from ecsd.clock import Clock
+from ecsd.decisions.balancer_plan import traffic_digest
 from ecsd.errors import EcsdError
 from ecsd.link.messages import Down, PlanApplied, Snapshot
 from ecsd.records.plan import BalancerPlan, HookPlan, Plan, TaskPlan, VpcPlan
@@ -75,7 +76,8 @@ class Reconciler:
             case VpcPlan():
                 await self._told(key, lambda: self._networks.apply(plan))
             case BalancerPlan():
-                await self._told(key, lambda: self._balancers.apply(plan))
+                traffic = traffic_digest(plan)
+                await self._told(key, lambda: self._balancers.apply(plan), traffic)
             case TaskPlan():
                 await self._tasks.apply(plan)
             case HookPlan():
@@ -86,14 +88,16 @@ class Reconciler:
                     self._queue.forget(key)
         return None
 
-    async def _told(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _told(
+        self, key: str, work: Callable[[], Awaitable[None]], traffic: str | None = None
+    ) -> None:
         """Apply, and say how it went; a refusal goes up as a fault and is tried again."""
         try:
             await work()
         except EcsdError as error:
             self._report(PlanApplied(key=key, fault=str(error)))
             raise
-        self._report(PlanApplied(key=key))
+        self._report(PlanApplied(key=key, traffic=traffic))
 
     async def _remove(self, kind: str, name: str) -> None:
         removers = {

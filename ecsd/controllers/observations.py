@@ -175,7 +175,14 @@ class Observations:
                 balancer = change.get(LoadBalancer, name)
                 if balancer is not None:
                     state = "active" if applied.fault is None else _state_after_fault(balancer)
-                    change.put(replace(balancer, state=state, state_reason=applied.fault))
+                    change.put(
+                        replace(
+                            balancer,
+                            state=state,
+                            state_reason=applied.fault,
+                            traffic=applied.traffic or balancer.traffic,
+                        )
+                    )
         async with self._store.transaction(HOSTS) as change:
             known = change.get(Host, host)
             if known is None:

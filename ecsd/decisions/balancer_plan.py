@@ -1,8 +1,11 @@
 """Load balancers' records made into a plan for the host that carries them."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from ipaddress import IPv4Network
 from typing import NamedTuple
+
+from msgspec import msgpack
 
 from ecsd.records.ec2.security_group import SecurityGroupRule
 from ecsd.records.ec2.vpc import Vpc
@@ -55,6 +58,11 @@ def compile_balancer(parts: BalancerParts) -> BalancerPlan:
         ),
         attributes=balancer.attributes,
     )
+
+
+def traffic_digest(plan: BalancerPlan) -> str:
+    """Return the digest of what a balancer does with requests: its listeners, rules, weights."""
+    return sha256(msgpack.encode(plan.listeners, order="deterministic")).hexdigest()
 
 
 def admits_world(rules: Sequence[SecurityGroupRule], port: int) -> bool:

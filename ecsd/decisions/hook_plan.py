@@ -45,8 +45,7 @@ def _payload(attempt: ServiceDeployment, run: HookRun) -> dict[str, Any]:
             "targetServiceRevisionArn": attempt.target_revision_arn,
             "testTrafficWeights": _weights(attempt, stages.test_percent(position)),
             "productionTrafficWeights": _weights(
-                attempt,
-                stages.production_percent(position, stages.shifts(attempt.configuration)),
+                attempt, stages.production_percent(position, _steps(attempt))
             ),
         },
     }
@@ -56,6 +55,11 @@ def _payload(attempt: ServiceDeployment, run: HookRun) -> dict[str, Any]:
 
 def _weights(attempt: ServiceDeployment, green_percent: float) -> dict[str, float]:
     shares = {attempt.target_revision_arn: green_percent}
-    if attempt.source_revision_arns:
-        shares[attempt.source_revision_arns[0]] = stages.WHOLE - green_percent
+    if attempt.blue_revision_arn is not None:
+        shares[attempt.blue_revision_arn] = stages.WHOLE - green_percent
     return shares
+
+
+def _steps(attempt: ServiceDeployment) -> tuple[stages.Shift, ...]:
+    has_blue = attempt.blue_revision_arn is not None
+    return stages.shifts(attempt.configuration, has_blue=has_blue)

@@ -37,6 +37,7 @@ def new_service_deployment(
         source_revision_arns=tuple(
             one.revision_arn for one in service.deployments if one.revision_arn != revision.arn
         ),
+        blue_revision_arn=service.last_completed.revision_arn if service.last_completed else None,
         configuration=service.deployment_configuration,
         created_at=now,
         updated_at=now,

@@ -67,17 +67,23 @@ def _shift(attempt: ServiceDeployment, shown: dict[str, Any]) -> dict[str, Any]:
     """Return what a deployment that shifts traffic shows beside: stage, hooks, weights."""
     position = Position(attempt.stage or "", attempt.step)
     back = attempt.rollback_started_at is not None
-    production = stages.production_percent(position, stages.shifts(attempt.configuration))
+    has_blue = attempt.blue_revision_arn is not None
+    steps = stages.shifts(attempt.configuration, has_blue=has_blue)
+    production = stages.production_percent(position, steps)
     shares = (0.0, 0.0) if back else (production, stages.test_percent(position))
     weights = ("requestedProductionTrafficWeight", "requestedTestTrafficWeight")
     target = dict(zip(weights, shares, strict=True))
-    source = {member: stages.WHOLE - share for member, share in target.items()}
+    rest = {member: stages.WHOLE - share for member, share in target.items()}
+    none = dict.fromkeys(weights, 0.0)
     open_hooks = [one for one in attempt.hooks if (one.stage, one.step) == position]
     return {
         "lifecycleStage": stages.shown(position) if is_open(attempt) else None,
         "lifecycleHookDetails": [_hook(one) for one in open_hooks],
         "targetServiceRevision": shown["targetServiceRevision"] | target,
-        "sourceServiceRevisions": [one | source for one in shown["sourceServiceRevisions"]],
+        "sourceServiceRevisions": [
+            one | (rest if one["arn"] == attempt.blue_revision_arn else none)
+            for one in shown["sourceServiceRevisions"]
+        ],
     }
 
 

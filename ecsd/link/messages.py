@@ -44,10 +44,14 @@ class Hello(Message, frozen=True, kw_only=True):
 
 
 class PlanApplied(Message, frozen=True, kw_only=True):
-    """A VPC's or balancer's plan is in force, or why it is not."""
+    """A VPC's or balancer's plan is in force, or why it is not.
+
+    traffic: the digest of a balancer's listeners, rules and weights, where they are in force.
+    """
 
     key: str
     fault: str | None = None
+    traffic: str | None = None
 
 
 class HostFaults(Message, frozen=True, kw_only=True):

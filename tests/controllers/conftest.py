@@ -16,9 +16,11 @@ from ecsd.controllers.reaper import ReaperController
 from ecsd.controllers.service.controller import ServiceController
 from ecsd.controllers.target_group import TargetGroupController
 from ecsd.controllers.task import TaskController
+from ecsd.decisions.balancer_plan import compile_balancer, traffic_digest
 from ecsd.decisions.invariants.ecs import Containers, check_ecs
 from ecsd.decisions.service_load_balancers import resolve
 from ecsd.ids import SeededIds
+from ecsd.link.messages import PlanApplied
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup
 from ecsd.records.ec2.vpc import Subnet, Vpc
@@ -27,7 +29,7 @@ from ecsd.records.ecs.service import DeploymentConfiguration, Service
 from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition, TaskDefinitionFamily
-from ecsd.records.elbv2.load_balancer import Listener
+from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer
 from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup
 from ecsd.records.observed import (
     ContainerObserved,
@@ -38,6 +40,7 @@ from ecsd.records.observed import (
 )
 from ecsd.store import service_events
 from ecsd.store.deploy import deploy
+from ecsd.store.finders.data_plane import balancer_parts
 from ecsd.store.finders.ecs import revision_of
 from ecsd.store.finders.elbv2 import DEFAULT_RULE
 from ecsd.store.scope import Scope
@@ -48,6 +51,7 @@ GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/1"
 CLUSTER = "arn:aws:ecs:us-east-1:000000000000:cluster/prod"
 SERVICE = "arn:aws:ecs:us-east-1:000000000000:service/prod/web"
 OTHER_GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/2"
+BALANCER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/web/1"
 LISTENER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/app/web/1/1"
 TEST_LISTENER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/app/web/1/2"
 RULE, TEST_RULE = (
@@ -80,7 +84,7 @@ def listener(arn, port):
     ]
     return Listener(
         listener_arn=arn,
-        load_balancer_arn="arn:lb",
+        load_balancer_arn=BALANCER,
         port=port,
         protocol="HTTP",
         default_actions=({"Type": "forward", "ForwardConfig": {"TargetGroups": shares}},),
@@ -109,6 +113,7 @@ class World:
         self.obedient = True  # tasks start, stop and pass their checks as soon as they may
         self.fails_to_start = set()  # task definitions whose tasks never start
         self.crashes = set()  # task definitions whose tasks exit right after their start
+        self.deaf_balancer = False  # its host brings nothing into force any more
         self.unhealthy_targets = set()  # task definitions whose targets fail
         self.watched = []
 
@@ -133,6 +138,19 @@ class World:
                 ),
                 Cluster(name="prod", arn=CLUSTER, created_at=now),
                 TaskDefinitionFamily(family="web", last_revision=3),
+                LoadBalancer(
+                    load_balancer_arn=BALANCER,
+                    name="web",
+                    dns_name="web-1.elb.localhost",
+                    scheme="internet-facing",
+                    type="application",
+                    ip_address_type="ipv4",
+                    vpc_id="vpc-1",
+                    zones=(),
+                    security_groups=(),
+                    entrance="127.64.0.1",
+                    created_at=now,
+                ),
                 *(target_group(arn, delay) for arn in (GROUP, OTHER_GROUP)),
                 *(listener(arn, port) for arn, port in ((LISTENER, 80), (TEST_LISTENER, 81))),
             )
@@ -330,7 +348,7 @@ class World:
         self.observations.receive(
             "host-1",
             TargetGroupObserved(
-                load_balancer_arn="arn:lb",
+                load_balancer_arn=BALANCER,
                 target_group_arn=target.target_group_arn,
                 targets=(
                     TargetObserved(
@@ -346,7 +364,7 @@ class World:
 
     def act(self):
         """Do on the host what plans ask for; return whether there was anything to do."""
-        busy = False
+        busy = self._apply_traffic()
         for task in self.tasks:
             busy |= self._act_on(task)
         for target in self.view.select(Target):
@@ -360,6 +378,13 @@ class World:
                 )
                 busy = True
         return busy
+
+    def _apply_traffic(self):
+        wanted = traffic_digest(compile_balancer(balancer_parts(self.view, BALANCER)))
+        if self.view.get(LoadBalancer, BALANCER).traffic == wanted or self.deaf_balancer:
+            return False
+        self.observations.receive("host-1", PlanApplied(key=f"balancer/{BALANCER}", traffic=wanted))
+        return True
 
     def _act_on(self, task):
         if task.host is None or task.last_status == "STOPPED":

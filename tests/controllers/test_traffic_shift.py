@@ -275,6 +275,22 @@ def test_without_both_groups_in_its_rule_a_deployment_is_rolled_back(in_world):
     in_world(scenario)
 
 
+def test_a_shift_waits_until_the_balancer_has_it_in_force(in_world):
+    async def scenario(world):
+        await steady(world)
+        world.deaf_balancer = True
+        await deploying(world)
+        await world.pass_time(5 * MINUTE, step=10)
+        # Test traffic is first to move, and did not.
+        assert (stage(world), len(world.live(1))) == ("TEST_TRAFFIC_SHIFT", 2)
+        assert world.weights() == [100, 0]
+        world.deaf_balancer = False
+        await world.settle()
+        assert stage(world) == "BAKE_TIME"
+
+    in_world(scenario)
+
+
 def test_a_blue_task_that_dies_meanwhile_is_replaced(in_world):
     async def scenario(world):
         await steady(world, hooks=[pause("PRE_PRODUCTION_TRAFFIC_SHIFT")])

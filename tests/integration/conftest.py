@@ -22,6 +22,7 @@ from tests.integration.task_world import provide_image
 IMAGE = "ecsd/sample-app:1"
 INSTANCE = int(os.environ.get("TEST_INSTANCE", "1"))  # 2 and 3 are the fault tests'
 PORT = 4569 + INSTANCE
+LAMBDA_PORT = 4690 + INSTANCE  # where tests run functions
 
 
 class Ecsd:
@@ -38,6 +39,7 @@ class Ecsd:
             "ECSD_INSTANCE": str(instance),
             "ECSD_DATA_DIR": str(folder / "data"),
             "ECSD_RUN_DIR": str(folder / "run"),
+            "ECSD_LAMBDA_ENDPOINT": f"http://127.0.0.1:{LAMBDA_PORT}",
             **more,
         }
 

@@ -14,17 +14,26 @@ from ecsd.ids import IdSource
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_deployment import ServiceDeployment
 from ecsd.records.ecs.task import Task
+from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.elbv2.target_group import Target
 from ecsd.records.record import Record
 from ecsd.store.scope import Scope
 from ecsd.store.store import Change, Store
+
+SHIFTING = ("IN_PROGRESS", "ROLLBACK_IN_PROGRESS")  # attempts that may wait for a balancer
 
 
 class ServiceController:
     """Moves each service step by step towards what is wanted."""
 
     name = "service"
-    watches: Sequence[type[Record]] = (Service, ServiceDeployment, Task, Target)
+    watches: Sequence[type[Record]] = (
+        Service,
+        ServiceDeployment,
+        Task,
+        Target,
+        LoadBalancer,
+    )
 
     def __init__(self, store: Store, clock: Clock, ids: IdSource) -> None:
         self._store = store
@@ -38,6 +47,10 @@ class ServiceController:
             return ((change.scope, record.arn),)
         if isinstance(record, ServiceDeployment):
             return ((change.scope, record.service_arn),)
+        if isinstance(record, LoadBalancer):
+            view = self._store.view(change.scope)
+            going = [view.select(ServiceDeployment, status=one) for one in SHIFTING]
+            return [(change.scope, one.service_arn) for some in going for one in some]
         if isinstance(record, Target) and record.task_arn:
             record = self._store.view(change.scope).get(Task, record.task_arn)
         if isinstance(record, Task) and record.service_arn:

@@ -18,7 +18,7 @@ from ecsd.decisions.task import is_live
 from ecsd.records.ecs.service import Deployment
 from ecsd.records.ecs.service_deployment import HookRun
 from ecsd.store.finders.ecs import revision_by_arn
-from ecsd.store.traffic import forwards_to_both, share
+from ecsd.store.traffic import fault, forwards_to_both, in_force, share
 
 UNWIRED = (
     "of invalid networking configuration. Both targetGroup and alternateTargetGroup must be "
@@ -64,28 +64,31 @@ def _move(one: ServicePass) -> bool:
 def _forward(one: ServicePass) -> bool | None:
     """Return whether all stages are done; None: the deployment was given up."""
     configuration = one.attempt.configuration
-    steps = stages.shifts(configuration)
+    steps = stages.shifts(configuration, has_blue=one.attempt.blue_revision_arn is not None)
     bake = configuration.bake_time_in_minutes or 0
     pairs = _pairs(one)
     if not all(forwards_to_both(one.change, pair.rule_arn, *pair[1:3]) for pair in pairs):
         _fail(one, UNWIRED)
         return None
     if one.attempt.stage is None:
-        _enter(one, stages.first(reconciles=_facts(one, hooks_passed=True).others > 0))
+        _enter(one, stages.first(reconciles=_facts(one, pairs, hooks_passed=True).others > 0))
     while True:
         position = _position(one)
         runs = _timed_hooks(one, position)
         cause = lifecycle_hook.failure(runs)
-        facts = _facts(one, hooks_passed=lifecycle_hook.have_passed(runs))
+        facts = _facts(one, pairs, hooks_passed=lifecycle_hook.have_passed(runs))
+        waits = position.stage == "RECONCILE_SERVICE" and not facts.blue_whole
+        if cause is None and not waits:  # else what serves now goes on until blue can
+            _share(one, pairs, position, steps)
+            facts = facts._replace(traffic_in_force=_in_force(one, pairs))
         if cause is None and stages.is_out_of_time(facts):
             cause = f"{stages.shown(position)} timed out"
         if cause is not None:
             _fail(one, cause)
             return None
-        if position.stage == "RECONCILE_SERVICE" and not facts.blue_whole:
-            _hold_blue(one, position)  # what serves now goes on until blue can
+        if waits or not facts.traffic_in_force:
+            _hold_blue(one, position)
         else:
-            _share(one, pairs, position, steps)
             _hold(one, position)
         one.remind(lifecycle_hook.next_moment(runs))
         if not stages.is_done(position, steps, bake, facts):
@@ -119,7 +122,7 @@ def _timed_hooks(one: ServicePass, position: Position) -> list[HookRun]:
     return lifecycle_hook.at(one.attempt, position)
 
 
-def _facts(one: ServicePass, *, hooks_passed: bool) -> Facts:
+def _facts(one: ServicePass, pairs: list[Pair], *, hooks_passed: bool) -> Facts:
     blue, green = _blue(one), one.primary
     members, desired = one.members(), one.service.desired_count
     live = [task.deployment_id for task in one.tasks if is_live(task)]
@@ -132,6 +135,7 @@ def _facts(one: ServicePass, *, hooks_passed: bool) -> Facts:
         now=one.now,
         since=one.attempt.stage_since or one.now,
         hooks_passed=hooks_passed,
+        traffic_in_force=_in_force(one, pairs),
         green_healthy=healthy(green.deployment_id),
         desired=desired,
         blue=sum(name == blue_id for name in live) if blue else 0,
@@ -197,8 +201,11 @@ def _back(one: ServicePass) -> bool:
         return False
     if fleet.count(own, Condition.HEALTHY) < desired:
         return False
-    for pair in _pairs(one):
+    pairs = _pairs(one)
+    for pair in pairs:
         share(one.change, pair.rule_arn, pair.blue, pair.green, 0.0)
+    if not _in_force(one, pairs):
+        return False
     for other in one.service.deployments[1:]:
         one.take(fleet.hold(fleet.of(members, other.deployment_id), 0), other)
     return True
@@ -224,6 +231,17 @@ def _pairs(one: ServicePass) -> list[Pair]:
         if advanced.get("testListenerRule"):
             pairs.append(Pair(advanced["testListenerRule"], blue, green, production=False))
     return pairs
+
+
+def _in_force(one: ServicePass, pairs: list[Pair]) -> bool:
+    """Tell whether the balancers do what is stored; one that cannot is told of."""
+    rules = [pair.rule_arn for pair in pairs]
+    if in_force(one.change, rules):
+        return True
+    words = fault(one.change, rules)
+    if words is not None:
+        one.tell_once("traffic", f"was unable to shift traffic. Reason: {words}.")
+    return False
 
 
 def _share(

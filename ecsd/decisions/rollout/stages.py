@@ -51,6 +51,7 @@ class Facts(NamedTuple):
     now: datetime
     since: datetime
     hooks_passed: bool
+    traffic_in_force: bool  # the balancers do what the position says
     green_healthy: int
     desired: int
     blue: int  # live tasks of the old revision
@@ -58,9 +59,12 @@ class Facts(NamedTuple):
     others: int  # live tasks of neither revision
 
 
-def shifts(configuration: DeploymentConfiguration) -> tuple[Shift, ...]:
-    """Return the steps of production traffic; the last gives all of it."""
-    match configuration.strategy:
+def shifts(configuration: DeploymentConfiguration, *, has_blue: bool) -> tuple[Shift, ...]:
+    """Return the steps of production traffic; the last gives all of it.
+
+    has_blue: a revision served before; without one nobody could answer what green does not get.
+    """
+    match configuration.strategy if has_blue else "":
         case "CANARY":
             given = configuration.canary or {}
             minutes = given.get("canaryBakeTimeInMinutes", CANARY_MINUTES)
@@ -100,7 +104,7 @@ def is_out_of_time(facts: Facts) -> bool:
 
 def is_done(position: Position, steps: tuple[Shift, ...], bake_minutes: int, facts: Facts) -> bool:
     """Tell whether the stage has reached what it is for."""
-    if not facts.hooks_passed:
+    if not (facts.hooks_passed and facts.traffic_in_force):
         return False
     match position.stage:
         case "RECONCILE_SERVICE":

@@ -65,13 +65,14 @@ class ServiceDeployment(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "service_deployment"
     KEY: ClassVar[str] = "arn"
-    INDEXES: ClassVar[tuple[str, ...]] = ("service_arn",)
+    INDEXES: ClassVar[tuple[str, ...]] = ("service_arn", "status")
 
     arn: str
     service_arn: str
     cluster_arn: str
     target_revision_arn: str
     source_revision_arns: tuple[str, ...] = ()
+    blue_revision_arn: str | None = None  # that served before: the last completed one
     configuration: DeploymentConfiguration
     status: str = "PENDING"
     status_reason: str | None = None

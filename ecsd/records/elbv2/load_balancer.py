@@ -36,6 +36,7 @@ class LoadBalancer(Record, frozen=True, kw_only=True):
     created_at: datetime
     state: str = "provisioning"
     state_reason: str | None = None
+    traffic: str | None = None  # the digest of the listeners, rules and weights in force
     attributes: dict[str, str] = {}
     tags: tuple[Tag, ...] = ()
 

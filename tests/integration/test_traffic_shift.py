@@ -1,0 +1,259 @@
+"""Deployments that shift traffic, on a real load balancer and under load."""
+
+import http.server
+import json
+import threading
+
+import pytest
+
+from tests.integration.conftest import LAMBDA_PORT
+from tests.integration.sample import eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:check"
+TEST_PORT = 8080
+CHI_SQUARE = 15.1  # one degree of freedom, p = 0.0001
+
+
+class Functions(http.server.ThreadingHTTPServer):
+    """Answers Lambda's Invoke as a local runner does; ``asked`` holds the payloads."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", LAMBDA_PORT), _Invoke)
+        self.asked = []
+        self.answers = {}  # lifecycle stage → answer
+
+
+class _Invoke(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append((self.path, payload))
+        answer = self.server.answers.get(payload["lifecycleStage"], {"hookStatus": "SUCCEEDED"})
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def functions():
+    server = Functions()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Shifting:
+    """A service with two target groups, a production and a test listener."""
+
+    def __init__(self, account):
+        self.account = account
+        account.network()
+        account.load_balancer()
+        account.ec2.authorize_security_group_ingress(
+            GroupId=account.alb_group,
+            IpProtocol="tcp",
+            FromPort=TEST_PORT,
+            ToPort=TEST_PORT,
+            CidrIp="0.0.0.0/0",
+        )
+        self.green = account.target_group("green", 2, 5)
+        action = {
+            "Type": "forward",
+            "ForwardConfig": {
+                "TargetGroups": [
+                    {"TargetGroupArn": account.group, "Weight": 100},
+                    {"TargetGroupArn": self.green, "Weight": 0},
+                ]
+            },
+        }
+        account.elbv2.modify_listener(ListenerArn=account.listener, DefaultActions=[action])
+        test = account.elbv2.create_listener(
+            LoadBalancerArn=account.balancer,
+            Protocol="HTTP",
+            Port=TEST_PORT,
+            DefaultActions=[action],
+        )["Listeners"][0]["ListenerArn"]
+        self.rules = [self._default_rule(one) for one in (account.listener, test)]
+
+    def _default_rule(self, listener):
+        rules = self.account.elbv2.describe_rules(ListenerArn=listener)["Rules"]
+        return next(one["RuleArn"] for one in rules if one["IsDefault"])
+
+    def serve(self, strategy, *hooks, **configuration):
+        """Create the service; its first deployment passes its hooks too."""
+        production, test = self.rules
+        self.account.service(
+            self.account.register(),
+            loadBalancers=[
+                {
+                    "targetGroupArn": self.account.group,
+                    "containerName": "app",
+                    "containerPort": 80,
+                    "advancedConfiguration": {
+                        "alternateTargetGroupArn": self.green,
+                        "productionListenerRule": production,
+                        "testListenerRule": test,
+                        "roleArn": f"arn:aws:iam::{self.account.number}:role/elb",
+                    },
+                }
+            ],
+            deploymentConfiguration={
+                "strategy": strategy,
+                "bakeTimeInMinutes": 0,
+                **configuration,
+            },
+        )
+        self.account.steady()
+        if hooks:
+            self.account.ecs.update_service(
+                cluster="prod",
+                service="web",
+                deploymentConfiguration={"strategy": strategy, "lifecycleHooks": list(hooks)},
+            )
+
+    def deploy(self, release):
+        self.account.ecs.update_service(
+            cluster="prod",
+            service="web",
+            taskDefinition=self.account.register(release=release),
+        )
+
+    def attempt(self):
+        listed = self.account.ecs.list_service_deployments(cluster="prod", service="web")
+        arn = listed["serviceDeployments"][0]["serviceDeploymentArn"]
+        return self.account.ecs.describe_service_deployments(serviceDeploymentArns=[arn])[
+            "serviceDeployments"
+        ][0]
+
+    def paused(self, stage):
+        """Wait until a pause at a stage awaits action; return its hook."""
+
+        def look():
+            hooks = self.attempt().get("lifecycleHookDetails", [])
+            waiting = [one for one in hooks if one["status"] == "AWAITING_ACTION"]
+            return self.attempt()["lifecycleStage"] == stage and waiting
+
+        return eventually(look)[0]
+
+    def go_on(self, hook, action="CONTINUE"):
+        self.account.ecs.continue_service_deployment(
+            serviceDeploymentArn=self.attempt()["serviceDeploymentArn"],
+            hookId=hook["hookId"],
+            action=action,
+        )
+
+    def ended(self):
+        def look():
+            attempt = self.attempt()
+            return "finishedAt" in attempt and attempt
+
+        return eventually(look)
+
+    def releases(self, port=80, times=20):
+        """Return which releases answer on a port."""
+        bodies = [self.account.get(port=port)[2] for _ in range(times)]
+        return {body.rsplit("release ", 1)[1].strip() for body in bodies}
+
+
+@pytest.fixture
+def shifting(account):
+    return Shifting(account)
+
+
+def pause(stage):
+    return {"targetType": "PAUSE", "lifecycleStages": [stage]}
+
+
+def test_blue_green_tests_first_and_then_moves_all_traffic_at_once(shifting):
+    shifting.serve("BLUE_GREEN", pause("POST_TEST_TRAFFIC_SHIFT"))
+    account = shifting.account
+    with account.load(connections=4, rate=150) as load:
+        shifting.deploy("2")
+        hook = shifting.paused("POST_TEST_TRAFFIC_SHIFT")
+        eventually(lambda: shifting.releases(TEST_PORT) == {"2"})
+        assert shifting.releases() == {"1"}
+        attempt = shifting.attempt()
+        assert attempt["targetServiceRevision"]["requestedTestTrafficWeight"] == 100.0
+        assert attempt["targetServiceRevision"]["requestedProductionTrafficWeight"] == 0.0
+        assert account.described()["runningCount"] == 4
+        shifting.go_on(hook)
+        assert shifting.ended()["status"] == "SUCCESSFUL"
+        eventually(lambda: shifting.releases() == {"2"})
+    assert load.failures == []
+    assert load.done > 200
+    account.steady()
+    (revision,) = account.described()["currentServiceRevisions"]
+    shown = account.ecs.describe_service_revisions(serviceRevisionArns=[revision["arn"]])
+    (resolved,) = shown["serviceRevisions"][0]["resolvedConfiguration"]["loadBalancers"]
+    assert resolved["targetGroupArn"] == shifting.green
+
+
+def test_a_canary_gets_its_share_and_can_be_taken_back(shifting):
+    shifting.serve(
+        "CANARY",
+        pause("POST_PRODUCTION_TRAFFIC_SHIFT"),
+        canaryConfiguration={"canaryPercent": 20.0, "canaryBakeTimeInMinutes": 0},
+    )
+    account = shifting.account
+    with account.load(connections=4, rate=300) as load:
+        shifting.deploy("2")
+        hook = shifting.paused("POST_PRODUCTION_TRAFFIC_SHIFT")
+        eventually(lambda: "2" in shifting.releases(times=5))
+        load.bodies.clear()
+        eventually(lambda: sum(load.bodies.values()) > 1500)
+        seen = dict(load.bodies)
+        green = sum(times for body, times in seen.items() if "release 2" in body)
+        total = sum(seen.values())
+        expected = 0.2 * total
+        deviation = (green - expected) ** 2
+        assert deviation / expected + deviation / (total - expected) < CHI_SQUARE
+        shifting.go_on(hook, "ROLLBACK")
+        ended = shifting.ended()
+    assert ended["status"] == "ROLLBACK_SUCCESSFUL"
+    assert load.failures == []
+    assert shifting.releases() == {"1"}
+    assert {"1"} == shifting.releases(TEST_PORT)
+
+
+def test_a_function_that_refuses_rolls_a_deployment_back(shifting, functions):
+    hook = {
+        "hookTargetArn": FUNCTION,
+        "roleArn": f"arn:aws:iam::{shifting.account.number}:role/hooks",
+        "lifecycleStages": ["POST_SCALE_UP", "POST_TEST_TRAFFIC_SHIFT"],
+        "hookDetails": {"from": "test"},
+    }
+    functions.answers["POST_TEST_TRAFFIC_SHIFT"] = {"hookStatus": "FAILED"}
+    shifting.serve("BLUE_GREEN", hook)
+    account = shifting.account
+    with account.load(connections=4, rate=100) as load:
+        shifting.deploy("2")
+        ended = shifting.ended()
+    assert ended["status"] == "ROLLBACK_SUCCESSFUL"
+    assert "POST_TEST_TRAFFIC_SHIFT lifecycle hook(s) failed" in ended["statusReason"]
+    assert load.failures == []
+    assert shifting.releases() == {"1"}
+    stages = [payload["lifecycleStage"] for _, payload in functions.asked]
+    assert stages == ["POST_SCALE_UP", "POST_TEST_TRAFFIC_SHIFT"]
+    path, payload = functions.asked[0]
+    assert path == "/2015-03-31/functions/check/invocations"
+    assert payload["hookDetails"] == {"from": "test"}
+    assert payload["resourceArn"] == ended["serviceDeploymentArn"]
+    assert any("deployment failed" in words for words in account.events())
+
+
+def test_a_deployment_is_stopped_on_request(shifting):
+    shifting.serve("LINEAR", pause("PRE_SCALE_UP"))
+    shifting.deploy("2")
+    shifting.paused("PRE_SCALE_UP")
+    arn = shifting.attempt()["serviceDeploymentArn"]
+    shifting.account.ecs.stop_service_deployment(serviceDeploymentArn=arn)
+    assert shifting.ended()["status"] == "ROLLBACK_SUCCESSFUL"
+    assert shifting.releases(times=4) == {"1"}

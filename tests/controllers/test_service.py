@@ -6,7 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ecs.task import Task
 from ecsd.records.elbv2.target_group import Target
+from tests.controllers.conftest import SCOPE
 
 BREAKER = {"enable": True, "rollback": True}
 
@@ -357,5 +359,67 @@ def test_doubled_and_late_reports_change_nothing(in_world):
         assert world.tasks == before
         await world.pass_time(timedelta(minutes=5).total_seconds(), step=60)
         assert world.tasks == before
+
+    in_world(scenario)
+
+
+async def protect(world, tasks, seconds):
+    until = world.clock.now() + timedelta(seconds=seconds)
+    async with world.store.transaction(SCOPE) as change:
+        for task in tasks:
+            change.put(replace(change.get(Task, task.task_arn), protected_until=until))
+    await world.settle()
+
+
+def test_a_protected_task_outlives_a_scale_in_until_its_time_is_over(in_world):
+    async def scenario(world):
+        await steady(world, 3)
+        await protect(world, world.live(), 120)
+        await world.change_service(lambda service: replace(service, desired_count=1))
+        await world.pass_time(100, step=10)
+        assert len(world.live()) == 3
+        blocked = "2 tasks under protection"
+        assert sum(blocked in words for words in world.events) == 1
+        await world.pass_time(60)
+        assert len(world.live()) == 1
+        assert world.service.steady
+
+    in_world(scenario)
+
+
+def test_a_protected_task_blocks_a_deployment_but_not_the_others(in_world):
+    async def scenario(world):
+        await steady(world)
+        kept, other = world.live()
+        await protect(world, [kept], 120)
+        await roll_to(world, 2)
+        await world.pass_time(60)
+        assert {one.task_arn for one in world.live(1)} == {kept.task_arn}
+        assert len(world.live(2)) == 2
+        assert len(world.service.deployments) == 2
+        deployment = world.service.deployments[0].deployment_id
+        assert (
+            f"(service web) was unable to reach steady state because (taskSet {deployment}) was "
+            "unable to scale in due to (reason 1 tasks under protection)" in world.events
+        )
+        await world.pass_time(120)
+        assert world.live(1) == []
+        assert world.service.steady
+        assert other.task_arn not in {one.task_arn for one in world.live()}
+
+    in_world(scenario)
+
+
+def test_protection_does_not_keep_a_failing_task(in_world):
+    async def scenario(world):
+        await steady(world)
+        sick = world.live()[0]
+        await protect(world, [sick], 3600)
+        (target,) = world.view.select(Target, task_arn=sick.task_arn)
+        world.report_target(target, "unhealthy", "Health checks failed")
+        await world.settle()
+        await world.pass_time(60)
+        assert sick.task_arn not in {one.task_arn for one in world.live()}
+        assert len(world.live()) == 2
 
     in_world(scenario)

@@ -169,6 +169,8 @@ class ServicePass:
                 f"was unable to reach steady state because (taskSet {goal.deployment_id}) was "
                 f"unable to scale in due to (reason {step.held} tasks under protection)",
             )
+            for task in self.tasks:
+                self.remind(task.protected_until if is_protected(task, self.now) else None)
 
     def members(self) -> list[Member]:
         """Return the tasks that are RUNNING or before, as decisions see them, oldest first."""

@@ -108,7 +108,7 @@ async def describe_tasks(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     for reference in dict.fromkeys(references):
         task = find_task(view, cluster, reference)
         if task is None:
-            failures.append({"arn": _as_arn(cluster, reference), "reason": "MISSING"})
+            failures.append({"arn": as_arn(cluster, reference), "reason": "MISSING"})
         else:
             found.append(show(view, task, tags=tags))
     return {"tasks": found, "failures": failures}
@@ -256,7 +256,8 @@ def _fingerprint(request: dict[str, Any]) -> str:
     return msgspec.json.encode(rest, order="deterministic").decode()
 
 
-def _as_arn(cluster: Cluster, reference: str) -> str:
+def as_arn(cluster: Cluster, reference: str) -> str:
+    """Return the ARN that a task of this id or ARN would have."""
     if reference.startswith("arn:"):
         return reference
     return cluster.arn.replace(":cluster/", ":task/") + f"/{reference}"

@@ -121,7 +121,12 @@ class TaskContainers:
             self.view[name] = self._seen(name, self.view[name], found)
 
     def _seen(self, name: str, before: Seen, found: Inspected) -> Seen:
-        seen = replace(found.seen, image_digest=before.image_digest, reason=before.reason)
+        seen = replace(
+            found.seen,
+            image_digest=before.image_digest,
+            image_reference=before.image_reference,
+            reason=before.reason,
+        )
         if seen.started_at is None and found.error:
             words = stop_cause.start_failure(found.error, self.plan.launch_type)
             return replace(seen, status="STOPPED", reason=words)
@@ -196,13 +201,14 @@ class TaskContainers:
     async def create(self, container: dict[str, Any]) -> None:
         """Create a container; its image is pulled only if it is not here."""
         name, engine = container["name"], self._host.engine
+        image = container_config.image(self.plan, container)
         holder = self.pause.runtime_id
         body = container_config.container_body(
             self.plan, container, holder or "", self._host.facts_for(self.plan)
         )
         full_name = container_names.container_name(self.plan, name)
         # The Engine would run what is here, for whatever CPU it is.
-        if self.plan.platform and not await self._pull(name, container["image"]):
+        if self.plan.platform and not await self._pull(name, image):
             return
         try:
             try:
@@ -210,7 +216,7 @@ class TaskContainers:
             except EngineRefusalError as error:
                 if error.status != NOT_FOUND or "image" not in error.words.lower():
                     raise
-                if not await self._pull(name, container["image"]):
+                if not await self._pull(name, image):
                     return
                 key = await engine.create(full_name, body)
             await self._host.log_streams.provide(self.plan, container, key)
@@ -223,9 +229,13 @@ class TaskContainers:
         if self.pause.runtime_id != holder:
             await engine.remove(key)  # the launch began anew meanwhile
             return
-        digests = await engine.digests(container["image"])
-        digest = container["image"].partition("@")[2] or (digests.digest() if digests else None)
-        self.view[name] = Seen(status="CREATED", runtime_id=key, image_digest=digest)
+        digests = await engine.digests(image)
+        self.view[name] = Seen(
+            status="CREATED",
+            runtime_id=key,
+            image_digest=image.partition("@")[2] or (digests.digest() if digests else None),
+            image_reference=digests.reference() if digests else None,
+        )
 
     async def _pull(self, name: str, image: str) -> bool:
         try:

@@ -64,6 +64,7 @@ def _container(name: str, seen: Seen, *, over: bool) -> ContainerObserved:
         health=seen.health,
         runtime_id=seen.runtime_id,
         image_digest=seen.image_digest,
+        image_reference=seen.image_reference,
         exit_code=seen.exit_code,
         reason=seen.reason,
     )

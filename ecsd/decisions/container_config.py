@@ -109,12 +109,17 @@ def pause_body(plan: TaskPlan, host: HostFacts) -> dict[str, Any]:
     return body
 
 
+def image(plan: TaskPlan, container: dict[str, Any]) -> str:
+    """Return what the container runs: its image, or what its deployment has pinned it to."""
+    return plan.image_references.get(container["name"]) or str(container["image"])
+
+
 def container_body(
     plan: TaskPlan, container: dict[str, Any], pause: str, host: HostFacts
 ) -> dict[str, Any]:
     """Return a container of the task; pause: the name or id of its namespaces' holder."""
     body: dict[str, Any] = {
-        "Image": container["image"],
+        "Image": image(plan, container),
         "Env": environment(plan, container),
         "Labels": (container.get("dockerLabels") or {})
         | container_names.labels(plan, container["name"], container_names.APP, host.owner),

@@ -27,6 +27,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     health: str = "UNKNOWN"  # HEALTHY, UNHEALTHY, UNKNOWN
     runtime_id: str | None = None
     image_digest: str | None = None
+    image_reference: str | None = None  # names exactly this image
     started_at: datetime | None = None
     finished_at: datetime | None = None
     exit_code: int | None = None

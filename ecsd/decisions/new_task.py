@@ -23,6 +23,7 @@ class Origin(Struct, frozen=True, kw_only=True):
     platform_version: str | None = None
     network_configuration: dict[str, Any] | None = None
     load_balancers: tuple[dict[str, Any], ...] = ()
+    image_references: dict[str, str] = {}
     overrides: dict[str, Any] = {}
     enable_execute_command: bool = False
     tags: tuple[Tag, ...] = ()
@@ -77,6 +78,7 @@ def new_task(
         network_configuration=origin.network_configuration,
         enable_execute_command=origin.enable_execute_command,
         tags=origin.tags,
+        image_references=origin.image_references,
         target_bindings=tuple(
             TargetBinding(
                 target_group_arn=one["targetGroupArn"],

@@ -163,6 +163,7 @@ def _seen(container: Container, seen: ContainerObserved) -> Container:
         health_status=healthy,
         runtime_id=seen.runtime_id or container.runtime_id,
         image_digest=seen.image_digest or container.image_digest,
+        image_reference=seen.image_reference or container.image_reference,
         exit_code=seen.exit_code if seen.status == "STOPPED" else None,
         reason=seen.reason or container.reason,
     )

@@ -46,6 +46,7 @@ def compile_task(
         started=RANK[task.last_status] >= RANK["RUNNING"],
         launch_type=task.launch_type or "FARGATE",
         containers=tuple(with_overrides(definition, task.overrides)),
+        image_references=task.image_references,
         volumes=definition.volumes,
         cpu=int(task.cpu) if task.cpu else None,
         memory=int(task.memory) if task.memory else None,

@@ -14,6 +14,7 @@ class ContainerObserved(Message, frozen=True, kw_only=True):
     health: str = "UNKNOWN"  # HEALTHY, UNHEALTHY, UNKNOWN
     runtime_id: str | None = None
     image_digest: str | None = None
+    image_reference: str | None = None  # names exactly this image: repository@digest, or an id
     exit_code: int | None = None
     reason: str | None = None  # such as OutOfMemoryError: …
 

@@ -179,6 +179,7 @@ class TaskPlan(Message, frozen=True, kw_only=True):
     started: bool = False  # it ran before: a host that holds nothing of it must not start it anew
     launch_type: str  # FARGATE, EC2
     containers: tuple[dict[str, Any], ...]
+    image_references: dict[str, str] = {}  # container → what it runs instead of its image
     volumes: tuple[dict[str, Any], ...] = ()
     cpu: int | None = None  # units, of the task
     memory: int | None = None  # MiB, of the task

@@ -113,6 +113,7 @@ class World:
         self.obedient = True  # tasks start, stop and pass their checks as soon as they may
         self.fails_to_start = set()  # task definitions whose tasks never start
         self.crashes = set()  # task definitions whose tasks exit right after their start
+        self.digest = "sha256:1"  # what the tag of the image stands for now
         self.deaf_balancer = False  # its host brings nothing into force any more
         self.unhealthy_targets = set()  # task definitions whose targets fail
         self.watched = []
@@ -338,6 +339,8 @@ class World:
                         status=statuses.get(phase, "PENDING"),
                         health=health,
                         exit_code=exit_code,
+                        image_digest=self.digest,
+                        image_reference=f"app@{self.digest}",
                     ),
                 ),
                 **more,

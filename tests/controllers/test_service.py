@@ -423,3 +423,20 @@ def test_protection_does_not_keep_a_failing_task(in_world):
         assert len(world.live()) == 2
 
     in_world(scenario)
+
+
+def test_what_the_first_task_runs_the_others_run_too_until_a_new_deployment(in_world):
+    async def scenario(world):
+        await steady(world, 1)
+        assert world.revision.image_digests == {"app": "sha256:1"}
+        world.digest = "sha256:2"  # the tag moves
+        await world.change_service(lambda service: replace(service, desired_count=2))
+        await world.settle()
+        first, second = sorted(world.live(), key=lambda one: one.created_at)
+        assert first.image_references == {}
+        assert second.image_references == {"app": "app@sha256:1"}
+        await roll_to(world, 1)  # the same definition again
+        await world.pass_time(60)
+        assert world.revision.image_digests == {"app": "sha256:2"}
+
+    in_world(scenario)

@@ -196,7 +196,9 @@ class Engine:
                 if error.status != NOT_FOUND:
                     raise
                 return None
-            return Digests(tuple(found.get("RepoDigests") or ()), found["Architecture"])
+            return Digests(
+                tuple(found.get("RepoDigests") or ()), found["Architecture"], found["Id"]
+            )
 
         return await self._call(ask, ANSWER_SECONDS)
 

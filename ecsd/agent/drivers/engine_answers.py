@@ -30,10 +30,15 @@ class Digests(Struct, frozen=True):
 
     repo_digests: tuple[str, ...]
     architecture: str = ""  # amd64, arm64
+    id: str = ""  # the Engine's own, sha256:…
 
     def digest(self) -> str | None:
         """Return the manifest's digest, if a registry ever told it."""
         return self.repo_digests[0].partition("@")[2] if self.repo_digests else None
+
+    def reference(self) -> str:
+        """Return what names exactly this image, for every host where there is such a name."""
+        return self.repo_digests[0] if self.repo_digests else self.id
 
 
 class Owned(Struct, frozen=True):

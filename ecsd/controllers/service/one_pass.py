@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from ecsd.decisions import circuit_breaker, deployment
 from ecsd.decisions import service_deployment as history
+from ecsd.decisions.image_pins import pinned
 from ecsd.decisions.new_task import Origin
 from ecsd.decisions.rollout.fleet import Condition, Member, Step
 from ecsd.decisions.service_tags import task_tags
@@ -67,6 +68,7 @@ class ServicePass:
         self.attempt = history.start(self.attempt, self.now)
         self._judge()
         self._note_ends()
+        self._pin_images()
         self.attempt = history.count(self.attempt, self.primary.failures, self.now)
 
     def finish(self, *, may_complete: bool = True, keep: str | None = None) -> None:
@@ -127,6 +129,19 @@ class ServicePass:
                 self._set_primary(circuit_breaker.count_failure(self.primary, task, self.now))
         if self.primary.launch_failures >= circuit_breaker.INCONSISTENT_AFTER:
             self.tell_once("throttled", "is unable to consistently start tasks successfully.")
+
+    def _pin_images(self) -> None:
+        """What the first task of a deployment runs, the others run too."""
+        revision = revision_of(self.change, self.primary)
+        if revision.image_references:
+            return
+        definition = self.change.get(TaskDefinition, revision.task_definition)
+        own = [one for one in self.tasks if one.deployment_id == self.primary.deployment_id]
+        first = min(
+            (one for one in own if one.started_at), key=lambda one: one.created_at, default=None
+        )
+        if definition is not None and first is not None:
+            self.change.put(pinned(revision, first, definition))
 
     def break_circuit(self) -> bool:
         """Give the deployment up if too many of its tasks failed, or if that was asked for."""
@@ -252,6 +267,7 @@ class ServicePass:
             platform_version=revision.platform_version,
             network_configuration=revision.network_configuration,
             load_balancers=revision.resolved_load_balancers,
+            image_references=revision.image_references,
             enable_execute_command=service.enable_execute_command,
             tags=task_tags(service, cluster, definition),
         )

@@ -25,12 +25,10 @@ DEPLOYING = (
     "loadBalancers",
     "forceNewDeployment",
 )
-MARKS = (
-    "arn",
-    "created_at",
-    "image_digests",
+MARKS = (  # what tells revisions apart that are alike
+    *("arn", "created_at", "image_digests", "image_references"),
     "resolved_load_balancers",
-)  # what tells revisions apart that are alike
+)
 
 
 def first_revision(
@@ -89,6 +87,7 @@ def next_revision(
             balancers, _serving(view, service, shifts=shifts), alternates=shifts
         ),
         image_digests={},
+        image_references={},
         created_at=call.clock.now(),
     )
     if _is_alike(fresh, now) and not request.get("forceNewDeployment"):

@@ -30,6 +30,7 @@ class ServiceRevision(Record, frozen=True, kw_only=True):
     load_balancers: tuple[dict[str, Any], ...] = ()  # AWS's shape, as given
     resolved_load_balancers: tuple[dict[str, Any], ...] = ()  # with the groups it registers in
     image_digests: dict[str, str] = {}  # container → sha256:…, of its first task
+    image_references: dict[str, str] = {}  # container → what the other tasks run
     created_at: datetime
 
 

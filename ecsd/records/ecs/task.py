@@ -21,6 +21,7 @@ class Container(Part, frozen=True, kw_only=True):
     last_status: str = "PENDING"  # PENDING, RUNNING, STOPPED
     health_status: str = "UNKNOWN"
     image_digest: str | None = None
+    image_reference: str | None = None  # what runs exactly this image again
     runtime_id: str | None = None
     exit_code: int | None = None
     reason: str | None = None
@@ -75,6 +76,7 @@ class Task(Record, frozen=True, kw_only=True):
     network_configuration: dict[str, Any] | None = None  # awsvpcConfiguration's members
     enable_execute_command: bool = False
     tags: tuple[Tag, ...] = ()
+    image_references: dict[str, str] = {}  # container → what it runs instead of its image
     target_bindings: tuple[TargetBinding, ...] = ()
 
     host: str | None = None  # assigned

@@ -225,3 +225,43 @@ def test_waiters_and_statuses_of_a_single_task(account):
     times = [ended[name] for name in order if name in ended]
     assert times == sorted(times)
     assert ended["attachments"][0]["status"] == "DELETED"
+
+
+def test_a_tag_that_moves_changes_nothing_within_a_deployment(account):
+    """The second task runs what the first one does, though its image's name stands for another."""
+
+    def docker(*words):
+        subprocess.run(["docker", *words], check=True, capture_output=True)
+
+    docker("tag", "ecsd/sample-app:1", "ecsd/moving:1")
+    try:
+        account.network()
+        definition = account.register(image="ecsd/moving:1")
+        account.service(definition, desired=1, balanced=False)
+        account.steady()
+        docker("tag", "ecsd/busybox:1", "ecsd/moving:1")
+        account.ecs.update_service(cluster="prod", service="web", desiredCount=2)
+        account.steady()
+        tasks = account.tasks()
+        assert [one["containers"][0]["image"] for one in tasks] == ["ecsd/moving:1"] * 2
+        releases = [in_container(one, "cat", "/etc/nginx.conf.in") for one in tasks]
+        assert "release @RELEASE@" in releases[0]
+        assert releases[0] == releases[1]
+    finally:
+        docker("rmi", "ecsd/moving:1")
+
+
+def test_a_protected_task_outlives_a_deployment_until_it_is_released(account):
+    account.network()
+    account.service(account.register(), balanced=False)
+    account.steady()
+    kept = account.tasks()[0]["taskArn"]
+    account.ecs.update_task_protection(cluster="prod", tasks=[kept], protectionEnabled=True)
+    account.ecs.update_service(
+        cluster="prod", service="web", taskDefinition=account.register(release="2")
+    )
+    eventually(lambda: any("1 tasks under protection" in words for words in account.events()))
+    assert kept in {one["taskArn"] for one in account.tasks()}
+    account.ecs.update_task_protection(cluster="prod", tasks=[kept], protectionEnabled=False)
+    account.steady()
+    assert kept not in {one["taskArn"] for one in account.tasks()}

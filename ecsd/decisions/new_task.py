@@ -67,7 +67,7 @@ def new_task(
         service_arn=origin.service_arn,
         deployment_id=origin.deployment_id,
         started_by=origin.started_by,
-        launch_type=origin.launch_type,
+        launch_type=origin.launch_type or "FARGATE",
         capacity_provider_name=origin.capacity_provider_name,
         platform_version=origin.platform_version,
         availability_zone=place.availability_zone,

@@ -108,6 +108,7 @@ def show_revision(revision: ServiceRevision, images: dict[str, str]) -> dict[str
         "clusterArn": revision.cluster_arn,
         "taskDefinition": revision.task_definition_arn,
         "launchType": revision.launch_type,
+        "capacityProviderStrategy": list(revision.capacity_provider_strategy) or None,
         "platformVersion": revision.platform_version or "LATEST",
         "platformFamily": "Linux",
         "loadBalancers": list(revision.load_balancers),

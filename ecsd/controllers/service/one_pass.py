@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from ecsd.decisions import circuit_breaker, deployment
 from ecsd.decisions import service_deployment as history
+from ecsd.decisions.capacity_shares import provider_of_next
 from ecsd.decisions.image_pins import pinned
 from ecsd.decisions.new_task import Origin
 from ecsd.decisions.rollout.fleet import Condition, Member, Step
@@ -236,6 +237,9 @@ class ServicePass:
         origin = self._origin(cluster, definition, revision, goal)
         started: list[Task] = []
         for _ in range(count):
+            beside = [one for one in self.tasks if one.deployment_id == goal.deployment_id]
+            provider = provider_of_next(self.service.capacity_provider_strategy, beside)
+            origin = replace(origin, capacity_provider_name=provider)
             task = launch(self.change, cluster, definition, origin, self.ids, self.now)
             if isinstance(task, Refusal):
                 self.tell_once("placement", f"was unable to place a task. Reason: {task.reason}.")
@@ -254,16 +258,12 @@ class ServicePass:
         goal: Deployment,
     ) -> Origin:
         service = self.service
-        provider = None
-        if revision.capacity_provider_strategy:
-            provider = revision.capacity_provider_strategy[0]["capacityProvider"]
         return Origin(
             group=f"service:{service.name}",
             started_by=goal.deployment_id,
             service_arn=service.arn,
             deployment_id=goal.deployment_id,
-            launch_type=revision.launch_type,
-            capacity_provider_name=provider,
+            launch_type=service.launch_type,
             platform_version=revision.platform_version,
             network_configuration=revision.network_configuration,
             load_balancers=revision.resolved_load_balancers,

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecs import tag_set
+from ecsd.operations.ecs.capacity import parse_providers, parse_strategy
 from ecsd.operations.ecs.paging import page
 from ecsd.operations.ecs.refusal import refuse_members
 from ecsd.records.ecs.cluster import AccountSetting, Cluster
@@ -24,7 +25,7 @@ from ecsd.store.store import View
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 INSIGHTS = ("enabled", "disabled", "enhanced")
-LATER = ("capacityProviders", "defaultCapacityProviderStrategy", "serviceConnectDefaults")
+LATER = ("serviceConnectDefaults",)
 MOST_DESCRIBED = 100
 
 
@@ -40,6 +41,8 @@ async def create_cluster(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     refuse_members(request, LATER, "InvalidParameterException")
     settings = _settings(request.get("settings"))
     tags = tag_set.parse(request.get("tags"))
+    providers = parse_providers(request.get("capacityProviders") or [])
+    strategy = parse_strategy(request.get("defaultCapacityProviderStrategy") or [], providers)
     async with call.transaction() as change:
         known = change.get(Cluster, name)
         if known is not None and known.status == "ACTIVE":
@@ -52,6 +55,8 @@ async def create_cluster(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             created_at=call.clock.now(),
             settings=settings,
             configuration=_configuration(request.get("configuration")),
+            capacity_providers=providers,
+            default_capacity_provider_strategy=strategy,
             tags=tags,
         )
         change.put(cluster)

@@ -11,6 +11,7 @@ from ecsd.decisions.service_view import show_service
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecs import (
+    capacity,
     deployment_configuration,
     service_request,
     service_revision,
@@ -53,7 +54,11 @@ async def create_service(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         change.remove(*history_of(change, arn), *change.select(Task, service_arn=arn))
         service = _new(call, cluster, request, arn)
         revision = service_revision.first_revision(call, change, service, request)
-        service = replace(service, launch_type=revision.launch_type)
+        service = replace(
+            service,
+            launch_type=revision.launch_type,
+            capacity_provider_strategy=revision.capacity_provider_strategy,
+        )
         service = deploy(change, service, revision, call.ids, call.clock.now())
         change.put(service)
         shown = describe(change, service, tags=True)
@@ -68,6 +73,8 @@ async def update_service(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         cluster = require_cluster(change, request.get("cluster"))
         service = require_active_service(change, cluster, request["service"])
         service = _changed(service, request, call.settings)
+        if request.get("capacityProviderStrategy") is not None:
+            service = _with_strategy(service, cluster, request["capacityProviderStrategy"])
         revision = service_revision.next_revision(call, change, service, request)
         if revision is not None:
             service = deploy(change, service, revision, call.ids, call.clock.now())
@@ -183,6 +190,17 @@ def _new(call: Call, cluster: Cluster, request: dict[str, Any], arn: str) -> Ser
         tags=tag_set.parse(request.get("tags")),
     )
     return _with_configuration(service, request, call.settings)
+
+
+def _with_strategy(service: Service, cluster: Cluster, given: list[dict[str, Any]]) -> Service:
+    """Say what launches tasks from now on; an empty strategy goes back to the launch type."""
+    strategy = capacity.parse_strategy(given, cluster.capacity_providers)
+    return replace(
+        service,
+        capacity_provider_strategy=strategy,
+        launch_type=None if strategy else "FARGATE",
+        steady=False,
+    )
 
 
 def _with_configuration(service: Service, request: dict[str, Any], settings: Settings) -> Service:

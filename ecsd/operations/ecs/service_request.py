@@ -19,7 +19,6 @@ LATER = (
     "placementConstraints",
     "placementStrategy",
     "enableExecuteCommand",
-    "capacityProviderStrategy",
 )
 LONGEST_GRACE = 2_147_483_647
 

@@ -15,7 +15,7 @@ from ecsd.operations.ecs import capacity, load_balancers, network
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_deployment import ServiceRevision
 from ecsd.records.ecs.task_definition import TaskDefinition
-from ecsd.store.finders.ecs import require_runnable, revision_of
+from ecsd.store.finders.ecs import require_cluster, require_runnable, revision_of
 from ecsd.store.store import View
 
 DEPLOYING = (
@@ -27,6 +27,7 @@ DEPLOYING = (
 )
 MARKS = (  # what tells revisions apart that are alike
     *("arn", "created_at", "image_digests", "image_references"),
+    *("launch_type", "capacity_provider_strategy"),  # no deployment by themselves
     "resolved_load_balancers",
 )
 
@@ -43,13 +44,15 @@ def first_revision(
     balancers = load_balancers.parse(
         view, definition, request.get("loadBalancers"), wired, shifts=shifts
     )
+    chosen = capacity.choose(request, require_cluster(view, service.cluster), definition)
     return ServiceRevision(
         arn=_arn(call, service.arn),
         service_arn=service.arn,
         cluster_arn=service.cluster_arn,
         task_definition=definition.name,
         task_definition_arn=definition.arn,
-        launch_type=capacity.launch_type(request, definition),
+        launch_type=chosen.launch_type,
+        capacity_provider_strategy=chosen.strategy,
         platform_version=capacity.platform_version(request),
         network_configuration=wired,
         load_balancers=balancers,
@@ -80,6 +83,7 @@ def next_revision(
         task_definition=definition.name,
         task_definition_arn=definition.arn,
         launch_type=service.launch_type,
+        capacity_provider_strategy=service.capacity_provider_strategy,
         platform_version=capacity.platform_version(request) or now.platform_version,
         network_configuration=wired,
         load_balancers=balancers,
@@ -105,11 +109,7 @@ def _definition(
 ) -> TaskDefinition:
     if request.get("taskDefinition"):
         definition = require_runnable(view, request["taskDefinition"])
-        if service.launch_type not in (None, *definition.compatibilities):
-            raise AwsError(
-                "InvalidParameterException",
-                f"Task definition does not support launch_type {service.launch_type}.",
-            )
+        capacity.check_fit(definition, service.launch_type or "FARGATE")
         return definition
     known = view.get(TaskDefinition, now.task_definition)
     if known is None:

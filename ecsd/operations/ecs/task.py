@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
+from ecsd.decisions.capacity_shares import provider_of_next
 from ecsd.decisions.new_task import Origin
 from ecsd.decisions.service_tags import managed_tags
 from ecsd.decisions.task import stop
@@ -42,6 +44,7 @@ class _Wanted(NamedTuple):
     cluster: Cluster
     definition: TaskDefinition
     origin: Origin
+    strategy: tuple[dict[str, Any], ...]
     copies: int
 
 
@@ -54,10 +57,13 @@ async def run_task(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         if token is not None:
             known = [change.get(Task, arn) for arn in token.resource_arns]
             return {"tasks": [show(change, one) for one in known if one], "failures": []}
-        tasks, failures = [], []
+        tasks: list[Task] = []
+        failures = []
         for _ in range(wanted.copies):
+            provider = provider_of_next(wanted.strategy, tasks)
+            origin = replace(wanted.origin, capacity_provider_name=provider)
             task = launch(
-                change, wanted.cluster, wanted.definition, wanted.origin, call.ids, call.clock.now()
+                change, wanted.cluster, wanted.definition, origin, call.ids, call.clock.now()
             )
             if isinstance(task, Refusal):
                 failures.append(
@@ -175,16 +181,17 @@ def _check(call: Call, view: View, request: dict[str, Any]) -> _Wanted:
         )
     definition = require_runnable(view, request["taskDefinition"])
     overrides = _overrides(request.get("overrides"), definition)
+    chosen = capacity.choose(request, cluster, definition)
     origin = Origin(
         group=request.get("group") or f"family:{definition.family}",
         started_by=started_by,
-        launch_type=capacity.launch_type(request, definition),
+        launch_type=chosen.launch_type,
         platform_version=capacity.platform_version(request),
         network_configuration=network.parse(view, definition, request.get("networkConfiguration")),
         overrides=overrides,
         tags=_tags(request, cluster, definition),
     )
-    return _Wanted(cluster, definition, origin, count)
+    return _Wanted(cluster, definition, origin, chosen.strategy, count)
 
 
 def _tags(request: dict[str, Any], cluster: Cluster, definition: TaskDefinition) -> tuple[Tag, ...]:

@@ -64,7 +64,8 @@ class Service(Record, frozen=True, kw_only=True):
     deployments: tuple[Deployment, ...]  # newest first; the first is PRIMARY
     last_completed: Deployment | None = None  # what a rollback goes back to
     service_deployment_arn: str = ""  # of the newest attempt
-    launch_type: str | None = None
+    launch_type: str | None = None  # or capacity_provider_strategy: of tasks to be launched
+    capacity_provider_strategy: tuple[dict[str, Any], ...] = ()
     scheduling_strategy: str = "REPLICA"
     deployment_controller: str | None = None  # as given; None: not given
     deployment_configuration: DeploymentConfiguration = DeploymentConfiguration()

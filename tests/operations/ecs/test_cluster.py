@@ -89,7 +89,7 @@ async def test_a_cluster_with_a_service_or_a_task_cannot_be_deleted(ecs, fargate
     [
         ({"clusterName": "a b"}, "clusterName"),
         ({"settings": [{"name": "containerInsights", "value": "maybe"}]}, "containerInsights"),
-        ({"capacityProviders": ["FARGATE"]}, "capacityProviders"),
+        ({"capacityProviders": ["mine"]}, "capacity provider"),
         ({"tags": [{"key": "aws:x", "value": "y"}]}, "tags"),
     ],
 )

@@ -7,6 +7,7 @@ import random
 import secrets
 import uuid
 
+SMALL = "abcdefghijklmnopqrstuvwxyz0123456789"
 URL_SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
 
@@ -39,6 +40,10 @@ class IdSource:
     def service_deployment_id(self) -> str:
         """Return the id in a service deployment's ARN: 21 letters, digits, ``-`` and ``_``."""
         return "".join(self._random().choices(URL_SAFE, k=21))
+
+    def exec_session_id(self) -> str:
+        """Return the id of a session inside a container, as ECS forms it."""
+        return f"ecs-execute-command-{''.join(self._random().choices(SMALL, k=17))}"
 
     def uuid(self) -> str:
         """Return a random UUID (version 4)."""

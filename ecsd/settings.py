@@ -28,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     docker_socket: str = "/var/run/docker.sock"
     hosts_file: str = "/etc/hosts"  # names of load balancers; empty turns the block off
     edge_port: int = 80  # the shared edge for *.elb.localhost; 0 turns it off
+    exec_port: int = 0  # ECS Exec's data channels listen here; 0: 100 above the API's port
+    exec_url: str = ""  # where clients reach that; empty: ws://HOST:PORT
     lambda_endpoint: str = ""  # URL of a server that answers Lambda's Invoke: lifecycle hooks
     access_key_id: str = ""  # strict mode: the root credentials
     secret_access_key: str = ""
@@ -39,6 +41,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def label(self) -> str:
         """What this ecsd calls its own on the host: namespaces, tables, marks."""
         return f"ecsd{self.instance}" if self.instance else "ecsd"
+
+    @property
+    def exec_place(self) -> tuple[str, int]:
+        """Return host and port of ECS Exec's data channels."""
+        return self.host, self.exec_port or self.port + 100
 
     def obstacle(self) -> str | None:
         """Return what keeps these settings from being served, and what to do; None if nothing."""

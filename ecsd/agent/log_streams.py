@@ -8,7 +8,7 @@ Source: captured stoppedReasons of Fargate 1.4.0.
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -33,6 +33,14 @@ class LogStreamError(EcsdError):
     """The stream could not be made; the text ends with the service's code and message."""
 
 
+class Place(NamedTuple):
+    """Whose Logs, and where they are."""
+
+    endpoint: str
+    account: str
+    region: str
+
+
 class LogStreams:
     """Log streams at a plan's own Logs endpoint."""
 
@@ -54,27 +62,42 @@ class LogStreams:
             "logGroupName": options.get("awslogs-group", ""),
             "logStreamName": options.get("awslogs-stream", runtime_id),
         }
-        region = options["awslogs-region"]
+        place = Place(plan.logs_endpoint, plan.account, options["awslogs-region"])
         endless = aiohttp.ClientTimeout(total=None)
         async with aiohttp.ClientSession(timeout=endless) as session:
             if options.get("awslogs-create-group", "").lower() in {"true", "1", "t"}:
                 group = {"logGroupName": stream["logGroupName"]}
-                await self._insist(session, plan, region, "CreateLogGroup", group)
-            await self._insist(session, plan, region, "CreateLogStream", stream)
+                await self._insist(session, place, "CreateLogGroup", group)
+            await self._insist(session, place, "CreateLogStream", stream)
+
+    async def keep(self, place: Place, group: str, stream: str, texts: list[str]) -> None:
+        """Put texts into a stream of their own, one event each.
+
+        Raises:
+            LogStreamError: no such group, or no answer.
+        """
+        target = {"logGroupName": group, "logStreamName": stream}
+        now = int(self._clock.now().timestamp() * 1000)
+        events = [{"timestamp": now, "message": one} for one in texts if one]
+        endless = aiohttp.ClientTimeout(total=None)
+        async with aiohttp.ClientSession(timeout=endless) as session:
+            await self._insist(session, place, "CreateLogStream", target)
+            if events:
+                members = {**target, "logEvents": events}
+                await self._insist(session, place, "PutLogEvents", members)
 
     async def _insist(
         self,
         session: aiohttp.ClientSession,
-        plan: TaskPlan,
-        region: str,
+        place: Place,
         operation: str,
-        members: dict[str, str],
+        members: Mapping[str, Any],
     ) -> None:
         pause, words = FIRST_PAUSE, ""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 async with self._clock.deadline(ANSWER_SECONDS):
-                    refusal = await self._ask(session, plan, region, operation, members)
+                    refusal = await self._ask(session, place, operation, members)
             except (aiohttp.ClientError, TimeoutError) as error:
                 words = f"RequestError: send request failed caused by: {str(error) or 'no answer'}"
             else:
@@ -89,23 +112,22 @@ class LogStreams:
     async def _ask(
         self,
         session: aiohttp.ClientSession,
-        plan: TaskPlan,
-        region: str,
+        place: Place,
         operation: str,
-        members: dict[str, str],
+        members: Mapping[str, Any],
     ) -> str | None:
         """Return the service's refusal, None when it is done."""
         body = json.dumps(members).encode()
         headers = {
             "content-type": CONTENT_TYPE,
-            "host": urlsplit(plan.logs_endpoint).netloc,
+            "host": urlsplit(place.endpoint).netloc,
             "x-amz-date": self._clock.now().strftime("%Y%m%dT%H%M%SZ"),
             "x-amz-target": f"Logs_20140328.{operation}",
         }
-        key, secret = self._credentials.keys(plan.account)
-        signer = Signer(key, secret, region, "logs")
+        key, secret = self._credentials.keys(place.account)
+        signer = Signer(key, secret, place.region, "logs")
         headers["authorization"] = signer.authorization("POST", "/", headers, body)
-        async with session.post(f"{plan.logs_endpoint}/", data=body, headers=headers) as response:
+        async with session.post(f"{place.endpoint}/", data=body, headers=headers) as response:
             if response.status == 200:  # noqa: PLR2004 - HTTP's OK
                 return None
             answer = json.loads(await response.text() or "{}")

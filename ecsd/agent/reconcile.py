@@ -13,7 +13,7 @@ from ecsd.clock import Clock
 from ecsd.decisions.balancer_plan import traffic_digest
 from ecsd.errors import EcsdError
 from ecsd.link.messages import Down, PlanApplied, Snapshot
-from ecsd.records.plan import BalancerPlan, HookPlan, Plan, TaskPlan, VpcPlan
+from ecsd.records.plan import BalancerPlan, HookPlan, Plan, SessionPlan, TaskPlan, VpcPlan
 from ecsd.workqueue import WorkQueue
 
 
@@ -27,7 +27,7 @@ class Reconciler:
         report: Report,
         log: PlanLog,
     ) -> None:
-        self._networks, self._balancers, self._tasks, self._hooks = rooms
+        self._rooms = rooms
         self._report = report
         self._log = log
         self._plans: dict[str, Plan] = {}
@@ -52,9 +52,9 @@ class Reconciler:
 
     async def sweep(self) -> None:
         """Find what exists here without a plan and have it taken away."""
-        present = {f"vpc/{name}" for name in await self._networks.present()}
-        present |= {f"balancer/{arn}" for arn in await self._balancers.present()}
-        present |= {f"task/{arn}" for arn in await self._tasks.present()}
+        present = {f"vpc/{name}" for name in await self._rooms.networks.present()}
+        present |= {f"balancer/{arn}" for arn in await self._rooms.balancers.present()}
+        present |= {f"task/{arn}" for arn in await self._rooms.tasks.present()}
         for key in present - set(self._plans):
             self._queue.add(key)
 
@@ -74,14 +74,16 @@ class Reconciler:
         kind, _, name = key.partition("/")
         match plan:
             case VpcPlan():
-                await self._told(key, lambda: self._networks.apply(plan))
+                await self._told(key, lambda: self._rooms.networks.apply(plan))
             case BalancerPlan():
                 traffic = traffic_digest(plan)
-                await self._told(key, lambda: self._balancers.apply(plan), traffic)
+                await self._told(key, lambda: self._rooms.balancers.apply(plan), traffic)
             case TaskPlan():
-                await self._tasks.apply(plan)
+                await self._rooms.tasks.apply(plan)
             case HookPlan():
-                await self._hooks.apply(plan)
+                await self._rooms.hooks.apply(plan)
+            case SessionPlan():
+                await self._rooms.sessions.apply(plan)
             case None:
                 await self._remove(kind, name)
                 if key not in self._plans:
@@ -101,9 +103,10 @@ class Reconciler:
 
     async def _remove(self, kind: str, name: str) -> None:
         removers = {
-            "vpc": self._networks.remove,
-            "balancer": self._balancers.remove,
-            "task": self._tasks.remove,
-            "hook": self._hooks.remove,
+            "vpc": self._rooms.networks.remove,
+            "balancer": self._rooms.balancers.remove,
+            "task": self._rooms.tasks.remove,
+            "hook": self._rooms.hooks.remove,
+            "session": self._rooms.sessions.remove,
         }
         await removers[kind](name)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from ecsd.link.messages import Up
-from ecsd.records.plan import BalancerPlan, HookPlan, TaskPlan, VpcPlan
+from ecsd.records.plan import BalancerPlan, HookPlan, SessionPlan, TaskPlan, VpcPlan
 
 Report = Callable[[Up], None]  # queues an observation for the server; never blocks, never fails
 
@@ -97,6 +97,22 @@ class Hooks(Protocol):
         ...
 
 
+class Sessions(Protocol):
+    """Sessions inside containers of this host (ECS Exec)."""
+
+    async def apply(self, plan: SessionPlan) -> None:
+        """Let a session be opened."""
+        ...
+
+    async def remove(self, session_id: str) -> None:
+        """Let it be opened no more; one that is open goes on."""
+        ...
+
+    def observe_all(self) -> None:
+        """Report what is wrong again (after a reconnection)."""
+        ...
+
+
 class Rooms(NamedTuple):
     """The parts that plans go to, by kind."""
 
@@ -104,3 +120,4 @@ class Rooms(NamedTuple):
     balancers: Balancers
     tasks: Tasks
     hooks: Hooks
+    sessions: Sessions

@@ -23,13 +23,14 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ecs.exec_session import ExecSession
 from ecsd.records.ecs.service_deployment import ServiceDeployment
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.host import Host
-from ecsd.records.plan import Plan
+from ecsd.records.plan import Plan, SessionPlan
 from ecsd.records.record import Record
 from ecsd.settings import Settings
 from ecsd.store.finders.data_plane import balancer_parts, vpc_parts
@@ -70,6 +71,7 @@ class DataPlaneController:
         Target,
         Task,
         ServiceDeployment,
+        ExecSession,
         Host,
     )
 
@@ -97,6 +99,8 @@ class DataPlaneController:
             plan, host = self._task(view, name)
         elif kind == "hook":
             plan, host = self._hook(view, name)
+        elif kind == "session":
+            plan, host = self._session(view, name)
         else:
             plan = self._vpc(view, name) if kind == "vpc" else self._balancer(view, name)
             host = None
@@ -144,6 +148,23 @@ class DataPlaneController:
             return None, None
         return compile_hook(attempt, hook_id, self._lambda_endpoint), hosts[0]
 
+    def _session(self, view: View, session_id: str) -> tuple[Plan | None, str | None]:
+        session = view.get(ExecSession, session_id)
+        if session is None:
+            return None, None
+        plan = SessionPlan(
+            session_id=session_id,
+            token=session.token,
+            task_arn=session.task_arn,
+            runtime_id=session.runtime_id,
+            command=session.command,
+            account=view.scope.account,
+            region=view.scope.region,
+            logs_endpoint=self._logs_endpoint,
+            log_group=session.log_group,
+        )
+        return plan, session.host
+
     def _hooks_everywhere(self) -> Iterable[Place]:
         for scope, attempt in self._store.everywhere(ServiceDeployment):
             if is_open(attempt):
@@ -171,6 +192,8 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
             yield f"task/{record.task_arn}"
         case ServiceDeployment():
             yield from _hooks_of(record)
+        case ExecSession():
+            yield f"session/{record.session_id}"
         case SecurityGroupRule():
             group = view.get(SecurityGroup, record.group_id)
             if group is not None:

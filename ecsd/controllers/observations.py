@@ -14,13 +14,14 @@ from ecsd.decisions.task import STARTING, end, is_wanted, observe, run
 from ecsd.ids import IdSource
 from ecsd.link.messages import Hello, HostFaults, PlanApplied, Up
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ecs.exec_session import ExecSession
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_deployment import ServiceDeployment
 from ecsd.records.ecs.task import Task
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.elbv2.target_group import Target
 from ecsd.records.host import Host
-from ecsd.records.observed import HookObserved, TargetGroupObserved, TaskObserved
+from ecsd.records.observed import HookObserved, SessionOpened, TargetGroupObserved, TaskObserved
 from ecsd.store import service_events
 from ecsd.store.launch import release_interface
 from ecsd.store.scope import HOSTS, Scope
@@ -81,6 +82,8 @@ class Observations:
                 await self._targets(message)
             case HookObserved():
                 await self._hook(message)
+            case SessionOpened():
+                await self._opened(message)
             case PlanApplied():
                 await self._applied(host, message)
             case HostFaults():
@@ -168,6 +171,12 @@ class Observations:
             )
             change.put(replace(attempt, hooks=hooks))
 
+    async def _opened(self, seen: SessionOpened) -> None:
+        async with self._store.transaction(Scope.of_arn(seen.task_arn)) as change:
+            session = change.get(ExecSession, seen.session_id)
+            if session is not None:
+                change.remove(session)
+
     async def _applied(self, host: str, applied: PlanApplied) -> None:
         kind, _, name = applied.key.partition("/")
         if kind == "balancer":
@@ -213,6 +222,8 @@ def _key(host: str, message: Up) -> str:
             return f"targets/{message.load_balancer_arn}/{message.target_group_arn}"
         case HookObserved():
             return f"hook/{message.hook_id}"
+        case SessionOpened():
+            return f"session/{message.session_id}"
         case PlanApplied():
             return f"applied/{host}/{message.key}"
         case _:

@@ -105,10 +105,21 @@ def _container(
         ]
         if interface is not None and attached
         else [],
+        "managedAgents": [_exec_agent(container, task)] if task.enable_execute_command else None,
         "healthStatus": container.health_status,
         "cpu": container.cpu,
         "memory": container.memory,
         "memoryReservation": container.memory_reservation,
+    }
+    return {member: value for member, value in shown.items() if value is not None}
+
+
+def _exec_agent(container: Container, task: Task) -> dict[str, Any]:
+    """ECS Exec needs no process of its own in a container: it is there as long as that is."""
+    shown: dict[str, Any] = {
+        "name": "ExecuteCommandAgent",
+        "lastStatus": container.last_status,
+        "lastStartedAt": task.started_at if container.last_status == "RUNNING" else None,
     }
     return {member: value for member, value in shown.items() if value is not None}
 

@@ -16,7 +16,7 @@ from ecsd.clock import Clock
 from ecsd.errors import LinkError
 from ecsd.link.hub import MAX_MESSAGE, encode, first_to_end
 from ecsd.link.messages import Down, Hello, PlanApplied, Up
-from ecsd.records.observed import HookObserved, TargetGroupObserved, TaskObserved
+from ecsd.records.observed import HookObserved, SessionOpened, TargetGroupObserved, TaskObserved
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.1
@@ -115,6 +115,8 @@ def _key(message: Up) -> str:
             return f"targets/{message.load_balancer_arn}/{message.target_group_arn}"
         case HookObserved():
             return f"hook/{message.hook_id}"
+        case SessionOpened():
+            return f"session/{message.session_id}"
         case PlanApplied():
             return f"applied/{message.key}"
         case _:

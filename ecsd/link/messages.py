@@ -4,14 +4,15 @@ Both directions survive the other end's absence: on (re)connection the server se
 the host, the agent all that it observes. Source: shared reference control_plane 9.
 """
 
-from ecsd.records.observed import HookObserved, TargetGroupObserved, TaskObserved
+from ecsd.records.observed import HookObserved, SessionOpened, TargetGroupObserved, TaskObserved
 from ecsd.records.plan import Message, Plan
 
 
 class Assign(Message, frozen=True, kw_only=True):
     """Make this so.
 
-    key: ``vpc/<id>``, ``balancer/<arn>``, ``task/<arn>``, ``hook/<service deployment>|<hook id>``.
+    key: ``vpc/<id>``, ``balancer/<arn>``, ``task/<arn>``, ``hook/<service deployment>|<hook id>``,
+    ``session/<session id>``.
     """
 
     key: str
@@ -60,4 +61,12 @@ class HostFaults(Message, frozen=True, kw_only=True):
     faults: dict[str, str]
 
 
-Up = Hello | TaskObserved | TargetGroupObserved | HookObserved | PlanApplied | HostFaults
+Up = (
+    Hello
+    | TaskObserved
+    | TargetGroupObserved
+    | HookObserved
+    | SessionOpened
+    | PlanApplied
+    | HostFaults
+)

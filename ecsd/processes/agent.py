@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 
 from ecsd.agent.balancers import HostBalancers
+from ecsd.agent.exec_sessions import HostSessions
 from ecsd.agent.hooks import HostHooks
 from ecsd.agent.networks import HostNetworks
 from ecsd.agent.plan_log import PlanLog
@@ -73,9 +74,10 @@ class _Host:
         self.balancers = HostBalancers(settings, clock, self.networks, self._reporter("balancers"))
         self.tasks = HostTasks(settings, clock, self.networks, self._reporter("tasks"))
         self.hooks = HostHooks(self.link.report)
+        self.sessions = HostSessions(settings, clock, self._reporter("sessions"))
         self.reconciler = Reconciler(
             clock,
-            Rooms(self.networks, self.balancers, self.tasks, self.hooks),
+            Rooms(self.networks, self.balancers, self.tasks, self.hooks, self.sessions),
             self.link.report,
             PlanLog(paths.plan_log(settings)),
         )
@@ -87,6 +89,7 @@ class _Host:
             self.balancers.run(),
             self.tasks.run(),
             self.hooks.run(),
+            self.sessions.run(),
             self.reconciler.run(),
             self.link.run(),
             self._sweep(),
@@ -122,5 +125,6 @@ class _Host:
     def _observe_all(self) -> None:
         self.tasks.observe_all()
         self.hooks.observe_all()
+        self.sessions.observe_all()
         self.balancers.observe_all()
         self.networks.observe_all()

@@ -14,11 +14,11 @@ import uvloop
 from ecsd.clock import Clock, SystemClock
 from ecsd.controllers.controller import Controller, Controllers
 from ecsd.controllers.data_plane import DataPlaneController
+from ecsd.controllers.expiry import ExpiryController
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.controllers.observations import Observations
 from ecsd.controllers.reaper import ReaperController
 from ecsd.controllers.service.controller import ServiceController
-from ecsd.controllers.session import SessionController
 from ecsd.controllers.target_group import TargetGroupController
 from ecsd.controllers.task import TaskController
 from ecsd.gateway.app import make_app
@@ -152,7 +152,7 @@ def _controllers(
         TaskController(store, clock, ids),
         TargetGroupController(store, clock),
         LogGroupController(store, streams, clock),
-        SessionController(store, clock),
+        ExpiryController(store, clock),
         ReaperController(store, clock),
         DataPlaneController(store, hub, settings),
     ]

@@ -49,6 +49,13 @@ class HookObserved(Message, frozen=True, kw_only=True):
     words: str | None = None
 
 
+class SessionOpened(Message, frozen=True, kw_only=True):
+    """Somebody has opened a session: nobody else may."""
+
+    task_arn: str
+    session_id: str
+
+
 class TargetObserved(Message, frozen=True, kw_only=True):
     """A target's health, by the agent's own checks. state: initial, healthy, unhealthy."""
 

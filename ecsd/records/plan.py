@@ -211,4 +211,24 @@ class HookPlan(Message, frozen=True, kw_only=True):
     payload: dict[str, Any]
 
 
-Plan = VpcPlan | BalancerPlan | TaskPlan | HookPlan
+# ------------------------------------------------------------------ down: ECS Exec
+
+
+class SessionPlan(Message, frozen=True, kw_only=True):
+    """A session that somebody may open, once, with its token.
+
+    log_group: where its transcript goes; empty: nowhere.
+    """
+
+    session_id: str
+    token: str
+    task_arn: str
+    runtime_id: str
+    command: str
+    account: str
+    region: str
+    logs_endpoint: str
+    log_group: str = ""
+
+
+Plan = VpcPlan | BalancerPlan | TaskPlan | HookPlan | SessionPlan

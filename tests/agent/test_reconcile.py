@@ -59,8 +59,8 @@ class Host:
     def __init__(self, folder):
         self.heard = []
         self.reports = []
-        doors = [Door(self.heard, kind) for kind in ("vpc", "balancer", "task", "hook")]
-        self.vpcs, self.balancers, self.tasks, _ = doors
+        doors = [Door(self.heard, kind) for kind in ("vpc", "balancer", "task", "hook", "session")]
+        self.vpcs, self.balancers, self.tasks, *_ = doors
         self.file = folder / "plans"
         self.reconciler = Reconciler(
             VirtualClock(), Rooms(*doors), self.reports.append, PlanLog(self.file)

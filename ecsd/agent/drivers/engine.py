@@ -27,6 +27,7 @@ from ecsd.agent.drivers.engine_answers import (
     inspected,
     owned,
 )
+from ecsd.agent.drivers.exec_stream import ExecStream
 from ecsd.clock import Clock
 from ecsd.decisions.container_names import OWNER, TASK
 from ecsd.decisions.container_volumes import Volume
@@ -170,6 +171,19 @@ class Engine:
                 return None
 
         return await self._call(show, ANSWER_SECONDS)
+
+    async def command(
+        self, container: str, words: list[str], environment: dict[str, str]
+    ) -> ExecStream:
+        """Return a command that is to run in a container, as root, on a terminal."""
+
+        async def prepare() -> ExecStream:
+            handle = await self._container(container).exec(
+                words, stdin=True, tty=True, user="0", environment=environment
+            )
+            return ExecStream(handle)
+
+        return await self._call(prepare, ANSWER_SECONDS)
 
     async def owned(self, task_arn: str | None = None) -> list[Owned]:
         """Return every container of ours, or of one task, in whatever state."""

@@ -26,6 +26,9 @@ from ecsd.store.store import View
 NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 INSIGHTS = ("enabled", "disabled", "enhanced")
 LATER = ("serviceConnectDefaults",)
+LOGS_LATER = (
+    *("cloudWatchEncryptionEnabled", "s3BucketName", "s3EncryptionEnabled", "s3KeyPrefix"),
+)
 MOST_DESCRIBED = 100
 
 
@@ -229,13 +232,16 @@ def _settings(given: list[dict[str, str]] | None) -> dict[str, str]:
 
 
 def _configuration(given: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Refuse configuration of parts that are not there yet (ECS Exec, storage encryption)."""
-    refuse_members(
-        given or {},
-        ("executeCommandConfiguration", "managedStorageConfiguration"),
-        "InvalidParameterException",
-        "configuration.",
-    )
+    """Refuse configuration of parts that are not there yet (encryption, S3)."""
+    code, where = "InvalidParameterException", "configuration."
+    refuse_members(given or {}, ("managedStorageConfiguration",), code, where)
+    commands = (given or {}).get("executeCommandConfiguration") or {}
+    where += "executeCommandConfiguration."
+    refuse_members(commands, ("kmsKeyId",), code, where)
+    logs = commands.get("logConfiguration") or {}
+    refuse_members(logs, LOGS_LATER, code, f"{where}logConfiguration.")
+    if commands.get("logging") == "OVERRIDE" and not logs.get("cloudWatchLogGroupName"):
+        raise AwsError(code, f"{where}logConfiguration must be given when logging is OVERRIDE.")
     return given or None
 
 

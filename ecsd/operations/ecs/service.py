@@ -182,6 +182,7 @@ def _new(call: Call, cluster: Cluster, request: dict[str, Any], arn: str) -> Ser
         deployment_controller=(request.get("deploymentController") or {}).get("type"),
         availability_zone_rebalancing=request.get("availabilityZoneRebalancing") or "ENABLED",
         enable_ecs_managed_tags=bool(request.get("enableECSManagedTags")),
+        enable_execute_command=bool(request.get("enableExecuteCommand")),
         propagate_tags=request.get("propagateTags") or "NONE",
         role_arn=request.get("role") or None,
         created_by=call.caller.arn,
@@ -219,6 +220,7 @@ def _changed(service: Service, request: dict[str, Any], settings: Settings) -> S
         service = replace(service, desired_count=count, steady=False, reported=())
     members = {
         "enable_ecs_managed_tags": request.get("enableECSManagedTags"),
+        "enable_execute_command": request.get("enableExecuteCommand"),
         "propagate_tags": request.get("propagateTags"),
         "availability_zone_rebalancing": request.get("availabilityZoneRebalancing"),
     }

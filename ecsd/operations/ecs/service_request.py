@@ -18,7 +18,6 @@ LATER = (
     "monitoring",
     "placementConstraints",
     "placementStrategy",
-    "enableExecuteCommand",
 )
 LONGEST_GRACE = 2_147_483_647
 

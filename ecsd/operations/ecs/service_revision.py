@@ -12,6 +12,7 @@ from ecsd.decisions.service_load_balancers import resolve
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ecs import capacity, load_balancers, network
+from ecsd.operations.ecs.execute_command import check_role
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_deployment import ServiceRevision
 from ecsd.records.ecs.task_definition import TaskDefinition
@@ -44,6 +45,7 @@ def first_revision(
     balancers = load_balancers.parse(
         view, definition, request.get("loadBalancers"), wired, shifts=shifts
     )
+    check_role(definition, enabled=service.enable_execute_command)
     chosen = capacity.choose(request, require_cluster(view, service.cluster), definition)
     return ServiceRevision(
         arn=_arn(call, service.arn),
@@ -65,10 +67,11 @@ def next_revision(
     call: Call, view: View, service: Service, request: dict[str, Any]
 ) -> ServiceRevision | None:
     """Return what UpdateService asks to deploy; None when nothing of it differs or deploys."""
-    if not any(request.get(member) not in (None, False) for member in DEPLOYING):
-        return None
     now = revision_of(view, deployments.primary(service))
     definition = _definition(view, service, now, request)
+    check_role(definition, enabled=bool(request.get("enableExecuteCommand")))
+    if not any(request.get(member) not in (None, False) for member in DEPLOYING):
+        return None
     wired, balancers = now.network_configuration, now.load_balancers
     shifts = service.deployment_configuration.strategy != "ROLLING"
     if request.get("networkConfiguration") is not None:

@@ -18,6 +18,7 @@ from ecsd.decisions.task_view import show_task
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecs import capacity, network, tag_set
+from ecsd.operations.ecs.execute_command import check_role
 from ecsd.operations.ecs.paging import page
 from ecsd.operations.ecs.refusal import refuse_members
 from ecsd.records.ec2.network_interface import NetworkInterface
@@ -166,8 +167,6 @@ def show(view: View, task: Task, *, tags: bool = False) -> dict[str, Any]:
 def _check(call: Call, view: View, request: dict[str, Any]) -> _Wanted:
     cluster = require_cluster(view, request.get("cluster"))
     refuse_members(request, LATER, "InvalidParameterException")
-    if request.get("enableExecuteCommand"):
-        refuse_members(request, ("enableExecuteCommand",), "InvalidParameterException")
     count = request.get("count", 1)
     if not 1 <= count <= MOST_COUNT:
         raise AwsError(
@@ -182,6 +181,8 @@ def _check(call: Call, view: View, request: dict[str, Any]) -> _Wanted:
     definition = require_runnable(view, request["taskDefinition"])
     overrides = _overrides(request.get("overrides"), definition)
     chosen = capacity.choose(request, cluster, definition)
+    enabled = bool(request.get("enableExecuteCommand"))
+    check_role(definition, enabled=enabled)
     origin = Origin(
         group=request.get("group") or f"family:{definition.family}",
         started_by=started_by,
@@ -189,6 +190,7 @@ def _check(call: Call, view: View, request: dict[str, Any]) -> _Wanted:
         platform_version=capacity.platform_version(request),
         network_configuration=network.parse(view, definition, request.get("networkConfiguration")),
         overrides=overrides,
+        enable_execute_command=enabled,
         tags=_tags(request, cluster, definition),
     )
     return _Wanted(cluster, definition, origin, chosen.strategy, count)

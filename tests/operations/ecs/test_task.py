@@ -102,7 +102,7 @@ async def test_tags_come_from_where_they_were_asked_from(ecs, run):
         ({"propagateTags": "SERVICE"}, "propagateTags"),
         ({"networkConfiguration": {}}, "Network Configuration must be provided"),
         ({"taskDefinition": "nope"}, "TaskDefinition not found."),
-        ({"enableExecuteCommand": True}, "enableExecuteCommand"),
+        ({"enableExecuteCommand": True}, "valid taskRoleArn"),
     ],
 )
 async def test_what_cannot_run_is_refused(run, change, message):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from ecsd.clock import VIRTUAL_START, SystemClock
-from ecsd.controllers.session import SessionController
+from ecsd.controllers.expiry import ExpiryController
 from ecsd.errors import AwsError
 from ecsd.records.iam.session import Session
 from ecsd.store.finders.iam import find_session
@@ -101,11 +101,11 @@ async def test_a_session_is_not_longer_than_its_role_allows(sts):
 async def test_expired_sessions_go(sts, store, clock):
     await sts("AssumeRole", RoleArn=ARN, RoleSessionName="me", DurationSeconds=900)
     ((scope, session),) = store.everywhere(Session)
-    controller = SessionController(store, clock)
+    controller = ExpiryController(store, clock)
     end = VIRTUAL_START + timedelta(seconds=900)
-    assert await controller.reconcile(scope, session.access_key_id) == end
+    assert await controller.reconcile(scope, f"session/{session.access_key_id}") == end
     clock.moment = end
-    assert await controller.reconcile(scope, session.access_key_id) is None
+    assert await controller.reconcile(scope, f"session/{session.access_key_id}") is None
     assert find_session(store, session.access_key_id) is None
 
 

@@ -91,6 +91,7 @@ def _service(api: Api, service: dict[str, Any], tasks: list[dict[str, Any]]) -> 
         f"is {one['rolloutState']}: {one['rolloutStateReason']} {one['failedTasks']} failed tasks"
         for one in service["deployments"]
     ]
+    facts += _attempt(api, service)
     facts += [f"event: {one['message']}" for one in service["events"][:EVENTS_SHOWN]]
     ended = [one for one in tasks if one["desiredStatus"] == "STOPPED"]
     ended.sort(key=lambda one: one.get("stoppingAt", 0), reverse=True)
@@ -99,6 +100,39 @@ def _service(api: Api, service: dict[str, Any], tasks: list[dict[str, Any]]) -> 
     for balancer in service["loadBalancers"]:
         facts += _target_group(api, balancer["targetGroupArn"]) or []
     return facts
+
+
+def _attempt(api: Api, service: dict[str, Any]) -> list[str]:
+    """Return facts about the newest attempt at a service that is not simply successful."""
+    where = {"cluster": service["clusterArn"], "service": service["serviceName"]}
+    newest = api.ask("ecs", "ListServiceDeployments", **where, maxResults=1)["serviceDeployments"]
+    if not newest or newest[0]["status"] == "SUCCESSFUL":
+        return []
+    arns = [newest[0]["serviceDeploymentArn"]]
+    described = api.ask("ecs", "DescribeServiceDeployments", serviceDeploymentArns=arns)
+    (attempt,) = described["serviceDeployments"]
+    name = attempt["serviceDeploymentArn"].rpartition("/")[2]
+    words = f"service deployment {name} is {attempt['status']}"
+    if "lifecycleStage" in attempt:
+        words += f" at {attempt['lifecycleStage']}"
+    if "statusReason" in attempt:
+        words += f": {attempt['statusReason']}"
+    breaker = attempt["deploymentCircuitBreaker"]
+    facts = [words]
+    if breaker["status"] != "DISABLED":
+        facts.append(
+            f"its circuit breaker is {breaker['status']}: {breaker['failureCount']} of "
+            f"{breaker['threshold']} failures"
+        )
+    return facts + [_hook(one) for one in attempt.get("lifecycleHookDetails", ())]
+
+
+def _hook(hook: dict[str, Any]) -> str:
+    target = hook.get("targetArn") or "a pause"
+    words = f"lifecycle hook {hook['hookId']} ({target}) is {hook['status']}"
+    if hook["status"] == "AWAITING_ACTION":
+        words += ": it waits for ContinueServiceDeployment"
+    return words
 
 
 def _target_group(api: Api, name: str) -> list[str] | None:

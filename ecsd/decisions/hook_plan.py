@@ -7,6 +7,7 @@ Reference, Invoke.
 from typing import Any
 from urllib.parse import quote
 
+from ecsd.decisions.lifecycle_hook import BACK
 from ecsd.decisions.rollout import stages
 from ecsd.decisions.rollout.stages import Position
 from ecsd.decisions.service_deployment import is_open
@@ -34,6 +35,7 @@ def compile_hook(attempt: ServiceDeployment, hook_id: str, endpoint: str) -> Hoo
 
 
 def _payload(attempt: ServiceDeployment, run: HookRun) -> dict[str, Any]:
+    back = run.step == BACK
     position = Position(run.stage, run.step)
     configured = attempt.configuration.lifecycle_hooks[run.number].get("hookDetails")
     payload: dict[str, Any] = {
@@ -43,9 +45,10 @@ def _payload(attempt: ServiceDeployment, run: HookRun) -> dict[str, Any]:
         "executionDetails": {
             "serviceArn": attempt.service_arn,
             "targetServiceRevisionArn": attempt.target_revision_arn,
-            "testTrafficWeights": _weights(attempt, stages.test_percent(position)),
+            "testTrafficWeights": _weights(attempt, 0.0 if back else stages.test_percent(position)),
             "productionTrafficWeights": _weights(
-                attempt, stages.production_percent(position, _steps(attempt))
+                attempt,
+                0.0 if back else stages.production_percent(position, _steps(attempt)),
             ),
         },
     }

@@ -13,6 +13,8 @@ from ecsd.decisions.rollout.stages import LONGEST_STAGE, Position
 from ecsd.records.ecs.service_deployment import HookRun, ServiceDeployment
 
 PAUSE = "PAUSE"
+SHIFTS = ("TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT")
+BACK = -1  # the step of runs on the way back
 TIMEOUT_MINUTES = 1440
 CALL_BACK_SECONDS = 30
 LEAST_CALL_BACK = 1  # seconds
@@ -28,6 +30,27 @@ def begin(
         for number, hook in enumerate(deployment.configuration.lifecycle_hooks)
         if position.stage in hook["lifecycleStages"]
     )
+
+
+def begin_back(
+    deployment: ServiceDeployment, new_id: Callable[[], str], now: datetime
+) -> tuple[HookRun, ...]:
+    """Return the runs of the way back: functions of the shifts that were made are asked again.
+
+    They hear the weights that are restored; what they answer stops nothing any more.
+    """
+    made = {run.stage for run in deployment.hooks if run.stage in SHIFTS}
+    return tuple(
+        _run(hook, number, Position(stage, BACK), new_id(), now)
+        for stage in SHIFTS
+        for number, hook in enumerate(deployment.configuration.lifecycle_hooks)
+        if stage in made and stage in hook["lifecycleStages"] and hook.get("targetType") != PAUSE
+    )
+
+
+def is_way_back_told(deployment: ServiceDeployment) -> bool:
+    """Tell whether every function that is asked on the way back has answered."""
+    return all(one.status != "IN_PROGRESS" for one in deployment.hooks if one.step == BACK)
 
 
 def at(deployment: ServiceDeployment, position: Position) -> list[HookRun]:

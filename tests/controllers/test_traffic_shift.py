@@ -144,6 +144,8 @@ def test_a_failing_hook_rolls_back_at_every_stage(in_world, at):
         await deploying(world)
         assert (stage(world), status(world)) == (at, "IN_PROGRESS")
         await world.answer_hook("FAILED")
+        if at in {"TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT"}:
+            await world.answer_hook("SUCCEEDED")  # it hears of the way back
         await world.pass_time(20)
         assert status(world) == "ROLLBACK_SUCCESSFUL"
         assert world.attempts[-1].status_reason == (
@@ -153,6 +155,25 @@ def test_a_failing_hook_rolls_back_at_every_stage(in_world, at):
         assert (world.weights(), world.weights(TEST_LISTENER)) == ([100, 0], [100, 0])
         assert {one.task_arn for one in world.live()} == before
         assert world.revision.task_definition == "web:1"
+
+    in_world(scenario)
+
+
+@pytest.mark.parametrize("answer", ["SUCCEEDED", "FAILED"])
+def test_the_way_back_tells_the_functions_of_the_shifts_that_were_made(in_world, answer):
+    async def scenario(world):
+        hooks = [hook("TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT")]
+        await steady(world, hooks=hooks)
+        await deploying(world)
+        assert stage(world) == "TEST_TRAFFIC_SHIFT"
+        await world.answer_hook("FAILED")
+        await world.pass_time(20)
+        assert (status(world), world.weights(TEST_LISTENER)) == ("ROLLBACK_IN_PROGRESS", [100, 0])
+        (asked,) = [one for one in world.attempts[-1].hooks if one.status == "IN_PROGRESS"]
+        assert (asked.stage, asked.step) == ("TEST_TRAFFIC_SHIFT", -1)
+        await world.answer_hook(answer)
+        await world.pass_time(20)
+        assert status(world) == "ROLLBACK_SUCCESSFUL"
 
     in_world(scenario)
 

@@ -92,6 +92,20 @@ def test_time_asks_again_and_ends_the_waiting():
     assert lifecycle_hook.timed(late, run.expires_at) == late
 
 
+def test_on_the_way_back_a_function_hears_the_weights_that_are_restored():
+    (run,) = runs("PRODUCTION_TRAFFIC_SHIFT")
+    ids = iter(["h9"])
+    (back,) = lifecycle_hook.begin_back(attempt(hooks=(run,)), lambda: next(ids), NOW)
+    assert (back.stage, back.step) == ("PRODUCTION_TRAFFIC_SHIFT", lifecycle_hook.BACK)
+    ongoing = attempt(hooks=(run, back))
+    plan = compile_hook(ongoing, "h9", "http://x")
+    details = plan.payload["executionDetails"]
+    assert details["productionTrafficWeights"] == {"arn:green": 0.0, "arn:blue": 100.0}
+    assert not lifecycle_hook.is_way_back_told(ongoing)
+    assert lifecycle_hook.is_way_back_told(attempt(hooks=(run,)))
+    assert lifecycle_hook.begin_back(attempt(), lambda: "h", NOW) == ()
+
+
 def test_a_function_is_told_where_the_deployment_is():
     (run,) = runs("PRODUCTION_TRAFFIC_SHIFT")
     plan = compile_hook(attempt(hooks=(run,)), "h1", "http://localhost:3001/")

@@ -249,10 +249,13 @@ def test_a_function_that_refuses_rolls_a_deployment_back(shifting, functions):
     assert any("deployment failed" in words for words in account.events())
 
 
-def test_a_deployment_is_stopped_on_request(shifting):
+def test_a_deployment_that_waits_says_for_what_and_is_stopped_on_request(shifting, ecsd):
     shifting.serve("LINEAR", pause("PRE_SCALE_UP"))
     shifting.deploy("2")
     shifting.paused("PRE_SCALE_UP")
+    told = ecsd.run("why", shifting.account.described()["serviceArn"]).stdout
+    assert "is IN_PROGRESS at PRE_SCALE_UP" in told
+    assert "(a pause) is AWAITING_ACTION: it waits for ContinueServiceDeployment" in told
     arn = shifting.attempt()["serviceDeploymentArn"]
     shifting.account.ecs.stop_service_deployment(serviceDeploymentArn=arn)
     assert shifting.ended()["status"] == "ROLLBACK_SUCCESSFUL"

@@ -49,10 +49,13 @@ def step(one: ServicePass) -> None:
 
 def _move(one: ServicePass) -> bool:
     """Return whether the deployment has done all it has to."""
-    if one.attempt.status != "ROLLBACK_IN_PROGRESS" and not one.break_circuit():
-        done = _forward(one)
+    if one.attempt.status != "ROLLBACK_IN_PROGRESS":
+        done = None if one.break_circuit() else _forward(one)
         if done is not None:
             return done
+        if one.attempt.status == "ROLLBACK_IN_PROGRESS":
+            runs = lifecycle_hook.begin_back(one.attempt, one.ids.uuid, one.now)
+            one.attempt = replace(one.attempt, hooks=(*one.attempt.hooks, *runs))
     if one.attempt.status == "ROLLBACK_IN_PROGRESS":
         return _back(one)
     return False  # given up where there is nothing to go back to: what runs stays
@@ -117,9 +120,14 @@ def _enter(one: ServicePass, position: Position) -> None:
 
 
 def _timed_hooks(one: ServicePass, position: Position) -> list[HookRun]:
+    _all_timed(one)
+    return lifecycle_hook.at(one.attempt, position)
+
+
+def _all_timed(one: ServicePass) -> tuple[HookRun, ...]:
     hooks = tuple(lifecycle_hook.timed(run, one.now) for run in one.attempt.hooks)
     one.attempt = replace(one.attempt, hooks=hooks)
-    return lifecycle_hook.at(one.attempt, position)
+    return hooks
 
 
 def _facts(one: ServicePass, pairs: list[Pair], *, hooks_passed: bool) -> Facts:
@@ -208,7 +216,9 @@ def _back(one: ServicePass) -> bool:
         return False
     for other in one.service.deployments[1:]:
         one.take(fleet.hold(fleet.of(members, other.deployment_id), 0), other)
-    return True
+    runs = [run for run in _all_timed(one) if run.step == lifecycle_hook.BACK]
+    one.remind(lifecycle_hook.next_moment(runs))
+    return lifecycle_hook.is_way_back_told(one.attempt)
 
 
 # ------------------------------------------------------------------ traffic

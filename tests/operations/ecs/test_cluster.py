@@ -112,3 +112,13 @@ async def test_lists_come_in_pages(ecs):
     assert [arn.rpartition("/")[2] for arn in arns] == [f"c{number}" for number in range(7)]
     with pytest.raises(AwsError, match="nextToken"):
         await ecs("ListClusters", nextToken="nonsense")
+
+
+async def test_settings_change_alone_and_stay_otherwise(ecs):
+    await ecs("CreateCluster", clusterName="prod", tags=[{"key": "a", "value": "b"}])
+    insights = {"name": "containerInsights", "value": "enhanced"}
+    changed = await ecs("UpdateClusterSettings", cluster="prod", settings=[insights])
+    assert changed["cluster"]["settings"] == [insights]
+    described = await ecs("DescribeClusters", clusters=["prod"], include=["SETTINGS", "TAGS"])
+    (cluster,) = described["clusters"]
+    assert (cluster["settings"], cluster["tags"]) == ([insights], [{"key": "a", "value": "b"}])

@@ -57,7 +57,7 @@ def page() -> str:
 
 def _line(name: str, implemented: set[str], used: dict[str, list[str]]) -> str:
     if name in implemented:
-        return f"| {name} | implemented | {', '.join(used.get(name, [])) or '–'} |"
+        return f"| {name} | implemented | {', '.join(used.get(name, [])) or 'none'} |"
     return f"| {name} | refused: {_reason(name)} | |"
 
 

@@ -18,4 +18,4 @@ def test_the_page_is_not_stale_and_every_operation_has_a_test():
     report = load_tool()
     page = report.page()
     assert report.PAGE.read_text() == page, f"run {TOOL.relative_to(ROOT)}"
-    assert "| implemented | – |" not in page
+    assert "| implemented | none |" not in page

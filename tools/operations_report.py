@@ -20,7 +20,6 @@ REASONS = (  # what a refused operation waits for; the first that matches
     (r"Daemon", "daemons run on container instances, which are not there yet"),
     (r"Express", "Express services need autoscaling, which is not there yet"),
     (r"Gateway", "gateways are not there yet"),
-    (r"TaskSet", "the EXTERNAL deployment controller is not there yet"),
     (r"Namespace", "Cloud Map is not there yet"),
     (
         r"CapacityProvider|ContainerInstance|ContainerAgent|Attribute|^StartTask$",

@@ -93,11 +93,15 @@ def without_vanished(service: Service, alive: set[str]) -> Service:
     return service if kept == service.deployments else replace(service, deployments=kept)
 
 
-def with_primary(service: Service, deployment: Deployment) -> Service:
-    """Replace the primary deployment's record."""
-    if service.deployments[0] == deployment:
-        return service
-    return replace(service, deployments=(deployment, *service.deployments[1:]))
+def with_deployment(service: Service, changed: Deployment) -> Service:
+    """Replace a deployment's record."""
+    return replace(
+        service,
+        deployments=tuple(
+            changed if one.deployment_id == changed.deployment_id else one
+            for one in service.deployments
+        ),
+    )
 
 
 def _led_by(service: Service, first: Deployment, others: tuple[Deployment, ...]) -> Service:

@@ -34,14 +34,14 @@ def show_service(
 
     revisions: at least those that are deployed. attempt: the newest. events: newest first.
     """
-    revision = revisions[service.revision_arn]
-    network = revision.network_configuration
+    revision = revisions.get(service.revision_arn)  # none before a task set is primary
+    network = revision.network_configuration if revision else None
     ongoing = attempt is not None and is_open(attempt)
     shown: dict[str, Any] = {
         "serviceArn": service.arn,
         "serviceName": service.name,
         "clusterArn": service.cluster_arn,
-        "loadBalancers": list(revision.load_balancers),
+        "loadBalancers": list(revision.load_balancers) if revision else [],
         "serviceRegistries": [],
         "status": service.status,
         "desiredCount": service.desired_count,
@@ -49,9 +49,9 @@ def show_service(
         "pendingCount": count(tasks, running=False),
         "launchType": service.launch_type,
         "capacityProviderStrategy": list(service.capacity_provider_strategy) or None,
-        "platformVersion": revision.platform_version or "LATEST",
+        "platformVersion": (revision.platform_version or "LATEST") if revision else None,
         "platformFamily": "Linux",
-        "taskDefinition": revision.task_definition_arn,
+        "taskDefinition": revision.task_definition_arn if revision else None,
         "deploymentConfiguration": show_configuration(service.deployment_configuration),
         "deployments": [
             _deployment(one, revisions[one.revision_arn], service, tasks)
@@ -142,10 +142,10 @@ def _wanted(deployment: Deployment, service: Service) -> int:
     return service.desired_count if deployment.status == "PRIMARY" else 0
 
 
-def _grace(service: Service, revision: ServiceRevision) -> int | None:
+def _grace(service: Service, revision: ServiceRevision | None) -> int | None:
     """AWS answers 0 for a balanced service that was given none."""
     seconds = service.health_check_grace_period_seconds
-    return 0 if seconds is None and revision.load_balancers else seconds
+    return 0 if seconds is None and revision and revision.load_balancers else seconds
 
 
 def _deployment(

@@ -8,12 +8,13 @@ from datetime import datetime
 
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
-from ecsd.controllers.service import rolling_update, traffic_shift
-from ecsd.controllers.service.one_pass import ServicePass
+from ecsd.controllers.service import rolling_update, task_sets, traffic_shift
+from ecsd.controllers.service.deployment_pass import DeploymentPass
 from ecsd.ids import IdSource
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_deployment import ServiceDeployment
 from ecsd.records.ecs.task import Task
+from ecsd.records.ecs.task_set import TaskSet
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.elbv2.target_group import Target
 from ecsd.records.record import Record
@@ -30,6 +31,7 @@ class ServiceController:
     watches: Sequence[type[Record]] = (
         Service,
         ServiceDeployment,
+        TaskSet,
         Task,
         Target,
         LoadBalancer,
@@ -45,7 +47,7 @@ class ServiceController:
         record = change.after or change.before
         if isinstance(record, Service):
             return ((change.scope, record.arn),)
-        if isinstance(record, ServiceDeployment):
+        if isinstance(record, ServiceDeployment | TaskSet):
             return ((change.scope, record.service_arn),)
         if isinstance(record, LoadBalancer):
             view = self._store.view(change.scope)
@@ -63,7 +65,10 @@ class ServiceController:
             service = change.get(Service, key)
             if service is None or service.status == "INACTIVE":
                 return None
-            one = ServicePass(change, service, self._ids, self._clock.now())
+            parts = (change, service, self._ids, self._clock.now())
+            if service.deployment_controller == "EXTERNAL":
+                return task_sets.step(task_sets.TaskSetPass(*parts))
+            one = DeploymentPass(*parts)
             if service.status == "DRAINING":
                 one.wind_down()
             else:

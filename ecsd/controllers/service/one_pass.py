@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from ecsd.decisions import circuit_breaker, deployment
-from ecsd.decisions import service_deployment as history
 from ecsd.decisions.capacity_shares import provider_of_next
 from ecsd.decisions.image_pins import pinned
 from ecsd.decisions.new_task import Origin
 from ecsd.decisions.rollout.fleet import Condition, Member, Step
 from ecsd.decisions.service_tags import task_tags
-from ecsd.decisions.task import NOT_STOPPING, is_live, is_protected, is_wanted, stop
+from ecsd.decisions.task import NOT_STOPPING, is_protected, is_wanted, stop
 from ecsd.decisions.task_end import how_it_ended
 from ecsd.decisions.task_health import Verdict, judge
 from ecsd.ids import IdSource
@@ -26,7 +25,7 @@ from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.elbv2.target_group import Target
 from ecsd.store import service_events
-from ecsd.store.finders.ecs import attempt_of, revision_of
+from ecsd.store.finders.ecs import revision_of
 from ecsd.store.launch import Refusal, launch
 from ecsd.store.store import Transaction
 
@@ -35,7 +34,10 @@ NOTHING_KNOWN = Verdict()  # of a task that this pass has started
 
 
 class ServicePass:
-    """A service as it is now. ``finish`` writes what has become of it."""
+    """A service as it is now, and verbs to change it; subclasses know what its tasks belong to.
+
+    counted: the deployments whose successes and failures are counted, by id.
+    """
 
     def __init__(self, change: Transaction, service: Service, ids: IdSource, now: datetime) -> None:
         self.change = change
@@ -43,59 +45,31 @@ class ServicePass:
         self.ids = ids
         self.now = now
         self.tasks = change.select(Task, service_arn=service.arn)
-        self.attempt = attempt_of(change, service)
         self.look_again: datetime | None = None
         self._verdicts: dict[str, Verdict] = {}
-        self._breaker = service.deployment_configuration.circuit_breaker or {}
+        self.breaker = service.deployment_configuration.circuit_breaker or {}
+
+    # -------------------------------------------------------------- what is there
 
     @property
-    def primary(self) -> Deployment:
-        """Return the deployment that is being, or has been, rolled out."""
-        return deployment.primary(self.service)
+    def counted(self) -> dict[str, Deployment]:
+        """Return the deployments that the circuit breaker and the throttle look at."""
+        raise NotImplementedError
 
-    # -------------------------------------------------------------- from beginning to end
-
-    def wind_down(self) -> None:
-        """The service is deleted: end its tasks, then call it INACTIVE."""
-        self._stop([one for one in self.tasks if is_wanted(one)])
-        if history.is_open(self.attempt):
-            self.attempt = history.give_up(self.attempt, "the service was deleted", self.now)
-        if not any(is_live(one) for one in self.tasks):
-            self.service = replace(self.service, status="INACTIVE", deployments=())
-        self.change.put(self.service, self.attempt)
+    def put_deployment(self, changed: Deployment) -> None:
+        """Replace a deployment's record."""
+        self.service = deployment.with_deployment(self.service, changed)
 
     def look(self) -> None:
         """Judge every task, and take note of those that ended."""
-        self.attempt = history.start(self.attempt, self.now)
         self._judge()
         self._note_ends()
-        self._pin_images()
-        self.attempt = history.count(self.attempt, self.primary.failures, self.now)
+        for goal in self.counted.values():
+            self._pin_images(goal)
 
-    def finish(self, *, may_complete: bool = True, keep: str | None = None) -> None:
-        """Drop emptied deployments; declare completion and steady state; write it all.
-
-        keep: a deployment that stays though it has no task at this moment.
-        """
-        alive = {one.deployment_id or "" for one in self.tasks if is_live(one)} | {keep or ""}
-        self.service = deployment.without_vanished(self.service, alive)
-        if not may_complete or len(self.service.deployments) > 1 or not self._is_settled():
-            self.service = replace(self.service, steady=False)
-        else:
-            self._settle()
-        self.change.put(self.service, self.attempt)
-
-    def _settle(self) -> None:
-        if self.primary.rollout_state == "IN_PROGRESS":
-            self.service = deployment.complete(self.service, self.now)
-            self.tell(f"(deployment {self.primary.deployment_id}) deployment completed.")
-            if history.is_open(self.attempt):
-                self.attempt = history.succeed(self.attempt, self.now)
-        if not self.service.steady:
-            self.tell("has reached a steady state.")
-            self.service = replace(self.service, steady=True, reported=())
-
-    # -------------------------------------------------------------- what is there
+    def stop_all(self) -> None:
+        """Ask every task to end."""
+        self._stop([one for one in self.tasks if is_wanted(one)])
 
     def _judge(self) -> None:
         grace = self.service.health_check_grace_period_seconds or 0
@@ -107,11 +81,7 @@ class ServicePass:
             if verdict.healthy and task.healthy_at is None:
                 self.tasks[index] = replace(task, healthy_at=self.now)
                 self.change.put(self.tasks[index])
-                if task.deployment_id == self.primary.deployment_id:
-                    reset = self._breaker.get("resetOnHealthyTask") is not False
-                    self._set_primary(
-                        circuit_breaker.count_success(self.primary, self.now, reset=reset)
-                    )
+                self._count_success(task)
             if verdict.report:
                 self.tell_once(f"unhealthy {task.task_id}", verdict.report)
 
@@ -126,50 +96,31 @@ class ServicePass:
             told = how_it_ended(task)
             if told:
                 self.tell(told)
-            if failed and task.deployment_id == self.primary.deployment_id:
-                self._set_primary(circuit_breaker.count_failure(self.primary, task, self.now))
-        if self.primary.launch_failures >= circuit_breaker.INCONSISTENT_AFTER:
+            counted = self.counted.get(task.deployment_id or "")
+            if failed and counted is not None:
+                self.put_deployment(circuit_breaker.count_failure(counted, task, self.now))
+        failures = [one.launch_failures for one in self.counted.values()]
+        if max(failures, default=0) >= circuit_breaker.INCONSISTENT_AFTER:
             self.tell_once("throttled", "is unable to consistently start tasks successfully.")
 
-    def _pin_images(self) -> None:
+    def _count_success(self, task: Task) -> None:
+        counted = self.counted.get(task.deployment_id or "")
+        if counted is not None:
+            reset = self.breaker.get("resetOnHealthyTask") is not False
+            self.put_deployment(circuit_breaker.count_success(counted, self.now, reset=reset))
+
+    def _pin_images(self, goal: Deployment) -> None:
         """What the first task of a deployment runs, the others run too."""
-        revision = revision_of(self.change, self.primary)
+        revision = revision_of(self.change, goal)
         if revision.image_references:
             return
         definition = self.change.get(TaskDefinition, revision.task_definition)
-        own = [one for one in self.tasks if one.deployment_id == self.primary.deployment_id]
+        own = [one for one in self.tasks if one.deployment_id == goal.deployment_id]
         first = min(
             (one for one in own if one.started_at), key=lambda one: one.created_at, default=None
         )
         if definition is not None and first is not None:
             self.change.put(pinned(revision, first, definition))
-
-    def break_circuit(self) -> bool:
-        """Give the deployment up if too many of its tasks failed, or if that was asked for."""
-        name = self.primary.deployment_id
-        if self.attempt.status == "ROLLBACK_REQUESTED":
-            self.give_up(f"ECS deployment {name} stopped on request.", history.REQUESTED, back=True)
-            return True
-        if not circuit_breaker.is_tripped(self.primary, self.service.desired_count, self._breaker):
-            return False
-        self.tell(f"(deployment {name}) deployment failed: tasks failed to start.")
-        state = "ECS deployment circuit breaker: tasks failed to start."
-        self.give_up(state, history.BREAKER, back=bool(self._breaker.get("rollback")))
-        return True
-
-    def give_up(self, state: str, cause: str, *, back: bool) -> None:
-        """Leave the primary deployment, for the last completed one where there is one.
-
-        state: rolloutStateReason. cause: follows "because" in statusReason.
-        """
-        self.service = deployment.fail(self.service, state, self.now)
-        returning = deployment.roll_back(self.service, self.now) if back else None
-        if returning is None:
-            self.attempt = history.give_up(self.attempt, cause, self.now)
-            return
-        self.attempt = history.roll_back(self.attempt, cause, returning.revision_arn, self.now)
-        self.service = returning
-        self.tell(f"rolling back to deployment {self.primary.deployment_id}.")
 
     # -------------------------------------------------------------- the step
 
@@ -216,11 +167,11 @@ class ServicePass:
             return Condition.HEALTHY
         return Condition.UNJUDGED if task.healthy_at is None else Condition.DOUBTED
 
-    def may_start(self) -> bool:
-        """Tell whether tasks of the primary deployment may be launched now."""
-        if self.primary.rollout_state == "FAILED":
+    def may_start(self, goal: Deployment) -> bool:
+        """Tell whether tasks of a deployment may be launched now."""
+        if goal.rollout_state == "FAILED":
             return False
-        allowed_at = circuit_breaker.may_start_at(self.primary)
+        allowed_at = circuit_breaker.may_start_at(goal)
         if allowed_at is None or allowed_at <= self.now:
             return True
         self.remind(allowed_at)
@@ -289,20 +240,12 @@ class ServicePass:
         if stopped["pending"]:
             self.tell(f"stopped {len(stopped['pending'])} pending tasks.")
 
-    def _is_settled(self) -> bool:
-        """Tell whether exactly the wanted tasks live, all of them well."""
-        live = [one for one in self.tasks if is_live(one)]
-        healthy = [one for one in live if is_wanted(one) and self._is_healthy(one)]
-        return len(live) == len(healthy) == self.service.desired_count
-
-    def _is_healthy(self, task: Task) -> bool:
+    def is_healthy(self, task: Task) -> bool:
+        """Tell whether a task counts."""
         verdict = self._verdicts.get(task.task_arn)
         return verdict is not None and verdict.healthy
 
     # -------------------------------------------------------------- small things
-
-    def _set_primary(self, changed: Deployment) -> None:
-        self.service = deployment.with_primary(self.service, changed)
 
     def remind(self, when: datetime | None) -> None:
         """Look again at a moment, or earlier."""
@@ -312,6 +255,11 @@ class ServicePass:
     def tell(self, words: str) -> None:
         """Write a service event."""
         message = f"(service {self.service.name}) {words}"
+        service_events.append(self.change, self.service.arn, message, self.ids, self.now)
+
+    def tell_of(self, task_set_id: str, words: str) -> None:
+        """Write a service event about a task set."""
+        message = f"(service {self.service.name}, taskSet {task_set_id}) {words}"
         service_events.append(self.change, self.service.arn, message, self.ids, self.now)
 
     def tell_once(self, fault: str, words: str) -> None:

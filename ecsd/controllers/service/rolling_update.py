@@ -1,6 +1,6 @@
 """The rolling update, and a service at rest: the primary's tasks within the percentages."""
 
-from ecsd.controllers.service.one_pass import ServicePass
+from ecsd.controllers.service.deployment_pass import DeploymentPass
 from ecsd.decisions.rollout import rolling
 
 BLOCKED = (
@@ -9,14 +9,14 @@ BLOCKED = (
 )
 
 
-def step(one: ServicePass) -> None:
+def step(one: DeploymentPass) -> None:
     """Give up or go on, as far as the percentages allow now."""
     one.break_circuit()
     _move(one)
     one.finish()
 
 
-def _move(one: ServicePass) -> None:
+def _move(one: DeploymentPass) -> None:
     service = one.service
     percent = service.deployment_configuration
     bounds = rolling.limits(
@@ -27,7 +27,7 @@ def _move(one: ServicePass) -> None:
         one.primary.deployment_id,
         service.desired_count,
         bounds,
-        may_start=one.may_start(),
+        may_start=one.may_start(one.primary),
     )
     one.take(moving, one.primary)
     if moving.blocked:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from ecsd.controllers.service.one_pass import ServicePass
+from ecsd.controllers.service.deployment_pass import DeploymentPass
 from ecsd.decisions import lifecycle_hook
 from ecsd.decisions import service_deployment as history
 from ecsd.decisions.rollout import fleet, stages
@@ -35,19 +35,19 @@ class Pair(NamedTuple):
     production: bool
 
 
-def is_under_way(one: ServicePass) -> bool:
+def is_under_way(one: DeploymentPass) -> bool:
     """Tell whether a deployment of this kind goes on, or goes back."""
     return history.is_open(one.attempt) and one.attempt.configuration.strategy != "ROLLING"
 
 
-def step(one: ServicePass) -> None:
+def step(one: DeploymentPass) -> None:
     """Go on as far as it goes now."""
     done = _move(one)
     blue = _blue(one)
     one.finish(may_complete=done, keep=blue.deployment_id if blue and not done else None)
 
 
-def _move(one: ServicePass) -> bool:
+def _move(one: DeploymentPass) -> bool:
     """Return whether the deployment has done all it has to."""
     if one.attempt.status != "ROLLBACK_IN_PROGRESS":
         done = None if one.break_circuit() else _forward(one)
@@ -64,7 +64,7 @@ def _move(one: ServicePass) -> bool:
 # ------------------------------------------------------------------ forward
 
 
-def _forward(one: ServicePass) -> bool | None:
+def _forward(one: DeploymentPass) -> bool | None:
     """Return whether all stages are done; None: the deployment was given up."""
     configuration = one.attempt.configuration
     steps = stages.shifts(configuration, has_blue=one.attempt.blue_revision_arn is not None)
@@ -103,11 +103,11 @@ def _forward(one: ServicePass) -> bool | None:
         _enter(one, following)
 
 
-def _position(one: ServicePass) -> Position:
+def _position(one: DeploymentPass) -> Position:
     return Position(one.attempt.stage or stages.BEFORE[0], one.attempt.step)
 
 
-def _enter(one: ServicePass, position: Position) -> None:
+def _enter(one: DeploymentPass, position: Position) -> None:
     runs = lifecycle_hook.begin(one.attempt, position, one.ids.uuid, one.now)
     one.attempt = replace(
         one.attempt,
@@ -119,18 +119,18 @@ def _enter(one: ServicePass, position: Position) -> None:
     )
 
 
-def _timed_hooks(one: ServicePass, position: Position) -> list[HookRun]:
+def _timed_hooks(one: DeploymentPass, position: Position) -> list[HookRun]:
     _all_timed(one)
     return lifecycle_hook.at(one.attempt, position)
 
 
-def _all_timed(one: ServicePass) -> tuple[HookRun, ...]:
+def _all_timed(one: DeploymentPass) -> tuple[HookRun, ...]:
     hooks = tuple(lifecycle_hook.timed(run, one.now) for run in one.attempt.hooks)
     one.attempt = replace(one.attempt, hooks=hooks)
     return hooks
 
 
-def _facts(one: ServicePass, pairs: list[Pair], *, hooks_passed: bool) -> Facts:
+def _facts(one: DeploymentPass, pairs: list[Pair], *, hooks_passed: bool) -> Facts:
     blue, green = _blue(one), one.primary
     members, desired = one.members(), one.service.desired_count
     live = [task.deployment_id for task in one.tasks if is_live(task)]
@@ -152,26 +152,26 @@ def _facts(one: ServicePass, pairs: list[Pair], *, hooks_passed: bool) -> Facts:
     )
 
 
-def _blue(one: ServicePass) -> Deployment | None:
+def _blue(one: DeploymentPass) -> Deployment | None:
     """Return the deployment that served before; None for a service's first."""
     last = one.service.last_completed
     return last if last and last.deployment_id != one.primary.deployment_id else None
 
 
-def _hold(one: ServicePass, position: Position) -> None:
+def _hold(one: DeploymentPass, position: Position) -> None:
     """Keep blue until it is cleaned up, green from its scale-up on, and nobody else."""
     green = one.primary
     started = position.stage not in stages.WITHOUT_TASKS
     own = fleet.of(one.members(), green.deployment_id)
     wanted = one.service.desired_count if started else 0
-    one.take(fleet.hold(own, wanted, may_start=one.may_start()), green)
+    one.take(fleet.hold(own, wanted, may_start=one.may_start(one.primary)), green)
     blue = _hold_blue(one, position)
     for other in one.service.deployments[1:]:
         if other.deployment_id != blue:
             one.take(fleet.hold(fleet.of(one.members(), other.deployment_id), 0), other)
 
 
-def _hold_blue(one: ServicePass, position: Position) -> str | None:
+def _hold_blue(one: DeploymentPass, position: Position) -> str | None:
     """Keep blue at what is wanted until it is cleaned up; return its deployment's id."""
     blue = _blue(one)
     if blue is None:
@@ -182,7 +182,7 @@ def _hold_blue(one: ServicePass, position: Position) -> str | None:
 
 
 def _remind(
-    one: ServicePass, position: Position, steps: tuple[Shift, ...], bake: int, facts: Facts
+    one: DeploymentPass, position: Position, steps: tuple[Shift, ...], bake: int, facts: Facts
 ) -> None:
     one.remind(facts.since + stages.LONGEST_STAGE)
     ends = facts.since + stages.pause(position, steps, bake)
@@ -190,7 +190,7 @@ def _remind(
         one.remind(ends)
 
 
-def _fail(one: ServicePass, cause: str) -> None:
+def _fail(one: DeploymentPass, cause: str) -> None:
     name = one.primary.deployment_id
     one.tell(f"(deployment {name}) deployment failed: {cause}.")
     one.give_up(f"ECS deployment {name} failed because {cause}.", cause, back=True)
@@ -199,12 +199,12 @@ def _fail(one: ServicePass, cause: str) -> None:
 # ------------------------------------------------------------------ back
 
 
-def _back(one: ServicePass) -> bool:
+def _back(one: DeploymentPass) -> bool:
     """Once blue is whole, give it all traffic, then end green."""
     blue, desired = one.primary, one.service.desired_count
     members = one.members()
     own = fleet.of(members, blue.deployment_id)
-    one.take(fleet.hold(own, desired, may_start=one.may_start()), blue)
+    one.take(fleet.hold(own, desired, may_start=one.may_start(one.primary)), blue)
     if one.break_circuit():
         return False
     if fleet.count(own, Condition.HEALTHY) < desired:
@@ -224,7 +224,7 @@ def _back(one: ServicePass) -> bool:
 # ------------------------------------------------------------------ traffic
 
 
-def _pairs(one: ServicePass) -> list[Pair]:
+def _pairs(one: DeploymentPass) -> list[Pair]:
     """Return the rules that the deployment moves; green is its target revision."""
     revision = revision_by_arn(one.change, one.attempt.target_revision_arn)
     pairs = []
@@ -243,7 +243,7 @@ def _pairs(one: ServicePass) -> list[Pair]:
     return pairs
 
 
-def _in_force(one: ServicePass, pairs: list[Pair]) -> bool:
+def _in_force(one: DeploymentPass, pairs: list[Pair]) -> bool:
     """Tell whether the balancers do what is stored; one that cannot is told of."""
     rules = [pair.rule_arn for pair in pairs]
     if in_force(one.change, rules):
@@ -255,7 +255,7 @@ def _in_force(one: ServicePass, pairs: list[Pair]) -> bool:
 
 
 def _share(
-    one: ServicePass, pairs: list[Pair], position: Position, steps: tuple[Shift, ...]
+    one: DeploymentPass, pairs: list[Pair], position: Position, steps: tuple[Shift, ...]
 ) -> None:
     for pair in pairs:
         percent = (

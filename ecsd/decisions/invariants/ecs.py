@@ -94,7 +94,8 @@ def _check_services(containers: Containers) -> Iterator[Finding]:
         if cluster is None or cluster.status != "ACTIVE":
             yield fatal(service.arn, f"is in cluster {service.cluster}, which is not ACTIVE")
         statuses = [one.status for one in service.deployments]
-        if statuses.count("PRIMARY") != 1 or statuses[0] != "PRIMARY":
+        own = service.deployment_controller != "EXTERNAL"
+        if own and (statuses.count("PRIMARY") != 1 or statuses[0] != "PRIMARY"):
             yield fatal(
                 service.arn, f"has deployments {statuses}: the first, and it alone, is PRIMARY"
             )

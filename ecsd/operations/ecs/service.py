@@ -16,12 +16,14 @@ from ecsd.operations.ecs import (
     service_request,
     service_revision,
     tag_set,
+    task_set,
 )
 from ecsd.operations.ecs.paging import page
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
 from ecsd.records.ecs.task import Task
+from ecsd.records.ecs.task_set import TaskSet
 from ecsd.settings import Settings
 from ecsd.store import service_events
 from ecsd.store.deploy import deploy
@@ -34,7 +36,7 @@ from ecsd.store.finders.ecs import (
     revision_of,
     services_of,
 )
-from ecsd.store.store import View
+from ecsd.store.store import Transaction, View
 
 MOST_DESCRIBED = 10
 
@@ -53,13 +55,8 @@ async def create_service(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         # A new service of an old name begins with an empty history.
         change.remove(*history_of(change, arn), *change.select(Task, service_arn=arn))
         service = _new(call, cluster, request, arn)
-        revision = service_revision.first_revision(call, change, service, request)
-        service = replace(
-            service,
-            launch_type=revision.launch_type,
-            capacity_provider_strategy=revision.capacity_provider_strategy,
-        )
-        service = deploy(change, service, revision, call.ids, call.clock.now())
+        if service.deployment_controller != "EXTERNAL":
+            service = _first_deployment(call, change, service, request)
         change.put(service)
         shown = describe(change, service, tags=True)
     return {"service": shown}
@@ -75,11 +72,13 @@ async def update_service(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         service = _changed(service, request, call.settings)
         if request.get("capacityProviderStrategy") is not None:
             service = _with_strategy(service, cluster, request["capacityProviderStrategy"])
-        revision = service_revision.next_revision(call, change, service, request)
-        if revision is not None:
-            service = deploy(change, service, revision, call.ids, call.clock.now())
+        if service.deployment_controller == "EXTERNAL":
+            service_request.refuse_of_task_sets(request)
+        else:
+            service = _redeployed(call, change, service, request)
         if request.get("healthCheckGracePeriodSeconds") is not None:
-            balanced = bool(revision_of(change, service.deployments[0]).load_balancers)
+            deployed = [revision_of(change, one) for one in service.deployments]
+            balanced = any(one.load_balancers for one in deployed)
             seconds = service_request.grace_period(request, balanced=balanced)
             service = replace(service, health_check_grace_period_seconds=seconds)
         change.put(service)
@@ -99,6 +98,11 @@ async def delete_service(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             raise AwsError(
                 "InvalidParameterException",
                 "The service cannot be stopped while it is scaled above 0.",
+            )
+        if change.select(TaskSet, service_arn=service.arn) and not request.get("force"):
+            raise AwsError(
+                "InvalidParameterException",
+                "The service cannot be stopped while deployments are active.",
             )
         if service.status == "ACTIVE":
             service = replace(
@@ -153,8 +157,33 @@ def describe(view: View, service: Service, *, tags: bool) -> dict[str, Any]:
     tasks = view.select(Task, service_arn=service.arn)
     events = service_events.newest_first(view, service.arn)
     attempt = view.get(ServiceDeployment, service.service_deployment_arn)
+    external = service.deployment_controller == "EXTERNAL"
     revisions = {one.arn: one for one in view.select(ServiceRevision, service_arn=service.arn)}
-    return show_service(service, revisions, attempt, tasks, events, tags=tags)
+    shown = show_service(service, revisions, attempt, tasks, events, tags=tags)
+    if external:
+        shown |= {"taskSets": task_set.show_all(view, service), "deployments": []}
+    return shown
+
+
+def _first_deployment(
+    call: Call, change: Transaction, service: Service, request: dict[str, Any]
+) -> Service:
+    revision = service_revision.first_revision(call, change, service, request)
+    service = replace(
+        service,
+        launch_type=revision.launch_type,
+        capacity_provider_strategy=revision.capacity_provider_strategy,
+    )
+    return deploy(change, service, revision, call.ids, call.clock.now())
+
+
+def _redeployed(
+    call: Call, change: Transaction, service: Service, request: dict[str, Any]
+) -> Service:
+    revision = service_revision.next_revision(call, change, service, request)
+    if revision is None:
+        return service
+    return deploy(change, service, revision, call.ids, call.clock.now())
 
 
 def _same(known: Service, request: dict[str, Any]) -> Service:
@@ -170,7 +199,8 @@ def _same(known: Service, request: dict[str, Any]) -> Service:
 
 
 def _new(call: Call, cluster: Cluster, request: dict[str, Any], arn: str) -> Service:
-    balanced = bool(request.get("loadBalancers"))
+    controller = (request.get("deploymentController") or {}).get("type")
+    balanced = bool(request.get("loadBalancers")) or controller == "EXTERNAL"
     service = Service(
         arn=arn,
         name=request["serviceName"],
@@ -179,7 +209,7 @@ def _new(call: Call, cluster: Cluster, request: dict[str, Any], arn: str) -> Ser
         desired_count=service_request.desired_count(request),
         deployments=(),
         health_check_grace_period_seconds=service_request.grace_period(request, balanced=balanced),
-        deployment_controller=(request.get("deploymentController") or {}).get("type"),
+        deployment_controller=controller,
         availability_zone_rebalancing=request.get("availabilityZoneRebalancing") or "ENABLED",
         enable_ecs_managed_tags=bool(request.get("enableECSManagedTags")),
         enable_execute_command=bool(request.get("enableExecuteCommand")),

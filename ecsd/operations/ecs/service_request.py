@@ -19,6 +19,10 @@ LATER = (
     "placementConstraints",
     "placementStrategy",
 )
+OF_TASK_SETS = (
+    *("taskDefinition", "launchType", "capacityProviderStrategy", "platformVersion"),
+    *("networkConfiguration", "loadBalancers", "forceNewDeployment"),
+)
 LONGEST_GRACE = 2_147_483_647
 
 
@@ -34,11 +38,24 @@ def refuse_later(request: dict[str, Any]) -> None:
             "InvalidParameterException", "schedulingStrategy DAEMON is not supported by ecsd yet."
         )
     controller = (request.get("deploymentController") or {}).get("type", "ECS")
-    if controller != "ECS":
+    if controller == "EXTERNAL":
+        refuse_of_task_sets(request)
+    elif controller != "ECS":
         raise AwsError(
             "InvalidParameterException",
             f"deploymentController {controller} is not supported by ecsd yet.",
         )
+
+
+def refuse_of_task_sets(request: dict[str, Any]) -> None:
+    """Refuse what only a task set can say where somebody else deploys."""
+    for member in OF_TASK_SETS:
+        if request.get(member) not in (None, [], {}, False, ""):
+            raise AwsError(
+                "InvalidParameterException",
+                f"{member} cannot be specified when the deployment controller is EXTERNAL: it "
+                "belongs to a task set.",
+            )
 
 
 def name(request: dict[str, Any]) -> str:

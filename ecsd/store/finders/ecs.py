@@ -11,6 +11,7 @@ from ecsd.records.ecs.service import Deployment, Service, ServiceEvent
 from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition, TaskDefinitionFamily
+from ecsd.records.ecs.task_set import TaskSet
 from ecsd.records.record import Record
 from ecsd.store.store import View
 
@@ -91,7 +92,7 @@ def attempt_of(view: View, service: Service) -> ServiceDeployment:
 
 def history_of(view: View, service_arn: str) -> list[Record]:
     """Return all that is remembered of a service and goes with it."""
-    kinds = (ServiceEvent, ServiceDeployment, ServiceRevision)
+    kinds = (ServiceEvent, ServiceDeployment, ServiceRevision, TaskSet)
     return [one for kind in kinds for one in view.select(kind, service_arn=service_arn)]
 
 

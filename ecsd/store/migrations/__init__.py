@@ -4,9 +4,12 @@ import sqlite3
 from collections.abc import Callable
 
 from ecsd.errors import StoreError
-from ecsd.store.migrations import m001_documents
+from ecsd.store.migrations import m001_documents, m002_service_revisions
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_documents.apply,)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    m001_documents.apply,
+    m002_service_revisions.apply,
+)
 
 
 def migrate(database: sqlite3.Connection) -> None:

@@ -119,6 +119,7 @@ def show_configuration(configuration: DeploymentConfiguration) -> dict[str, Any]
         "bakeTimeInMinutes": configuration.bake_time_in_minutes,
         "linearConfiguration": _linear(configuration),
         "canaryConfiguration": _canary(configuration),
+        "earlySuccessCriteria": configuration.early_success,
         "lifecycleHooks": list(configuration.lifecycle_hooks) or None,
     }
     return shown | {member: value for member, value in optional.items() if value is not None}

@@ -1,5 +1,6 @@
 """The history of a service: each attempt ends as what became of it."""
 
+import pytest
 from msgspec.structs import replace
 
 from ecsd.records.ecs.service_deployment import ServiceDeployment
@@ -122,6 +123,32 @@ def test_one_that_is_to_stop_goes_back(in_world):
         assert statuses(world) == ["SUCCESSFUL", "ROLLBACK_SUCCESSFUL"]
         assert {one.task_arn for one in world.live()} == before
         assert world.revision.task_definition == "web:1"
+
+    in_world(scenario)
+
+
+@pytest.mark.parametrize("cleanup", ["DEFERRED", "BLOCKING"])
+def test_a_deployment_may_count_as_successful_early(in_world, cleanup):
+    async def scenario(world):
+        criteria = {
+            "enable": True,
+            "healthyPercent": 50,
+            "sourceServiceRevisionCleanup": cleanup,
+        }
+        await steady(world, 4, minimum_healthy_percent=50, early_success=criteria)
+        await rolled_to(world, 2)
+        deferred = cleanup == "DEFERRED"
+        # The old tasks still drain.
+        assert len(world.service.deployments) == 2
+        assert (statuses(world)[-1] == "SUCCESSFUL") is deferred
+        assert (world.service.deployments[0].rollout_state == "COMPLETED") is deferred
+        assert not world.service.steady
+        await world.pass_time(60)
+        assert statuses(world)[-1] == "SUCCESSFUL"
+        assert world.service.steady
+        assert len(world.live(2)) == 4
+        completed = [one for one in world.events if "deployment completed" in one]
+        assert len(completed) == 2
 
     in_world(scenario)
 

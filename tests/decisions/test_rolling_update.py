@@ -2,11 +2,12 @@
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ecsd.decisions.rollout.fleet import Condition, Member, Step
-from ecsd.decisions.rollout.rolling import Limits, limits, next_step
+from ecsd.decisions.rollout.rolling import Limits, is_early_success, limits, next_step
 
 C = Condition
 
@@ -132,6 +133,30 @@ def test_scaling_in_stops_the_least_useful_from_the_fullest_zone():
     ]
     step = next_step(members, "new", 2, limits(2, 100, 200))
     assert step.stop == ("task-3", "task-1")
+
+
+@pytest.mark.parametrize(
+    ("criteria", "healthy", "older", "expected"),
+    [
+        (None, 4, 0, False),
+        ({"enable": False, "healthyPercent": 50}, 4, 0, False),
+        ({"enable": True, "healthyPercent": 50}, 2, 0, True),
+        ({"enable": True, "healthyPercent": 50}, 1, 0, False),
+        ({"enable": True, "healthyPercent": 50}, 2, 1, False),
+        (
+            {
+                "enable": True,
+                "healthyPercent": 75,
+                "sourceServiceRevisionCleanup": "DEFERRED",
+            },
+            3,
+            4,
+            True,
+        ),
+    ],
+)
+def test_success_may_come_early(criteria, healthy, older, expected):
+    assert is_early_success(criteria, 4, healthy, older) is expected
 
 
 @given(st.integers(1, 8), percents, st.integers(0, 2**32))

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from ecsd.controllers.service.one_pass import ServicePass
 from ecsd.decisions import circuit_breaker, deployment
 from ecsd.decisions import service_deployment as history
+from ecsd.decisions.rollout import rolling
 from ecsd.decisions.task import is_live, is_wanted
 from ecsd.ids import IdSource
 from ecsd.records.ecs.service import Deployment, Service
@@ -57,16 +58,34 @@ class DeploymentPass(ServicePass):
         self.service = deployment.without_vanished(self.service, alive)
         if not may_complete or len(self.service.deployments) > 1 or not self._is_settled():
             self.service = replace(self.service, steady=False)
+            if may_complete and self._is_early_success():
+                self._complete()
         else:
             self._settle()
         self.change.put(self.service, self.attempt)
 
+    def _is_early_success(self) -> bool:
+        configuration = self.attempt.configuration
+        if configuration.strategy != "ROLLING" or not history.is_open(self.attempt):
+            return False
+        name = self.primary.deployment_id
+        live = [one for one in self.tasks if is_live(one)]
+        healthy = sum(one.deployment_id == name and self.is_healthy(one) for one in live)
+        older = sum(one.deployment_id != name for one in live)
+        return rolling.is_early_success(
+            configuration.early_success, self.service.desired_count, healthy, older
+        )
+
+    def _complete(self) -> None:
+        if self.primary.rollout_state != "IN_PROGRESS":
+            return
+        self.service = deployment.complete(self.service, self.now)
+        self.tell(f"(deployment {self.primary.deployment_id}) deployment completed.")
+        if history.is_open(self.attempt):
+            self.attempt = history.succeed(self.attempt, self.now)
+
     def _settle(self) -> None:
-        if self.primary.rollout_state == "IN_PROGRESS":
-            self.service = deployment.complete(self.service, self.now)
-            self.tell(f"(deployment {self.primary.deployment_id}) deployment completed.")
-            if history.is_open(self.attempt):
-                self.attempt = history.succeed(self.attempt, self.now)
+        self._complete()
         if not self.service.steady:
             self.tell("has reached a steady state.")
             self.service = replace(self.service, steady=True, reported=())

@@ -5,8 +5,8 @@ something has changed. Limits: minimumHealthyPercent rounds up, maximumPercent r
 Source: ecs_semantics 4.3; Amazon ECS API Reference, DeploymentConfiguration.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ecsd.decisions.rollout.fleet import (
     USEFUL,
@@ -65,6 +65,21 @@ def next_step(
         stop = _make_room(members, bounds)
         return Step(stop=tuple(stop), blocked=not stop)
     return Step(start=start, stop=tuple(dict.fromkeys(stop)), held=_held(new, old, desired))
+
+
+def is_early_success(
+    criteria: Mapping[str, Any] | None, desired: int, healthy_new: int, older: int
+) -> bool:
+    """Tell whether a deployment counts as successful before the service has settled.
+
+    criteria: earlySuccessCriteria as given. older: live tasks of earlier revisions; they matter
+    unless their clean-up is DEFERRED. Source: API Reference, DeploymentEarlySuccessCriteria.
+    """
+    if not criteria or not criteria.get("enable"):
+        return False
+    if older and criteria.get("sourceServiceRevisionCleanup") != "DEFERRED":
+        return False
+    return healthy_new >= -(-desired * int(criteria.get("healthyPercent", 100)) // 100)
 
 
 def _held(new: Sequence[Member], old: Sequence[Member], desired: int) -> int:

@@ -12,7 +12,6 @@ from ecsd.operations.ecs import lifecycle_hooks
 from ecsd.operations.ecs.refusal import refuse_members
 from ecsd.records.ecs.service import DeploymentConfiguration
 
-LATER = ("earlySuccessCriteria",)
 PERCENTAGES = (
     ("maximumPercent", "maximum_percent"),
     ("minimumHealthyPercent", "minimum_healthy_percent"),
@@ -35,7 +34,6 @@ def changed(
     has_functions: there is somebody to ask Lambda functions of.
     """
     request = given or {}
-    refuse_members(request, LATER, "InvalidParameterException", WHERE)
     alarms = request.get("alarms") or {}
     refuse_members(alarms, ("enable", "alarmNames"), "InvalidParameterException", f"{WHERE}alarms.")
     members: dict[str, Any] = {}
@@ -57,6 +55,8 @@ def changed(
         members["lifecycle_hooks"] = lifecycle_hooks.parse(
             request["lifecycleHooks"], has_functions=has_functions
         )
+    if request.get("earlySuccessCriteria") is not None:
+        members["early_success"] = request["earlySuccessCriteria"]
     configuration = replace(known, **members)
     _check_percentages(configuration.minimum_healthy_percent, configuration.maximum_percent)
     _check_strategy(configuration, request)
@@ -72,8 +72,30 @@ def _check_strategy(configuration: DeploymentConfiguration, request: dict[str, A
         raise _refusal("lifecycleHooks are not valid with the strategy ROLLING.")
     if strategy == "ROLLING" and request.get("bakeTimeInMinutes"):
         raise _refusal("bakeTimeInMinutes is not valid with the strategy ROLLING.")
+    if request.get("earlySuccessCriteria"):
+        _check_early(configuration, request["earlySuccessCriteria"])
     if strategy == "BLUE_GREEN" and configuration.bake_time_in_minutes is None:
         raise _refusal("bakeTimeInMinutes must be given with the strategy BLUE_GREEN.")
+
+
+def _check_early(configuration: DeploymentConfiguration, given: dict[str, Any]) -> None:
+    if not given.get("enable"):
+        return
+    where = "earlySuccessCriteria"
+    if configuration.strategy != "ROLLING":
+        raise _refusal(f"{where} is only valid with the strategy ROLLING.")
+    percent = given.get("healthyPercent")
+    if percent is None or not given.get("sourceServiceRevisionCleanup"):
+        raise _refusal(
+            f"{where}: healthyPercent and sourceServiceRevisionCleanup must be given when it is "
+            "enabled."
+        )
+    least = configuration.minimum_healthy_percent
+    if not least <= percent <= LARGEST_SHARE:
+        raise _refusal(
+            f"{where}.healthyPercent must be from minimumHealthyPercent ({least}) to "
+            f"{LARGEST_SHARE}, got {percent}."
+        )
 
 
 def _steps(member: str, given: dict[str, Any]) -> dict[str, Any]:

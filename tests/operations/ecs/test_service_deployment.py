@@ -142,6 +142,34 @@ async def test_what_cannot_be_is_refused(ecs, web, operation, request_, code):
 
 
 @pytest.mark.parametrize(
+    ("criteria", "words"),
+    [
+        ({"healthyPercent": 80}, "must be given"),
+        ({"sourceServiceRevisionCleanup": "DEFERRED"}, "must be given"),
+        ({"healthyPercent": 80, "sourceServiceRevisionCleanup": "DEFERRED"}, "from minimum"),
+        ({"healthyPercent": 101, "sourceServiceRevisionCleanup": "DEFERRED"}, "from minimum"),
+    ],
+)
+async def test_criteria_of_early_success_are_checked(ecs, web, criteria, words):
+    with pytest.raises(AwsError, match=words):
+        await ecs(
+            "UpdateService",
+            cluster="prod",
+            service="web",
+            deploymentConfiguration={"earlySuccessCriteria": {"enable": True, **criteria}},
+        )
+    good = {"enable": True, "healthyPercent": 100, "sourceServiceRevisionCleanup": "BLOCKING"}
+    updated = await ecs(
+        "UpdateService",
+        cluster="prod",
+        service="web",
+        deploymentConfiguration={"earlySuccessCriteria": good},
+    )
+    assert updated["service"]["deploymentConfiguration"]["earlySuccessCriteria"] == good
+    assert web
+
+
+@pytest.mark.parametrize(
     "threshold",
     [{"type": "COUNT", "value": 0}, {"type": "BOUNDED_PERCENT", "value": 101}],
 )

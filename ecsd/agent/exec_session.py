@@ -205,4 +205,5 @@ class ExecSession:
                 [one.decode(errors="replace") for one in pieces],
             )
         except LogStreamError as error:
-            log.warning("a transcript is lost", extra={"session": plan.session_id, "cause": error})
+            words = str(error)
+            log.warning("a transcript is lost", extra={"session": plan.session_id, "cause": words})

@@ -72,6 +72,8 @@ class PlanLog:
         """Write whole, then in place, so that a crash leaves the old or the new."""
         self.close()
         draft = self._file.with_suffix(".new")
+        draft.touch(mode=0o600)  # plans hold environments and tokens
+        draft.chmod(0o600)
         self._base = self._size = draft.write_bytes(_frame(Snapshot(plans=plans)))
         draft.replace(self._file)
         self._out = self._file.open("ab", buffering=0)

@@ -92,6 +92,8 @@ class ReaperController:
             return when
         change.remove(attempt)
         named = {service.revision_arn, *(one.revision_arn for one in service.deployments)}
+        if service.last_completed is not None:
+            named.add(service.last_completed.revision_arn)
         for one in change.select(ServiceDeployment, service_arn=service.arn):
             named |= {one.target_revision_arn, *one.source_revision_arns}
         known = change.select(ServiceRevision, service_arn=service.arn)

@@ -45,6 +45,12 @@ def test_what_was_written_is_read(tmp_path_factory, told):
     assert written(file, told)[-1][1] == PlanLog(file).read()
 
 
+def test_nobody_else_reads_it(tmp_path):
+    file = tmp_path / "plans"
+    written(file, [Snapshot(plans={}), Assign(key="vpc/vpc-1", plan=plan(1))])
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_change_cut_off_anywhere_leaves_what_was_before(tmp_path):
     file = tmp_path / "plans"
     told = [

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from ecsd.records.ecs.service_deployment import ServiceDeployment
+from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
 from tests.controllers.conftest import SCOPE
 
 BREAKER = {"enable": True, "rollback": True}
@@ -164,7 +164,13 @@ def test_history_is_forgotten_after_ninety_days_but_not_what_is_deployed(in_worl
         await world.pass_time(2 * day, step=day)
         (kept,) = world.attempts
         assert kept.target_revision_arn == world.service.revision_arn
+        # What a rollback would go to is kept, however long ago it was.
+        world.obedient = False
         await rolled_to(world, 3)
+        await world.pass_time(100 * day, step=day)
+        assert world.view.get(ServiceRevision, kept.target_revision_arn) is not None
+        world.obedient = True
+        await world.settle()
         await world.pass_time(60)
         assert statuses(world)[-1] == "SUCCESSFUL"
 

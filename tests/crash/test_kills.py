@@ -16,10 +16,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.integration.conftest import findings
 from tests.integration.sample import eventually
+from tests.integration.shift_world import Shifting
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(1500)]
 KILLS = int(os.environ.get("KILLS", "3"))
 SEED = os.environ.get("SEED")
+CANARY = {"canaryPercent": 20.0, "canaryBakeTimeInMinutes": 0}
 
 
 def moments():
@@ -120,6 +122,25 @@ def test_kills_in_the_middle_of_deployments_end_in_a_steady_state(ecsd, account)
         wanted = f"release {KILLS + 1}"
         eventually(lambda: any(wanted in body for body in load.bodies))
     assert load.failures == []
+    assert len(account.tasks()) == 2
+    assert findings(ecsd) == []
+
+
+def test_kills_in_the_middle_of_a_traffic_shift_lose_no_request(ecsd, account):
+    chance = moments()
+    shifting = Shifting(account)
+    shifting.serve("CANARY", canaryConfiguration=CANARY)
+    with account.load(connections=2, rate=50) as load:
+        for number in range(KILLS):
+            release = str(number + 2)
+            definition = account.register(release=release)
+            eventually(lambda at=definition: _update(account, at))
+            time.sleep(chance.uniform(0.0, 2.5))
+            kill(ecsd, chance.choice(["server", "agent"]))
+        account.steady(120)
+        eventually(lambda: shifting.releases(times=4) == {str(KILLS + 1)})
+    assert load.failures == []
+    assert shifting.attempt()["status"] == "SUCCESSFUL"
     assert len(account.tasks()) == 2
     assert findings(ecsd) == []
 

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ecsd.agent.drivers.cgroups import CgroupError
+from ecsd.agent.drivers.disk import free_gib
 from ecsd.agent.drivers.engine import (
     NOT_FOUND,
     WORK_SECONDS,
@@ -150,6 +151,10 @@ class TaskContainers:
         if self._stale:
             await self.erase()
             self._stale = False
+        if plan.ephemeral_storage is not None:
+            self.failure = self._short_of_storage(plan.ephemeral_storage)
+            if self.failure:
+                return
         facts = self._host.facts_for(plan)
         limits = container_config.task_limits(plan)
         try:
@@ -170,6 +175,18 @@ class TaskContainers:
             return
         self.pause = found.seen
         await self._attach(found.sandbox)
+
+    def _short_of_storage(self, wanted: int) -> str | None:
+        """Return why a task cannot have what it asks for, in GiB; None if it can."""
+        try:
+            free = free_gib(self._host.storage)
+        except OSError as error:
+            return stop_cause.storage_failure(f"the Engine's folder cannot be looked at: {error}")
+        if free >= wanted:
+            return None
+        return stop_cause.storage_failure(
+            f"{wanted} GiB are wanted, {free} GiB are free in {self._host.storage}"
+        )
 
     async def _attach(self, sandbox: str) -> None:
         """Attach the interface; its VPC may still be on its way to this host."""

@@ -67,6 +67,7 @@ class TaskHost:
         self.starts = Turns(STARTS_AT_ONCE)
         self.removals = Turns(1)  # of network endpoints
         self.available = asyncio.Event()
+        self.storage = ""  # the folder in which containers write
         self._known: dict[str, dict[str, str]] = {}
         self._architecture = ""
 
@@ -86,6 +87,7 @@ class TaskHost:
         """Take in what a newly reached Engine is. facts_for: what a task's bodies depend on."""
         self.cgroups, self.facts_for = cgroups, facts_for
         self._architecture = host.architecture
+        self.storage = host.storage
         self.removals = Turns(1 if host.removes_serially else STARTS_AT_ONCE)
 
     def know(self, containers: list[Owned]) -> None:

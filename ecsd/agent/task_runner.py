@@ -125,7 +125,8 @@ class TaskRunner:
         """Find out whether the task has to end, and why."""
         if self.plan.desired_status == "STOPPED":
             return self._stop(None)
-        words = container_config.refusal(self.plan) or self._containers.failure
+        facts = self._host.facts_for(self.plan)
+        words = container_config.refusal(self.plan, facts) or self._containers.failure
         if words:
             return self._stop(failed_to_start(self.plan.launch_type, words))
         view = self._containers.view

@@ -3,6 +3,7 @@
 Source: Amazon ECS API Reference, ContainerDefinition; Docker Engine API 1.41; ecs_semantics 2.4.
 """
 
+import re
 from typing import Any
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ MOST_SHARES = 262_144
 STOP_SECONDS = 30  # stopTimeout's default
 FARGATE_FILES = 65_535
 PERIOD = 100_000  # microseconds
+SECURITY_MODULES = {"apparmor": "apparmor", "label": "selinux"}
 NETWORK_MODES = frozenset({"awsvpc", "none"})
 
 
@@ -26,6 +28,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     """What bodies depend on beside the plan.
 
     open_files: the most that the Engine may grant a container. credentials_endpoint: for awslogs.
+    security: what the Engine has of ``apparmor``, ``selinux``.
     """
 
     owner: str
@@ -33,6 +36,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     cgroup_driver: str = "cgroupfs"
     open_files: int = FARGATE_FILES
     credentials_endpoint: str = ""
+    security: frozenset[str] = frozenset()
 
 
 class TaskLimits(Struct, frozen=True, kw_only=True):
@@ -46,7 +50,7 @@ class TaskLimits(Struct, frozen=True, kw_only=True):
     memory: int | None
 
 
-def refusal(plan: TaskPlan) -> str | None:
+def refusal(plan: TaskPlan, host: HostFacts) -> str | None:
     """Return why this host cannot run such a task at all, in words; None if it can."""
     if plan.network_mode not in NETWORK_MODES:
         return f"network mode {plan.network_mode} is not available on this host"
@@ -55,6 +59,12 @@ def refusal(plan: TaskPlan) -> str | None:
         given = sorted(kind for kind in kinds if volume[kind])
         if given:
             return f"volume {volume['name']}: {given[0]} is not available on this host"
+    for container in plan.containers:
+        for option in container.get("dockerSecurityOptions") or ():
+            # The Engine passes over what its kernel lacks: the container would run unconfined.
+            needed = SECURITY_MODULES.get(re.split("[:=]", option)[0])
+            if needed and needed not in host.security:
+                return f"container {container['name']}: {needed} is not available on this host"
     return None
 
 
@@ -95,6 +105,7 @@ def pause_body(plan: TaskPlan, host: HostFacts) -> dict[str, Any]:
     }
     if plan.ipc_mode == "task":
         limits["IpcMode"] = "shareable"
+        limits |= _shared_memory(plan)
     limits |= _names(plan)
     body: dict[str, Any] = {
         "Image": host.pause_image,
@@ -127,6 +138,7 @@ def container_body(
         "StopTimeout": stop_seconds(container),
         "Tty": bool(container.get("pseudoTerminal")),
         "OpenStdin": bool(container.get("interactive")),
+        "NetworkDisabled": bool(container.get("disableNetworking")),
         "HostConfig": _host_config(plan, container, pause, host),
     }
     for member, key in (
@@ -170,6 +182,13 @@ def healthcheck(check: dict[str, Any] | None) -> dict[str, Any]:
         "Retries": check.get("retries") or 3,
         "StartPeriod": (check.get("startPeriod") or 0) * SECOND,
     }
+
+
+def _shared_memory(plan: TaskPlan) -> dict[str, Any]:
+    """Return the size of what all containers of a task share, as large as the largest wanted."""
+    sizes = [(one.get("linuxParameters") or {}).get("sharedMemorySize") for one in plan.containers]
+    largest = max((size for size in sizes if size), default=None)
+    return {} if largest is None else {"ShmSize": largest * MIB}
 
 
 def _names(plan: TaskPlan) -> dict[str, Any]:

@@ -1,16 +1,17 @@
 """A container's logConfiguration in the Engine's words.
 
 ``awslogs`` is the Engine's own driver, pointed at this installation; the rest are passed on as they
-are. Without a logConfiguration the Engine keeps a bounded file, for ``docker logs``.
+are. A mode that is not given is the account's default, for every driver. Without a
+logConfiguration the Engine keeps a bounded file, for ``docker logs``.
 Source: Amazon ECS API Reference, LogConfiguration; Docker, Amazon CloudWatch Logs logging driver.
 """
 
 from typing import Any
 
-from ecsd.records.plan import TaskPlan
+from ecsd.records.plan import NON_BLOCKING, TaskPlan
 
 BOUNDED_FILE = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}}
-NON_BLOCKING = {"mode": "non-blocking", "max-buffer-size": "10m"}  # AWS's default since June 2025
+BUFFER_SIZE = "10m"  # of non-blocking containers that say none
 
 
 def log_config(
@@ -25,6 +26,9 @@ def log_config(
         return BOUNDED_FILE
     options = {str(name): str(value) for name, value in (wanted.get("options") or {}).items()}
     driver = wanted["logDriver"]
+    options.setdefault("mode", plan.log_driver_mode)
+    if options["mode"] == NON_BLOCKING:
+        options.setdefault("max-buffer-size", BUFFER_SIZE)
     if driver == "awslogs":
         options = _awslogs(plan, container["name"], options, credentials_endpoint)
     elif driver in {"json-file", "local"} and "max-size" not in options:
@@ -39,8 +43,6 @@ def _awslogs(
     prefix = options.pop("awslogs-stream-prefix", None)
     if prefix:
         options["awslogs-stream"] = f"{prefix}/{container}/{plan.task_id}"
-    if options.get("mode", "non-blocking") == "non-blocking":
-        options = {**NON_BLOCKING, **options}
     options.setdefault("awslogs-region", plan.region)
     options.setdefault("awslogs-endpoint", plan.logs_endpoint)
     options.setdefault("awslogs-credentials-endpoint", credentials_endpoint)

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from ecsd.decisions.task_overrides import storage_size, with_overrides
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.task import Container, TargetBinding, Task
 from ecsd.records.ecs.task_definition import TaskDefinition
@@ -25,6 +26,7 @@ class Origin(Struct, frozen=True, kw_only=True):
     load_balancers: tuple[dict[str, Any], ...] = ()
     image_references: dict[str, str] = {}
     overrides: dict[str, Any] = {}
+    log_driver_mode: str | None = None  # of containers that name none; None: AWS's default
     enable_execute_command: bool = False
     tags: tuple[Tag, ...] = ()
 
@@ -74,6 +76,9 @@ def new_task(
         cpu=overrides.get("cpu") or definition.cpu,
         memory=overrides.get("memory") or definition.memory,
         containers=_containers(cluster, definition, overrides, names),
+        ephemeral_storage=storage_size(definition, overrides),
+        log_driver_mode=origin.log_driver_mode,
+        cpu_architecture=(definition.runtime_platform or {}).get("cpuArchitecture") or "X86_64",
         overrides=overrides,
         network_configuration=origin.network_configuration,
         enable_execute_command=origin.enable_execute_command,
@@ -92,32 +97,6 @@ def new_task(
         attachment_id=place.attachment_id,
         created_at=now,
     )
-
-
-def with_overrides(definition: TaskDefinition, overrides: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the container definitions with a task's containerOverrides applied.
-
-    environment is merged by name, the rest replaced; empty members count as not given.
-    Source: Amazon ECS API Reference, ContainerOverride; terraform.md 2.3 (zero values).
-    """
-    by_name = {one["name"]: one for one in overrides.get("containerOverrides", ())}
-    return [
-        _overridden(one, by_name.get(one["name"], {})) for one in definition.container_definitions
-    ]
-
-
-def _overridden(container: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(container)
-    for member in ("command", "cpu", "memory", "memoryReservation", "resourceRequirements"):
-        if override.get(member):
-            merged[member] = override[member]
-    if override.get("environment"):
-        environment = {one["name"]: one["value"] for one in container.get("environment", ())}
-        environment |= {one["name"]: one.get("value", "") for one in override["environment"]}
-        merged["environment"] = [
-            {"name": name, "value": value} for name, value in environment.items()
-        ]
-    return merged
 
 
 def _containers(

@@ -4,6 +4,7 @@ Nothing more is added than AWS adds: the Terraform provider compares what it rea
 wrote. Source: ecs_semantics 2.3; terraform.md 6.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,14 @@ CONTAINER_LISTS = (
     "volumesFrom",
     "systemControls",
 )
-LOGGING_API = "com.amazonaws.ecs.capability.docker-remote-api.1.19"
+AWS = "com.amazonaws.ecs.capability"
+LOGGING_API = f"{AWS}.docker-remote-api.1.19"
+OF_MEMBERS = {
+    "healthCheck": ("ecs.capability.container-health-check", f"{AWS}.docker-remote-api.1.24"),
+    "dependsOn": ("ecs.capability.container-ordering",),
+    "privileged": (f"{AWS}.privileged-container",),
+}
+ECR = re.compile(r"\d{12}\.dkr\.ecr\.")
 
 
 def normalise_container(given: Mapping[str, Any], network_mode: str | None) -> dict[str, Any]:
@@ -48,16 +56,6 @@ def normalise_port(given: Mapping[str, Any], network_mode: str | None) -> dict[s
     return port
 
 
-def compatibilities(network_mode: str | None, *, fits_fargate: bool) -> tuple[str, ...]:
-    """Return every launch type that the definition satisfies."""
-    found = ["EC2"]
-    if network_mode != "awsvpc":
-        found.append("EXTERNAL")
-    if fits_fargate:
-        found.append("FARGATE")
-    return tuple(found)
-
-
 def required_attributes(
     containers: Sequence[Mapping[str, Any]], task: Mapping[str, Any]
 ) -> tuple[dict[str, str], ...]:
@@ -65,7 +63,7 @@ def required_attributes(
 
     Source: ecs_semantics 2.3 (names observed, and the agent's capability list).
     """
-    names: dict[str, None] = {"com.amazonaws.ecs.capability.docker-remote-api.1.18": None}
+    names: dict[str, None] = {f"{AWS}.docker-remote-api.1.18": None}
     names |= dict.fromkeys(_of_task(task))
     for container in containers:
         names |= dict.fromkeys(_of_container(container, task))
@@ -76,31 +74,49 @@ def _of_task(task: Mapping[str, Any]) -> Iterable[str]:
     if task.get("networkMode") == "awsvpc":
         yield "ecs.capability.task-eni"
     if task.get("taskRoleArn"):
-        yield "com.amazonaws.ecs.capability.task-iam-role"
+        yield f"{AWS}.task-iam-role"
         if task.get("networkMode") == "host":
-            yield "com.amazonaws.ecs.capability.task-iam-role-network-host"
+            yield f"{AWS}.task-iam-role-network-host"
     if task.get("cpu") or task.get("memory"):
         yield "ecs.capability.task-cpu-mem-limit"
     if task.get("pidMode") or task.get("ipcMode"):
         yield "ecs.capability.pid-ipc-namespace-sharing"
+    for volume in task.get("volumes") or ():
+        if volume.get("dockerVolumeConfiguration"):
+            driver = volume["dockerVolumeConfiguration"].get("driver") or "local"
+            yield f"ecs.capability.docker-plugin.{driver}"
 
 
 def _of_container(container: Mapping[str, Any], task: Mapping[str, Any]) -> Iterable[str]:
+    yield from _of_image(container, task)
+    yield from _of_logging(container, task)
+    for member, names in OF_MEMBERS.items():
+        if container.get(member):
+            yield from names
+    if (container.get("restartPolicy") or {}).get("enabled"):
+        yield "ecs.capability.container-restart-policy"
+    if (container.get("linuxParameters") or {}).get("initProcessEnabled"):
+        yield f"{AWS}.docker-remote-api.1.25"
+    if any(one.get("containerPortRange") for one in container.get("portMappings") or ()):
+        yield "ecs.capability.network.container-port-range"
+    for option in container.get("dockerSecurityOptions") or ():
+        module = {"apparmor": "apparmor", "label": "selinux"}.get(re.split("[:=]", option)[0])
+        if module:
+            yield f"{AWS}.{module}"
+
+
+def _of_logging(container: Mapping[str, Any], task: Mapping[str, Any]) -> Iterable[str]:
     driver = (container.get("logConfiguration") or {}).get("logDriver")
     if driver:
-        yield f"com.amazonaws.ecs.capability.logging-driver.{driver}"
+        yield f"{AWS}.logging-driver.{driver}"
     if driver == "awslogs":
         yield LOGGING_API
         if task.get("executionRoleArn"):
             yield "ecs.capability.execution-role-awslogs"
-    if container.get("healthCheck"):
-        yield "ecs.capability.container-health-check"
-        yield "com.amazonaws.ecs.capability.docker-remote-api.1.24"
-    if container.get("dependsOn"):
-        yield "ecs.capability.container-ordering"
-    if container.get("privileged"):
-        yield "com.amazonaws.ecs.capability.privileged-container"
-    if (container.get("restartPolicy") or {}).get("enabled"):
-        yield "ecs.capability.container-restart-policy"
-    if (container.get("linuxParameters") or {}).get("initProcessEnabled"):
-        yield "com.amazonaws.ecs.capability.docker-remote-api.1.25"
+
+
+def _of_image(container: Mapping[str, Any], task: Mapping[str, Any]) -> Iterable[str]:
+    if ECR.match(container["image"]):
+        yield f"{AWS}.ecr-auth"
+        if task.get("executionRoleArn"):
+            yield "ecs.capability.execution-role-ecr-pull"

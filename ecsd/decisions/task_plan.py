@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from ecsd.decisions.new_task import with_overrides
 from ecsd.decisions.task import RANK
+from ecsd.decisions.task_overrides import with_overrides
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.vpc import Subnet, Vpc
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
-from ecsd.records.plan import TaskPlan
+from ecsd.records.plan import NON_BLOCKING, TaskPlan
 
 PLATFORMS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}  # as the Engine names them
 
@@ -50,6 +50,8 @@ def compile_task(
         volumes=definition.volumes,
         cpu=int(task.cpu) if task.cpu else None,
         memory=int(task.memory) if task.memory else None,
+        ephemeral_storage=task.ephemeral_storage,
+        log_driver_mode=task.log_driver_mode or NON_BLOCKING,
         platform=PLATFORMS.get((definition.runtime_platform or {}).get("cpuArchitecture", "")),
         network_mode=definition.network_mode or "bridge",
         pid_mode=definition.pid_mode,

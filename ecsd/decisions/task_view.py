@@ -20,7 +20,7 @@ def show_task(
     fargate = launch_type == "FARGATE" or task.capacity_provider_name is not None
     shown: dict[str, Any] = {
         "attachments": [_attachment(task, interface, dns_name)] if task.attachment_id else [],
-        "attributes": [{"name": "ecs.cpu-architecture", "value": "x86_64"}],
+        "attributes": [{"name": "ecs.cpu-architecture", "value": task.cpu_architecture.lower()}],
         "availabilityZone": task.availability_zone,
         "capacityProviderName": task.capacity_provider_name,
         "clusterArn": task.cluster_arn,
@@ -54,7 +54,7 @@ def show_task(
         "version": task.version,
     }
     if fargate:
-        size = (task.overrides.get("ephemeralStorage") or {}).get("sizeInGiB", STORAGE)
+        size = task.ephemeral_storage or STORAGE
         shown["ephemeralStorage"] = {"sizeInGiB": size}
         shown["fargateEphemeralStorage"] = {"sizeInGiB": size}
     return {member: value for member, value in shown.items() if value is not None}

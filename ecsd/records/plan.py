@@ -159,6 +159,8 @@ class BalancerPlan(Message, frozen=True, kw_only=True):
 
 # ------------------------------------------------------------------ down: tasks
 
+NON_BLOCKING = "non-blocking"  # AWS's default of a log driver's mode since June 2025
+
 
 class TaskPlan(Message, frozen=True, kw_only=True):
     """A task to run (or to end) on this host.
@@ -183,6 +185,8 @@ class TaskPlan(Message, frozen=True, kw_only=True):
     volumes: tuple[dict[str, Any], ...] = ()
     cpu: int | None = None  # units, of the task
     memory: int | None = None  # MiB, of the task
+    ephemeral_storage: int | None = None  # GiB, where more than the default is asked for
+    log_driver_mode: str = NON_BLOCKING  # of log configurations that name no mode
     platform: str | None = None  # linux/amd64, linux/arm64, where the definition names one
     network_mode: str = "awsvpc"
     pid_mode: str | None = None

@@ -6,6 +6,8 @@ RunTask and the service controller launch alike; which host runs it is decided a
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from ecsd.decisions.network_interface import new_interface
 from ecsd.decisions.new_task import Names, Origin, Place, new_task
 from ecsd.ids import IdSource
@@ -15,6 +17,7 @@ from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.store.finders.ec2 import free_address, free_public_address
+from ecsd.store.finders.ecs import LOG_DRIVER_MODE, account_setting
 from ecsd.store.store import Transaction, View
 
 
@@ -49,6 +52,8 @@ def launch(
             attachment_id=ids.uuid(),
             availability_zone=interface.availability_zone,
         )
+    if origin.log_driver_mode is None:
+        origin = replace(origin, log_driver_mode=account_setting(change, LOG_DRIVER_MODE))
     container_ids = tuple(ids.uuid() for _ in definition.container_definitions)
     names = Names(arn_prefix=prefix, task_id=task_id, container_ids=container_ids)
     task = new_task(cluster, definition, origin, place, names, now)

@@ -10,7 +10,7 @@ from ecsd.agent.drivers.engine_answers import Digests, EngineEvent, Host, Inspec
 from ecsd.decisions import container_names
 from ecsd.decisions.container_order import Seen
 
-HOST = Host("20.10.24", "amd64", "cgroupfs", True)
+HOST = Host("20.10.24", "amd64", "cgroupfs", True, storage="/")
 
 
 class FakeEngine:

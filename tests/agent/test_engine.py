@@ -44,7 +44,16 @@ def test_events_are_read():
     [("20.10.24+dfsg1", True), ("23.0.1", False), ("28.3.2", False), ("dev", True)],
 )
 def test_old_engines_remove_one_at_a_time(version, serial):
-    found = host({"ServerVersion": version, "Architecture": "x86_64", "CgroupDriver": "cgroupfs"})
+    found = host(
+        {
+            "ServerVersion": version,
+            "Architecture": "x86_64",
+            "CgroupDriver": "cgroupfs",
+            "DockerRootDir": "/data",
+            "SecurityOptions": ["name=seccomp,profile=default", "name=apparmor"],
+        }
+    )
+    assert (found.storage, found.security) == ("/data", {"seccomp", "apparmor"})
     assert (found.removes_serially, found.architecture) == (serial, "amd64")
 
 

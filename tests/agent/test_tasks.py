@@ -65,6 +65,31 @@ def test_a_taken_port_for_log_credentials_is_told_and_tried_again(tmp_path, run_
     run_virtual(scenario())
 
 
+@pytest.mark.parametrize(
+    ("storage", "wanted", "words"),
+    [
+        ("/", 0, None),
+        ("/", 10**9, "1000000000 GiB are wanted"),
+        ("/no/such/folder", 21, "the Engine's folder cannot be looked at: "),
+    ],
+)
+def test_ephemeral_storage_is_there_when_a_task_starts_or_it_says_why_not(
+    live, storage, wanted, words
+):
+    async def scenario(world):
+        world.tasks._host.storage = storage
+        await world.apply(plan(ephemeral_storage=wanted))
+        last = world.last()
+        if words is None:
+            assert last.phase == "RUNNING"
+            return
+        assert (last.phase, last.stop_code) == ("STOPPED", "TaskFailedToStart")
+        start = "ResourceInitializationError: failed to provide ephemeral storage: "
+        assert last.stopped_reason.startswith(start + words)
+
+    live(scenario)
+
+
 def test_a_pruned_pause_image_is_made_anew(live):
     async def scenario(world):
         world.engine.images.discard("ecsd/pause:1")

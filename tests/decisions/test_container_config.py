@@ -38,6 +38,7 @@ def body(member=None, host=HOST, **members):
         ({"user": "1000:1000"}, "User", "1000:1000"),
         ({"pseudoTerminal": True}, "Tty", True),
         ({"interactive": True}, "OpenStdin", True),
+        ({"disableNetworking": True}, "NetworkDisabled", True),
         ({"stopTimeout": 7}, "StopTimeout", 7),
         ({}, "StopTimeout", 30),
         ({}, "Healthcheck", {"Test": ["NONE"]}),
@@ -207,5 +208,22 @@ def test_a_slice_under_systemd():
     ],
 )
 def test_what_a_host_refuses(members, words):
-    found = container_config.refusal(plan({}, **members))
+    found = container_config.refusal(plan({}, **members), HOST)
     assert (found is None) if words is None else (words in found)
+
+
+@pytest.mark.parametrize(("option", "module"), [("apparmor:x", "apparmor"), ("label:x", "selinux")])
+def test_a_host_without_a_security_module_refuses_its_options(option, module):
+    wanted = plan({"dockerSecurityOptions": ["no-new-privileges", option]})
+    assert container_config.refusal(wanted, HOST) == (
+        f"container app: {module} is not available on this host"
+    )
+    able = HostFacts(owner="o", pause_image="p", security=frozenset({module}))
+    assert container_config.refusal(wanted, able) is None
+
+
+def test_memory_that_a_task_shares_is_as_large_as_the_largest_wanted():
+    sizes = [{"name": f"c{size}", "linuxParameters": {"sharedMemorySize": size}} for size in (8, 9)]
+    body = container_config.pause_body(plan(*sizes, ipc_mode="task"), HOST)
+    assert body["HostConfig"]["ShmSize"] == 9 * MIB
+    assert "ShmSize" not in container_config.pause_body(plan(*sizes), HOST)["HostConfig"]

@@ -1,5 +1,7 @@
 """logConfiguration as the Engine gets it."""
 
+from msgspec.structs import replace
+
 from ecsd.decisions.container_logging import log_config
 from ecsd.records.plan import TaskPlan
 
@@ -67,6 +69,15 @@ def test_the_users_own_mode_and_buffer_stand():
 
 
 def test_other_drivers_are_passed_on_and_files_are_bounded():
-    assert config("syslog", tag="t") == {"Type": "syslog", "Config": {"tag": "t"}}
-    assert config("local")["Config"] == {"max-size": "10m"}
-    assert config("json-file", max_size="1m")["Config"] == {"max-size": "1m"}
+    mode = {"mode": "non-blocking", "max-buffer-size": "10m"}
+    assert config("syslog", tag="t") == {"Type": "syslog", "Config": {"tag": "t"} | mode}
+    assert config("local")["Config"] == {"max-size": "10m"} | mode
+    assert config("json-file", max_size="1m")["Config"] == {"max-size": "1m"} | mode
+
+
+def test_a_mode_that_is_not_given_is_the_accounts_default():
+    blocking = replace(PLAN, log_driver_mode="blocking")
+    container = {"name": "app", "logConfiguration": {"logDriver": "syslog"}}
+    assert log_config(blocking, container, "")["Config"] == {"mode": "blocking"}
+    container["logConfiguration"]["options"] = {"mode": "non-blocking"}
+    assert log_config(blocking, container, "")["Config"]["max-buffer-size"] == "10m"

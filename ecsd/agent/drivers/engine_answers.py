@@ -17,12 +17,17 @@ STATUS = {"created": "CREATED", "exited": "STOPPED", "dead": "STOPPED", "removin
 
 
 class Host(Struct, frozen=True):
-    """What the Engine is. architecture in Go's words: ``amd64``, ``arm64``."""
+    """What the Engine is. architecture in Go's words: ``amd64``, ``arm64``.
+
+    storage: the folder in which containers write. security: of ``apparmor``, ``selinux``.
+    """
 
     version: str
     architecture: str
     cgroup_driver: str
     removes_serially: bool
+    storage: str = "/var/lib/docker"
+    security: frozenset[str] = frozenset()
 
 
 class Digests(Struct, frozen=True):
@@ -82,6 +87,11 @@ def host(information: Mapping[str, Any]) -> Host:
         architecture={"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine),
         cgroup_driver=str(information["CgroupDriver"]),
         removes_serially=not major.isdigit() or int(major) < SERIAL_BELOW,
+        storage=str(information["DockerRootDir"]),
+        security=frozenset(
+            option.removeprefix("name=").partition(",")[0]
+            for option in information.get("SecurityOptions") or ()
+        ),
     )
 
 

@@ -9,6 +9,8 @@ from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecs.paging import page
 from ecsd.records.ecs.cluster import AccountSetting
+from ecsd.records.plan import NON_BLOCKING
+from ecsd.store.finders.ecs import LOG_DRIVER_MODE, account_setting
 from ecsd.store.store import View
 
 LONG_ARNS = ("serviceLongArnFormat", "taskLongArnFormat", "containerInstanceLongArnFormat")
@@ -20,7 +22,7 @@ DEFAULTS = {
     "tagResourceAuthorization": "off",
     "fargateTaskRetirementWaitPeriod": "7",
     "guardDutyActivate": "off",
-    "defaultLogDriverMode": "non-blocking",
+    LOG_DRIVER_MODE: NON_BLOCKING,
 }
 ACCEPTED = {
     **dict.fromkeys(LONG_ARNS, ("enabled",)),
@@ -29,7 +31,7 @@ ACCEPTED = {
     "fargateFIPSMode": ("disabled",),
     "tagResourceAuthorization": ("off",),
     "fargateTaskRetirementWaitPeriod": ("0", "7", "14"),
-    "defaultLogDriverMode": ("non-blocking",),
+    LOG_DRIVER_MODE: ("blocking", "non-blocking"),
 }
 
 
@@ -55,7 +57,7 @@ async def delete_account_setting(call: Call, request: dict[str, Any]) -> dict[st
         known = change.get(AccountSetting, f"{name}|{principal}")
         if known is not None:
             change.remove(known)
-        value = effective(change, name, principal)
+        value = _effective(change, name, principal)
     return {"setting": _show(name, value, principal)}
 
 
@@ -66,7 +68,7 @@ async def list_account_settings(call: Call, request: dict[str, Any]) -> dict[str
     view = call.view
     wanted = [_name(request)] if request.get("name") else list(DEFAULTS)
     if request.get("effectiveSettings"):
-        values = {name: effective(view, name, principal) for name in wanted}
+        values = {name: _effective(view, name, principal) for name in wanted}
     else:
         own = (view.get(AccountSetting, f"{name}|{principal}") for name in wanted)
         values = {one.name: one.value for one in own if one is not None}
@@ -77,15 +79,6 @@ async def list_account_settings(call: Call, request: dict[str, Any]) -> dict[str
     ]
     chosen, token = page(shown, request, key=lambda one: one["name"], limit=10, maximum=10)
     return {"settings": chosen, "nextToken": token}
-
-
-def effective(view: View, name: str, principal: str) -> str:
-    """Return the value that holds: the principal's own, the account's default, AWS's."""
-    for place in (f"{name}|{principal}", f"{name}|"):
-        known = view.get(AccountSetting, place)
-        if known is not None:
-            return known.value
-    return DEFAULTS[name]
 
 
 async def _put(call: Call, request: dict[str, Any], principal: str) -> dict[str, Any]:
@@ -105,6 +98,11 @@ async def _put(call: Call, request: dict[str, Any], principal: str) -> dict[str,
             AccountSetting(place=f"{name}|{principal}", name=name, principal=principal, value=value)
         )
     return {"setting": _show(name, value, principal or call.caller.arn)}
+
+
+def _effective(view: View, name: str, principal: str) -> str:
+    """Return the value that holds: the principal's own, the account's default, AWS's."""
+    return account_setting(view, name, principal) or DEFAULTS[name]
 
 
 def _name(request: dict[str, Any]) -> str:

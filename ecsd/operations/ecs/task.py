@@ -14,6 +14,7 @@ from ecsd.decisions.capacity_shares import provider_of_next
 from ecsd.decisions.new_task import Origin
 from ecsd.decisions.service_tags import managed_tags
 from ecsd.decisions.task import stop
+from ecsd.decisions.task_overrides import check_overrides, normalise_overrides
 from ecsd.decisions.task_view import show_task
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
@@ -26,7 +27,14 @@ from ecsd.records.ecs.cluster import ClientToken, Cluster
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.tag import Tag
-from ecsd.store.finders.ecs import find_service, find_task, require_cluster, require_runnable
+from ecsd.store.finders.ecs import (
+    LOG_DRIVER_MODE,
+    account_setting,
+    find_service,
+    find_task,
+    require_cluster,
+    require_runnable,
+)
 from ecsd.store.launch import Refusal, launch
 from ecsd.store.store import Transaction, View
 
@@ -37,7 +45,7 @@ LONGEST_REASON = 1024
 STARTED_BY = re.compile(r"[A-Za-z0-9_/-]{1,128}")
 TOKENS_KEPT = timedelta(days=1)
 LATER = ("placementConstraints", "placementStrategy", "volumeConfigurations")
-OVERRIDES_LATER = ("executionRoleArn", "taskRoleArn", "inferenceAcceleratorOverrides")
+OVERRIDES_LATER = ("inferenceAcceleratorOverrides",)
 CONTAINER_OVERRIDES_LATER = ("environmentFiles", "resourceRequirements")
 
 
@@ -179,10 +187,11 @@ def _check(call: Call, view: View, request: dict[str, Any]) -> _Wanted:
             "startedBy may have up to 128 letters, numbers, hyphens, slashes and underscores.",
         )
     definition = require_runnable(view, request["taskDefinition"])
-    overrides = _overrides(request.get("overrides"), definition)
     chosen = capacity.choose(request, cluster, definition)
+    overrides = _overrides(request.get("overrides"), definition)
     enabled = bool(request.get("enableExecuteCommand"))
-    check_role(definition, enabled=enabled)
+    role = overrides.get("taskRoleArn") or definition.task_role_arn
+    check_role(replace(definition, task_role_arn=role), enabled=enabled)
     origin = Origin(
         group=request.get("group") or f"family:{definition.family}",
         started_by=started_by,
@@ -190,6 +199,7 @@ def _check(call: Call, view: View, request: dict[str, Any]) -> _Wanted:
         platform_version=capacity.platform_version(request),
         network_configuration=network.parse(view, definition, request.get("networkConfiguration")),
         overrides=overrides,
+        log_driver_mode=account_setting(view, LOG_DRIVER_MODE, call.caller.arn),
         enable_execute_command=enabled,
         tags=_tags(request, cluster, definition),
     )
@@ -211,25 +221,16 @@ def _tags(request: dict[str, Any], cluster: Cluster, definition: TaskDefinition)
 
 def _overrides(given: dict[str, Any] | None, definition: TaskDefinition) -> dict[str, Any]:
     """Return the overrides that say something, checked against the definition."""
-    overrides = {
-        member: value for member, value in (given or {}).items() if value not in ("", [], {}, None)
-    }
-    refuse_members(overrides, OVERRIDES_LATER, "InvalidParameterException", "overrides.")
-    if len(msgspec.json.encode(overrides)) > LONGEST_OVERRIDES:
-        raise AwsError(
-            "InvalidParameterException",
-            f"overrides: may have at most {LONGEST_OVERRIDES} characters.",
-        )
-    names = {one["name"] for one in definition.container_definitions}
+    overrides = normalise_overrides(given)
+    code = "InvalidParameterException"
+    refuse_members(overrides, OVERRIDES_LATER, code, "overrides.")
     for container in overrides.get("containerOverrides", ()):
-        where = "overrides.containerOverrides."
-        refuse_members(container, CONTAINER_OVERRIDES_LATER, "InvalidParameterException", where)
-        if container.get("name") not in names:
-            raise AwsError(
-                "InvalidParameterException",
-                f"Override for container named {container.get('name')} is not a container in the "
-                "TaskDefinition.",
-            )
+        refuse_members(container, CONTAINER_OVERRIDES_LATER, code, "overrides.containerOverrides.")
+    if len(msgspec.json.encode(overrides)) > LONGEST_OVERRIDES:
+        raise AwsError(code, f"overrides: may have at most {LONGEST_OVERRIDES} characters.")
+    problem = next(check_overrides(overrides, definition), None)
+    if problem is not None:
+        raise AwsError(code, problem)
     return overrides
 
 

@@ -8,11 +8,8 @@ from msgspec.structs import replace
 
 from ecsd.decisions.fargate_checks import check_fargate
 from ecsd.decisions.fargate_size import cpu_units, memory_mib
-from ecsd.decisions.task_definition import (
-    compatibilities,
-    normalise_container,
-    required_attributes,
-)
+from ecsd.decisions.launch_type_checks import check_external, check_managed_instances
+from ecsd.decisions.task_definition import normalise_container, required_attributes
 from ecsd.decisions.task_definition_checks import check_task
 from ecsd.decisions.task_plan import PLATFORMS
 from ecsd.errors import AwsError
@@ -34,8 +31,6 @@ CONTAINER_LATER = (
     "resourceRequirements",
     "firelensConfiguration",
     "credentialSpecs",
-    "dockerSecurityOptions",
-    "links",
 )
 VOLUME_LATER = (
     "efsVolumeConfiguration",
@@ -43,6 +38,11 @@ VOLUME_LATER = (
     "s3filesVolumeConfiguration",
     "configuredAtLaunch",
 )
+LAUNCH_TYPES = {
+    "EXTERNAL": check_external,
+    "FARGATE": check_fargate,
+    "MANAGED_INSTANCES": check_managed_instances,
+}
 
 
 @operation("ecs", "RegisterTaskDefinition")
@@ -54,21 +54,17 @@ async def register_task_definition(call: Call, request: dict[str, Any]) -> dict[
     _refuse_later(request)
     checked = _sized(request)
     _refuse_first(check_task(checked))
-    wanted = request.get("requiresCompatibilities") or []
-    unfit = next(check_fargate(checked), None)
-    if "FARGATE" in wanted and unfit is not None:
-        raise AwsError("ClientException", unfit)
-    if set(wanted) - {"FARGATE", "EC2"}:
-        raise AwsError(
-            "ClientException",
-            f"requiresCompatibilities: {sorted(set(wanted) - {'FARGATE', 'EC2'})} is not "
-            "supported by ecsd yet.",
-        )
+    unfit = {kind: next(check(checked), None) for kind, check in LAUNCH_TYPES.items()}
+    for kind in request.get("requiresCompatibilities") or ():
+        problem = unfit.get(kind)
+        if problem is not None:
+            raise AwsError("ClientException", problem)
+    if len(msgspec.json.encode(request)) > LARGEST:
+        raise AwsError("ClientException", "Task definition size must not exceed 64 KiB.")
+    fits = ("EC2", *(kind for kind, problem in unfit.items() if problem is None))
     async with call.transaction() as change:
-        definition = _definition(call, change, checked, fits_fargate=unfit is None)
+        definition = _definition(call, change, checked, fits)
         definition = replace(definition, tags=tags)
-        if len(msgspec.json.encode(definition.container_definitions)) > LARGEST:
-            raise AwsError("ClientException", "Task definition size must not exceed 64 KiB.")
         change.put(
             definition,
             TaskDefinitionFamily(family=definition.family, last_revision=definition.revision),
@@ -233,16 +229,11 @@ def _sized(request: dict[str, Any]) -> dict[str, Any]:
         sized[member] = parse(request[member])
         if sized[member] is None or sized[member] <= 0:
             raise AwsError("ClientException", f"Invalid '{member}' setting for task.")
-    storage = (request.get("ephemeralStorage") or {}).get("sizeInGiB")
-    least, most = 21, 200
-    if storage is not None and not least <= storage <= most:
-        side = f"at least {least}" if storage < least else f"at most {most}"
-        raise AwsError("ClientException", f"EphemeralStorage size should be {side}")
     return sized
 
 
 def _definition(
-    call: Call, change: Transaction, request: dict[str, Any], *, fits_fargate: bool
+    call: Call, change: Transaction, request: dict[str, Any], fits: tuple[str, ...]
 ) -> TaskDefinition:
     family = request["family"]
     known = change.get(TaskDefinitionFamily, family)
@@ -262,7 +253,7 @@ def _definition(
         task_role_arn=request.get("taskRoleArn") or None,
         execution_role_arn=request.get("executionRoleArn") or None,
         requires_compatibilities=_tuple(request.get("requiresCompatibilities")),
-        compatibilities=compatibilities(mode, fits_fargate=fits_fargate),
+        compatibilities=fits,
         requires_attributes=required_attributes(containers, request),
         placement_constraints=tuple(request.get("placementConstraints") or ()),
         pid_mode=request.get("pidMode"),

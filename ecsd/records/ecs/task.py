@@ -71,6 +71,9 @@ class Task(Record, frozen=True, kw_only=True):
     availability_zone: str | None = None
     cpu: str | None = None
     memory: str | None = None
+    cpu_architecture: str = "X86_64"
+    ephemeral_storage: int | None = None  # GiB; None: Fargate's default
+    log_driver_mode: str | None = None  # None: AWS's default
     containers: tuple[Container, ...]
     overrides: dict[str, Any] = {}  # AWS's shape, as given
     network_configuration: dict[str, Any] | None = None  # awsvpcConfiguration's members

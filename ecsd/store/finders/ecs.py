@@ -6,7 +6,7 @@ Names and full ARNs are accepted alike. Source: ecs_semantics 2.1, 11.1.
 import re
 
 from ecsd.errors import AwsError, StoreError
-from ecsd.records.ecs.cluster import Cluster
+from ecsd.records.ecs.cluster import AccountSetting, Cluster
 from ecsd.records.ecs.service import Deployment, Service, ServiceEvent
 from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
 from ecsd.records.ecs.task import Task
@@ -15,6 +15,7 @@ from ecsd.records.ecs.task_set import TaskSet
 from ecsd.records.record import Record
 from ecsd.store.store import View
 
+LOG_DRIVER_MODE = "defaultLogDriverMode"
 REVISION = re.compile(r"(?P<family>[A-Za-z0-9_-]{1,255})(?::(?P<revision>[^:/]*))?")
 
 
@@ -150,3 +151,16 @@ def live_tasks(view: View, cluster: Cluster) -> list[Task]:
 def services_of(view: View, cluster: Cluster, *statuses: str) -> list[Service]:
     """Return the cluster's services in any of these statuses."""
     return [one for one in view.select(Service, cluster=cluster.name) if one.status in statuses]
+
+
+def account_setting(view: View, name: str, principal: str = "") -> str | None:
+    """Return the value set for a principal, or else for everybody: by the account's root.
+
+    None: AWS's own default holds. Source: Amazon ECS API Reference, PutAccountSetting.
+    """
+    root = f"arn:aws:iam::{view.scope.account}:root"
+    for who in (principal, "", root):
+        known = view.get(AccountSetting, f"{name}|{who}")
+        if known is not None:
+            return known.value
+    return None

@@ -3,6 +3,8 @@
 import pytest
 
 from ecsd.errors import AwsError
+from ecsd.records.ecs.task import Task
+from ecsd.store.scope import Scope
 
 
 @pytest.fixture
@@ -82,6 +84,37 @@ async def test_overrides_are_checked_kept_and_shown(ecs, run):
     assert task["overrides"]["containerOverrides"][0]["command"] == ["sleep", "1"]
     with pytest.raises(AwsError, match="Override for container named x"):
         await run(overrides={"containerOverrides": [{"name": "x"}]})
+
+
+async def test_a_task_has_the_size_and_the_storage_that_its_overrides_say(ecs, run):
+    overrides = {"cpu": "1 vCPU", "memory": "2GB", "ephemeralStorage": {"sizeInGiB": 30}}
+    (task,) = (await run(overrides=overrides))["tasks"]
+    assert (task["cpu"], task["memory"]) == ("1024", "2048")
+    assert task["ephemeralStorage"] == task["fargateEphemeralStorage"] == {"sizeInGiB": 30}
+    with pytest.raises(AwsError, match="No Fargate configuration exists") as refused:
+        await run(overrides={"cpu": "1 vCPU"})
+    assert refused.value.code == "InvalidParameterException"
+
+
+async def test_a_task_role_of_the_overrides_is_as_good_as_the_definitions(run):
+    role = {"taskRoleArn": "arn:aws:iam::000000000000:role/task"}
+    (task,) = (await run(enableExecuteCommand=True, overrides=role))["tasks"]
+    assert task["overrides"]["taskRoleArn"] == role["taskRoleArn"]
+
+
+async def test_the_accounts_mode_of_log_drivers_holds_for_tasks_started_from_then_on(
+    ecs, run, store
+):
+    await run()
+    await ecs("PutAccountSettingDefault", name="defaultLogDriverMode", value="blocking")
+    await run()
+    await ecs("PutAccountSetting", name="defaultLogDriverMode", value="non-blocking")
+    await run()
+    modes = sorted(
+        str(one.log_driver_mode)
+        for one in store.view(Scope("000000000000", "us-east-1")).select(Task)
+    )
+    assert modes == ["None", "blocking", "non-blocking"]
 
 
 async def test_tags_come_from_where_they_were_asked_from(ecs, run):

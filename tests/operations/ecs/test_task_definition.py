@@ -13,7 +13,7 @@ async def test_registering_answers_what_was_given_and_the_defaults(ecs, fargate)
     answer = await ecs("RegisterTaskDefinition", **fargate, tags=[{"key": "a", "value": "b"}])
     definition = answer["taskDefinition"]
     assert definition["taskDefinitionArn"].endswith(":task-definition/web:1")
-    assert definition["compatibilities"] == ["EC2", "FARGATE"]
+    assert definition["compatibilities"] == ["EC2", "FARGATE", "MANAGED_INSTANCES"]
     assert definition["requiresCompatibilities"] == ["FARGATE"]
     assert (definition["cpu"], definition["memory"]) == ("256", "512")
     assert definition["containerDefinitions"] == [
@@ -82,7 +82,10 @@ async def test_a_wrong_task_is_refused(ecs, fargate, change, message):
         ({"image": ""}, "Container.image should not be null or empty."),
         ({"image": "a b"}, "Container.image contains invalid characters."),
         ({"cpu": 512}, "The sum of all container 'cpu' values cannot be greater"),
-        ({"memory": 1024}, "The sum of all container 'memory' values cannot be greater"),
+        (
+            {"memory": 1024},
+            "The 'memory' setting for container 'app' is greater than for the task.",
+        ),
         (
             {"portMappings": [{"containerPort": 80, "hostPort": 81}]},
             "When networkMode=awsvpc, the host ports and container ports in port mappings must",
@@ -123,6 +126,69 @@ async def test_a_wrong_container_is_refused(ecs, fargate, container, message):
     with pytest.raises(AwsError) as refused:
         await ecs("RegisterTaskDefinition", **changed(fargate, **container))
     assert message in refused.value.message
+
+
+BRIDGE = {"networkMode": "bridge", "cpu": "", "memory": "", "requiresCompatibilities": []}
+
+
+async def test_what_fits_where_is_told_and_what_is_wanted_is_checked(ecs, fargate):
+    def registered(**change):
+        return ecs("RegisterTaskDefinition", **fargate | change)
+
+    container = fargate["containerDefinitions"][0] | {"memory": 64, "links": ["db:data"]}
+    both = [container, {"name": "db", "image": "db:1", "memory": 64}]
+    answer = await registered(**BRIDGE, containerDefinitions=both)
+    assert answer["taskDefinition"]["compatibilities"] == ["EC2", "EXTERNAL"]
+    assert "requiresCompatibilities" not in answer["taskDefinition"]
+    answer = await registered(requiresCompatibilities=["EC2", "MANAGED_INSTANCES"])
+    assert "MANAGED_INSTANCES" in answer["taskDefinition"]["compatibilities"]
+    with pytest.raises(AwsError, match="External instances do not support network mode 'awsvpc'"):
+        await registered(requiresCompatibilities=["EXTERNAL"])
+    labelled = [fargate["containerDefinitions"][0] | {"dockerLabels": {"a": "b"}}]
+    with pytest.raises(AwsError, match="Managed Instances do not support 'dockerLabels'"):
+        await registered(
+            requiresCompatibilities=["MANAGED_INSTANCES"], containerDefinitions=labelled
+        )
+
+
+async def test_what_an_instance_must_be_able_to_do_is_told(ecs, fargate):
+    container = {
+        "image": "000000000000.dkr.ecr.us-east-1.amazonaws.com/app:1",
+        "dockerSecurityOptions": ["apparmor:x", "label:y", "no-new-privileges"],
+        "privileged": True,
+        "portMappings": [{"containerPortRange": "80-90"}],
+        "restartPolicy": {"enabled": True},
+        "logConfiguration": {"logDriver": "gelf"},
+    }
+    wanted = changed(fargate, **container) | {
+        "requiresCompatibilities": ["EC2"],
+        "executionRoleArn": "run",
+        "volumes": [{"name": "v", "dockerVolumeConfiguration": {"driver": "nfs"}}],
+    }
+    answer = await ecs("RegisterTaskDefinition", **wanted)
+    names = {one["name"] for one in answer["taskDefinition"]["requiresAttributes"]}
+    aws, short = "com.amazonaws.ecs.capability.", "ecs.capability."
+    assert names == {
+        *(aws + one for one in ("docker-remote-api.1.18", "ecr-auth", "logging-driver.gelf")),
+        *(aws + one for one in ("apparmor", "selinux", "privileged-container")),
+        *(short + one for one in ("task-eni", "task-cpu-mem-limit", "docker-plugin.nfs")),
+        *(short + one for one in ("execution-role-ecr-pull", "container-restart-policy")),
+        short + "network.container-port-range",
+    }
+
+
+async def test_a_definition_without_a_network_mode_is_a_bridges_and_says_none(ecs, fargate):
+    fargate["containerDefinitions"][0]["memory"] = 64
+    del fargate["networkMode"]
+    wanted = fargate | {"cpu": "", "memory": "", "requiresCompatibilities": []}
+    definition = (await ecs("RegisterTaskDefinition", **wanted))["taskDefinition"]
+    assert "networkMode" not in definition
+    assert definition["containerDefinitions"][0]["portMappings"][0]["hostPort"] == 0
+
+
+async def test_a_definition_larger_than_64_kib_is_refused(ecs, fargate):
+    with pytest.raises(AwsError, match="must not exceed 64 KiB"):
+        await ecs("RegisterTaskDefinition", **changed(fargate, command=["x" * 66_000]))
 
 
 async def test_containers_that_wait_for_each_other_are_refused(ecs, fargate):

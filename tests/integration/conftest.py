@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -99,7 +100,14 @@ def image() -> str:
 @pytest.fixture
 def account(ecsd, request) -> Iterator[Account]:
     """An account of its own for one test; what it made is removed, and the invariants hold."""
-    number = f"{abs(hash((request.node.nodeid, time.time_ns()))) % 10**12:012}"
+    with new_account(ecsd, request.node.nodeid) as one:
+        yield one
+
+
+@contextmanager
+def new_account(ecsd: Ecsd, purpose: str) -> Iterator[Account]:
+    """An account; what it made is removed when it is let go."""
+    number = f"{abs(hash((purpose, time.time_ns()))) % 10**12:012}"
 
     def client(service: str):
         return boto3.client(
@@ -112,8 +120,10 @@ def account(ecsd, request) -> Iterator[Account]:
         )
 
     one = Account(client, number)
-    yield one
-    one.tear_down()
+    try:
+        yield one
+    finally:
+        one.tear_down()
     assert findings(ecsd) == []
 
 

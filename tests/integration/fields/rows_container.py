@@ -15,7 +15,7 @@ from tests.integration.fields.looks import (
     words_of_command,
 )
 from tests.integration.fields.rows import Effective, Elsewhere, Row, each
-from tests.integration.fields.scenes import IMAGE, KEEP
+from tests.integration.fields.scenes import GELF_PORT, IMAGE, KEEP, SYSLOG_PORT
 
 C = "containerDefinitions[]."
 MIB = 1 << 20
@@ -24,6 +24,22 @@ LOGS = f"{C}logConfiguration"
 
 def written(there):
     return there.log("fields", f"shown/init/{there.task_id}")
+
+
+def logged(container, group="fields"):
+    return lambda there: there.log(group, f"shown/{container}/{there.task_id}")
+
+
+def heard(port):
+    return lambda there: there.heard(port)
+
+
+def log_mode(container):
+    def look(there):
+        found = engine("HostConfig", "LogConfig", "Config", container=container)(there)
+        return found["mode"], found.get("max-buffer-size")
+
+    return look
 
 
 def own_network(there):
@@ -167,12 +183,60 @@ ROWS: list[Row] = [
         LOGS,
         f"{LOGS}.logDriver",
         f"{LOGS}.options",
-        effect="awslogs: in CloudWatch Logs, with awslogs-group, -stream-prefix, -create-group, "
-        "-datetime-format, -multiline-pattern, mode, max-buffer-size; others as the Engine has "
-        "them, and a task whose driver it lacks stops with the reason",
+        effect="awslogs: in CloudWatch Logs, in the stream PREFIX/CONTAINER/TASK; others as the "
+        "Engine has them, and a task whose driver cannot begin stops with the reason",
         scene="plain",
         look=written,
         equals=["made"],
+    ),
+    Effective(
+        f"{LOGS}.options",
+        "awslogs-create-group makes the group",
+        "logs",
+        logged("made", "made"),
+        ["written"],
+    ),
+    Effective(
+        f"{LOGS}.options",
+        "awslogs-multiline-pattern begins events",
+        "logs",
+        logged("lines"),
+        ["INFO a\n b\n", "INFO c\n"],
+    ),
+    Effective(
+        f"{LOGS}.options",
+        "so does awslogs-datetime-format",
+        "logs",
+        logged("dates"),
+        ["2026-01-01 a\nb\n", "2026-01-02 c\n"],
+    ),
+    Effective(
+        f"{LOGS}.options",
+        "mode blocking or non-blocking",
+        "logs",
+        log_mode("modes"),
+        ("blocking", None),
+    ),
+    Effective(
+        f"{LOGS}.options",
+        "max-buffer-size of the latter",
+        "logs",
+        log_mode("sizes"),
+        ("non-blocking", "1m"),
+    ),
+    Effective(
+        f"{LOGS}.logDriver",
+        "gelf and",
+        "drivers",
+        heard(GELF_PORT),
+        lambda seen: '"short_message":"written"' in seen,
+    ),
+    Effective(
+        f"{LOGS}.logDriver",
+        "syslog send where their options say",
+        "drivers",
+        heard(SYSLOG_PORT),
+        lambda seen: seen.rstrip().endswith("written"),
     ),
     Effective(f"{LOGS}.logDriver", "json-file and others", "instance", log_driver, "json-file"),
     Effective(

@@ -32,7 +32,7 @@ def unhealthy_after_ten_failures(there):
     def health():
         return engine("State", "Health", container="patient")(there)
 
-    there.eventually(lambda: health()["FailingStreak"] >= 4, True)
+    there.eventually(lambda: health()["FailingStreak"] >= 4, True, 60.0)
     seen = health()
     failures = seen["FailingStreak"]
     return failures >= 4 and (seen["Status"] == "unhealthy") == (failures >= 10)

@@ -128,7 +128,7 @@ OVERRIDES = {
 HEALTH = fargate(
     container(healthCheck=check("true")),
     container("slow", healthCheck=check("sleep 30")),
-    container("patient", healthCheck=check("exit 1", retries=10)),
+    container("patient", healthCheck=check("exit 1", interval=10, retries=10)),
     container("young", healthCheck=check("exit 1", startPeriod=300)),
     container("turned", healthCheck=check("test ! -e /ill && touch /ill", startPeriod=300)),
     container("direct", healthCheck=check("") | {"command": ["CMD", "test", "-e", "/bin"]}),
@@ -159,7 +159,29 @@ LATE = fargate(
     container("base", startTimeout=2, healthCheck=check("exit 1", startPeriod=300)),
 )
 DEAF = fargate(container(script="trap '' TERM; while :; do sleep 1; done"))
+
+
+def logging(name, script, **options):
+    """A container that writes and ends, with options of awslogs."""
+    given = AWSLOGS | {option.replace("_", "-"): value for option, value in options.items()}
+    configuration = {"logDriver": "awslogs", "options": given}
+    return container(name, script, essential=False, logConfiguration=configuration)
+
+
+LOGS = fargate(
+    container(),
+    logging("made", "echo written", awslogs_group="made", awslogs_create_group="true"),
+    logging("lines", "echo 'INFO a'; echo ' b'; echo 'INFO c'", awslogs_multiline_pattern="^INFO"),
+    logging(
+        "dates",
+        "echo '2026-01-01 a'; echo b; echo '2026-01-02 c'",
+        awslogs_datetime_format="%Y-%m-%d",
+    ),
+    logging("modes", "echo written", mode="blocking"),
+    logging("sizes", "echo written", mode="non-blocking", max_buffer_size="1m"),
+)
 FARGATE = {
+    "logs": Scene(LOGS),
     "plain": Scene(
         PLAIN,
         {
@@ -190,7 +212,22 @@ SHARED = {
 }
 ON_HOST = "/var/lib/ecst-fields"
 ON_SHARED = [{"sourceVolume": "ecst-fields", "containerPath": "/shared"}]
+GELF_PORT, SYSLOG_PORT = 52201, 52514  # where the stage listens
+
+
+def sending(name, driver, port):
+    options = {f"{driver}-address": f"udp://127.0.0.1:{port}", "tag": "seen"}
+    return container(
+        name,
+        "echo written; " + KEEP,
+        logConfiguration={"logDriver": driver, "options": options},
+    )
+
+
 INSTANCE = {
+    "drivers": Scene(
+        instance(sending("app", "gelf", GELF_PORT), sending("side", "syslog", SYSLOG_PORT))
+    ),
     "instance": Scene(
         instance(
             container(

@@ -6,9 +6,11 @@ to the rooms of an agent that has no container instances above it yet.
 
 import asyncio
 import json
+import socket
 import subprocess
 import threading
 import time
+import zlib
 from concurrent.futures import Future
 
 import msgspec
@@ -122,6 +124,10 @@ class OnInstance(There):
         self.plan = room.apply(definition)
         self.task_id = self.plan.task_id
 
+    def heard(self, port):
+        """Return what came in at a port of the stage, in one text."""
+        return self._room.heard(port)
+
     def ready(self):
         self._room.phase(self.plan, self._scene.until)
         return self
@@ -144,15 +150,20 @@ class OnInstance(There):
 
 
 class Room:
-    """An agent's tasks in a thread of their own."""
+    """An agent's tasks in a thread of their own; and ears at UDP ports of the host."""
 
-    def __init__(self, folder):
-        self._folder = folder
+    def __init__(self, folder, ports=()):
+        self._folder, self._ports = folder, ports
+        self._ears = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._life = self._ended = None
 
     def __enter__(self):
+        for port in self._ports:
+            self._ears[port] = socket.socket(type=socket.SOCK_DGRAM)
+            self._ears[port].bind(("127.0.0.1", port))
+            self._ears[port].settimeout(10)
         self._thread.start()
         begun = Future()
         self._life = asyncio.run_coroutine_threadsafe(self._live(begun), self._loop)
@@ -165,6 +176,12 @@ class Room:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        for ear in self._ears.values():
+            ear.close()
+
+    def heard(self, port):
+        received = self._ears[port].recv(65536)
+        return (zlib.decompress(received, 31) if received[:2] == b"\x1f\x8b" else received).decode()
 
     async def _live(self, begun):
         self._ended = asyncio.Event()

@@ -16,6 +16,7 @@ from tests.integration.sample import Account
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 VOLUME = "ecst-fields"
+PORTS = (scenes.GELF_PORT, scenes.SYSLOG_PORT)
 ROWS_TO_SEE = [row for row in ROWS if isinstance(row, Effective)]
 
 
@@ -32,7 +33,7 @@ def stage(ecsd, image, tmp_path_factory):
     """All scenes at once, so that together they take as long as the longest."""
     subprocess.run(["docker", "volume", "rm", VOLUME], check=False, capture_output=True)
     folder = tmp_path_factory.mktemp("room")
-    with new_account(ecsd, "fields") as account, Room(folder) as room:
+    with new_account(ecsd, "fields") as account, Room(folder, PORTS) as room:
         account.network()
         account.ecs.create_cluster(clusterName=CLUSTER)
         account.logs.create_log_group(logGroupName="fields")

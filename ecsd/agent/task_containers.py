@@ -60,6 +60,13 @@ class TaskContainers:
         self.view[name] = replace(self.view.get(name, NOTHING), status="STOPPED", reason=words)
         log.warning("container failed", extra={"container": name, "cause": words})
 
+    def fail_all(self, words: str) -> None:
+        """Note why the task as a whole cannot start, where EC2 shows it: at its containers."""
+        if self.plan.launch_type == "EC2":
+            for one in self.plan.containers:
+                if self.view.get(one["name"], NOTHING).status in {"ABSENT", "CREATED"}:
+                    self.fail(one["name"], words)
+
     def event(self, event: EngineEvent) -> str | None:
         """Take in what happened; return a container that has to be looked at for its cause."""
         if event.id == self.pause.runtime_id:

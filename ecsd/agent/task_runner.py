@@ -128,6 +128,7 @@ class TaskRunner:
         facts = self._host.facts_for(self.plan)
         words = container_config.refusal(self.plan, facts) or self._containers.failure
         if words:
+            self._containers.fail_all(words)
             return self._stop(failed_to_start(self.plan.launch_type, words))
         view = self._containers.view
         now = self._host.clock.now()

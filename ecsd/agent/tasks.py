@@ -238,7 +238,7 @@ class HostTasks:
             pause_image=pause.IMAGE,
             cgroup_driver=host.cgroup_driver,
             open_files=open_files(self._settings.docker_socket),
-            security=host.security,
+            lacks=host.lacks,
         )
         self._host.arrived(
             host, Cgroups(host.cgroup_driver, self._cgroups), partial(self._facts, facts)

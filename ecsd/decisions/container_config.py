@@ -4,6 +4,7 @@ Source: Amazon ECS API Reference, ContainerDefinition; Docker Engine API 1.41; e
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -28,7 +29,8 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     """What bodies depend on beside the plan.
 
     open_files: the most that the Engine may grant a container. credentials_endpoint: for awslogs.
-    security: what the Engine has of ``apparmor``, ``selinux``.
+    lacks: what the Engine would pass over in silence, of ``apparmor``, ``selinux``, ``maxSwap``,
+    ``swappiness``.
     """
 
     owner: str
@@ -36,7 +38,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     cgroup_driver: str = "cgroupfs"
     open_files: int = FARGATE_FILES
     credentials_endpoint: str = ""
-    security: frozenset[str] = frozenset()
+    lacks: frozenset[str] = frozenset()
 
 
 class TaskLimits(Struct, frozen=True, kw_only=True):
@@ -60,12 +62,18 @@ def refusal(plan: TaskPlan, host: HostFacts) -> str | None:
         if given:
             return f"volume {volume['name']}: {given[0]} is not available on this host"
     for container in plan.containers:
-        for option in container.get("dockerSecurityOptions") or ():
-            # The Engine passes over what its kernel lacks: the container would run unconfined.
-            needed = SECURITY_MODULES.get(re.split("[:=]", option)[0])
-            if needed and needed not in host.security:
-                return f"container {container['name']}: {needed} is not available on this host"
+        missing = next((one for one in _needs(container) if one in host.lacks), None)
+        if missing:
+            return f"container {container['name']}: {missing} is not available on this host"
     return None
+
+
+def _needs(container: dict[str, Any]) -> Iterator[str]:
+    """What the Engine passes over where its kernel has it not: the effect would be missing."""
+    for option in container.get("dockerSecurityOptions") or ():
+        yield SECURITY_MODULES.get(re.split("[:=]", option)[0], option)
+    linux = container.get("linuxParameters") or {}
+    yield from (member for member in ("maxSwap", "swappiness") if linux.get(member) is not None)
 
 
 def task_limits(plan: TaskPlan) -> TaskLimits:

@@ -53,8 +53,15 @@ def test_old_engines_remove_one_at_a_time(version, serial):
             "SecurityOptions": ["name=seccomp,profile=default", "name=apparmor"],
         }
     )
-    assert (found.storage, found.security) == ("/data", {"seccomp", "apparmor"})
+    assert (found.storage, found.lacks) == ("/data", {"selinux", "maxSwap"})
     assert (found.removes_serially, found.architecture) == (serial, "amd64")
+
+
+def test_an_engine_says_what_it_would_pass_over():
+    known = {"ServerVersion": "28", "Architecture": "aarch64", "CgroupDriver": "systemd"}
+    full = {"SecurityOptions": ["name=apparmor", "name=selinux"], "SwapLimit": True}
+    assert host(known | full | {"DockerRootDir": "/", "CgroupVersion": "1"}).lacks == frozenset()
+    assert host(known | full | {"DockerRootDir": "/", "CgroupVersion": "2"}).lacks == {"swappiness"}
 
 
 def test_containers_are_read():

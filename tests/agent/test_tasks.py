@@ -245,6 +245,16 @@ def test_what_this_host_cannot_do_is_told(live):
     live(scenario)
 
 
+def test_on_ec2_the_containers_say_why_a_task_cannot_start(live):
+    async def scenario(world):
+        await world.apply(plan(network_mode="bridge", launch_type="EC2"))
+        last = world.last()
+        assert (last.phase, last.stopped_reason) == ("STOPPED", "Task failed to start")
+        assert "network mode bridge" in world.one().reason
+
+    live(scenario)
+
+
 def test_an_essential_exit_stops_the_others_dependents_first(live):
     async def scenario(world):
         after = [{"containerName": "db", "condition": "START"}]

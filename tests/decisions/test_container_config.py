@@ -212,14 +212,20 @@ def test_what_a_host_refuses(members, words):
     assert (found is None) if words is None else (words in found)
 
 
-@pytest.mark.parametrize(("option", "module"), [("apparmor:x", "apparmor"), ("label:x", "selinux")])
-def test_a_host_without_a_security_module_refuses_its_options(option, module):
-    wanted = plan({"dockerSecurityOptions": ["no-new-privileges", option]})
-    assert container_config.refusal(wanted, HOST) == (
-        f"container app: {module} is not available on this host"
-    )
-    able = HostFacts(owner="o", pause_image="p", security=frozenset({module}))
-    assert container_config.refusal(wanted, able) is None
+@pytest.mark.parametrize(
+    ("container", "needed"),
+    [
+        ({"dockerSecurityOptions": ["no-new-privileges", "apparmor:x"]}, "apparmor"),
+        ({"dockerSecurityOptions": ["label:x"]}, "selinux"),
+        ({"linuxParameters": {"maxSwap": 0}}, "maxSwap"),
+        ({"linuxParameters": {"maxSwap": 1, "swappiness": 0}}, "swappiness"),
+    ],
+)
+def test_what_the_engine_would_pass_over_is_refused(container, needed):
+    lacking = HostFacts(owner="o", pause_image="p", lacks=frozenset({needed}))
+    words = f"container app: {needed} is not available on this host"
+    assert container_config.refusal(plan(container), lacking) == words
+    assert container_config.refusal(plan(container), HOST) is None
 
 
 def test_memory_that_a_task_shares_is_as_large_as_the_largest_wanted():

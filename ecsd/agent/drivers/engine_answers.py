@@ -1,6 +1,6 @@
 """What Docker Engine answers, read into plain records. Source: Docker Engine API 1.41."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,8 @@ STATUS = {"created": "CREATED", "exited": "STOPPED", "dead": "STOPPED", "removin
 class Host(Struct, frozen=True):
     """What the Engine is. architecture in Go's words: ``amd64``, ``arm64``.
 
-    storage: the folder in which containers write. security: of ``apparmor``, ``selinux``.
+    storage: the folder in which containers write. lacks: what it would pass over in silence, of
+    ``apparmor``, ``selinux``, ``maxSwap``, ``swappiness``.
     """
 
     version: str
@@ -27,7 +28,7 @@ class Host(Struct, frozen=True):
     cgroup_driver: str
     removes_serially: bool
     storage: str = "/var/lib/docker"
-    security: frozenset[str] = frozenset()
+    lacks: frozenset[str] = frozenset()
 
 
 class Digests(Struct, frozen=True):
@@ -88,11 +89,18 @@ def host(information: Mapping[str, Any]) -> Host:
         cgroup_driver=str(information["CgroupDriver"]),
         removes_serially=not major.isdigit() or int(major) < SERIAL_BELOW,
         storage=str(information["DockerRootDir"]),
-        security=frozenset(
-            option.removeprefix("name=").partition(",")[0]
-            for option in information.get("SecurityOptions") or ()
-        ),
+        lacks=frozenset(_lacks(information)),
     )
+
+
+def _lacks(information: Mapping[str, Any]) -> Iterator[str]:
+    options = information.get("SecurityOptions") or ()
+    modules = {option.removeprefix("name=").partition(",")[0] for option in options}
+    yield from {"apparmor", "selinux"} - modules
+    if not information.get("SwapLimit"):
+        yield "maxSwap"
+    if information.get("CgroupVersion") == "2":
+        yield "swappiness"  # cgroup v2 has none
 
 
 def owned(key: str, labels: Mapping[str, str]) -> Owned:

@@ -84,7 +84,7 @@ ENDS = {
         DRIVER,
         logConfiguration=logs_to("splunk", splunk_token="t", splunk_url="http://127.0.0.1:9"),
     ),
-    "a log driver without what it needs": fails(
+    "an option that the log driver does not know": fails(
         "CannotCreateContainerError: Error response from daemon: ",
         on_fargate=False,
         logConfiguration=logs_to("json-file", nothing="known"),
@@ -93,6 +93,16 @@ ENDS = {
         DAEMON + "failed to initialize logging driver: ",
         on_fargate=False,
         logConfiguration=logs_to("fluentd", fluentd_address="127.0.0.1:9"),
+    ),
+    "no such shared volume": fails(
+        "CannotCreateVolumeError: Error response from daemon: ",
+        on_fargate=False,
+        volumes=[{"name": "ecst-nowhere", "dockerVolumeConfiguration": {"scope": "shared"}}],
+    ),
+    "no such volume driver": fails(
+        "CannotCreateVolumeError: Error response from daemon: ",
+        on_fargate=False,
+        volumes=[{"name": "v", "dockerVolumeConfiguration": {"driver": "ecst-nothing"}}],
     ),
     "late dependency": End(
         Scene(LATE, until="STOPPED"),

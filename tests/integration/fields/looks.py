@@ -8,7 +8,12 @@ from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
 UNIFIED = (CGROUPS / "cgroup.controllers").exists()
-CONTROLLER = {"cpu": "cpu", "memory": "memory"}
+SWAP_LIMITS = UNIFIED or (CGROUPS / "memory" / "memory.memsw.limit_in_bytes").exists()
+LACKS = {
+    member
+    for member, there in (("maxSwap", SWAP_LIMITS), ("swappiness", SWAP_LIMITS and not UNIFIED))
+    if not there
+}
 
 
 def inside(script, container="app"):
@@ -94,6 +99,15 @@ def mount_option(option, path, container="app"):
 def container_cgroup(controller, v1, v2, container="app"):
     """A file of the container's cgroup."""
     return lambda there: _cgroup_file(there, controller, v1, v2, there.runtime_id(container))
+
+
+def memory_cgroup_or_reason(member, v1, v2):
+    """A file of the container's cgroup; the container's reason where the kernel has no such."""
+    if member in LACKS:
+        return lambda there: (
+            f"{member} is not available on this host" in there.task["stoppedReason"]
+        )
+    return container_cgroup("memory", v1, v2)
 
 
 def task_cgroup(controller, v1, v2):

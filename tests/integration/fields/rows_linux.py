@@ -1,9 +1,9 @@
 """Fields of linuxParameters and of volumes."""
 
 from tests.integration.fields.looks import (
-    container_cgroup,
     has_capability,
     inside,
+    memory_cgroup_or_reason,
     mount_option,
     mounted,
     proc,
@@ -85,17 +85,17 @@ ROWS: list[Row] = [
     ),
     Effective(
         f"{L}.maxSwap",
-        "a limit of memory and swap together",
-        "instance",
-        container_cgroup("memory", "memory.memsw.limit_in_bytes", "memory.swap.max"),
-        lambda seen: int(seen) in {96 * MIB, 32 * MIB},
+        "a limit of memory and swap together; where the kernel has none the task says so",
+        "swap",
+        memory_cgroup_or_reason("maxSwap", "memory.memsw.limit_in_bytes", "memory.swap.max"),
+        lambda seen: seen in {True, str(96 * MIB), str(32 * MIB)},
     ),
     Effective(
         f"{L}.swappiness",
-        "how readily the kernel swaps, where its cgroups say so (v1)",
-        "instance",
-        container_cgroup("memory", "memory.swappiness", "memory.swap.max"),
-        lambda seen: seen in {"10", str(32 * MIB)},
+        "how readily the kernel swaps; where its cgroups cannot say (v2) the task says so",
+        "swappiness",
+        memory_cgroup_or_reason("swappiness", "memory.swappiness", "memory.swap.max"),
+        lambda seen: seen in {True, "10"},
     ),
     *each(
         "volumes[]",

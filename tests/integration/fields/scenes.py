@@ -6,6 +6,8 @@
 import platform
 from typing import Any, NamedTuple
 
+from tests.integration.fields.looks import LACKS
+
 IMAGE = "ecst/busybox:1"
 KEEP = "trap 'exit 0' TERM; sleep 1000 & wait"
 ROLE = "arn:aws:iam::000000000000:role/"
@@ -248,8 +250,6 @@ INSTANCE = {
                         }
                     ],
                     "sharedMemorySize": 32,
-                    "maxSwap": 32,
-                    "swappiness": 10,
                 },
                 logConfiguration={"logDriver": "json-file", "options": {"max-size": "1m"}},
             ),
@@ -260,6 +260,14 @@ INSTANCE = {
                 {"name": "of-task", "dockerVolumeConfiguration": {"scope": "task"}},
             ],
         )
+    ),
+    "swap": Scene(
+        instance(container(memory=64, linuxParameters={"maxSwap": 32})),
+        until="STOPPED" if "maxSwap" in LACKS else "RUNNING",
+    ),
+    "swappiness": Scene(
+        instance(container(memory=64, linuxParameters={"maxSwap": 32, "swappiness": 10})),
+        until="STOPPED" if LACKS & {"maxSwap", "swappiness"} else "RUNNING",
     ),
     "shared memory": Scene(instance(container(), container("side"), ipcMode="task")),
     "no network": Scene(instance(container(), networkMode="none")),

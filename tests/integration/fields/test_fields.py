@@ -6,13 +6,16 @@ from typing import NamedTuple
 
 import pytest
 
+from ecsd.agent.drivers.open_files import open_files
 from tests.integration.conftest import new_account
 from tests.integration.fields import scenes
 from tests.integration.fields.ends import ENDS
+from tests.integration.fields.looks import limit
 from tests.integration.fields.rows import Effective, as_expected
 from tests.integration.fields.stage import CLUSTER, OnFargate, OnInstance, Room, docker
 from tests.integration.fields.table import ROWS
 from tests.integration.sample import Account
+from tests.integration.task_world import SOCKET
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 VOLUME = "ecst-fields"
@@ -90,3 +93,9 @@ def test_the_accounts_mode_is_that_of_log_drivers_that_name_none(stage):
     options = there.inspect("app")["HostConfig"]["LogConfig"]["Config"]
     assert options["mode"] == "blocking"
     assert "max-buffer-size" not in options
+
+
+def test_fargate_gives_65535_open_files_or_what_the_engine_may(stage):
+    there = stage.scenes["overridden"].ready()
+    most = min(65_535, open_files(SOCKET))
+    assert limit("Max open files")(there) == [str(most), str(most)]

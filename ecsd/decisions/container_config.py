@@ -10,11 +10,11 @@ from typing import Any
 from msgspec import Struct
 
 from ecsd.decisions import container_names
+from ecsd.decisions.container_linux import MIB, linux_parameters, memory, shared_memory
 from ecsd.decisions.container_logging import log_config
 from ecsd.decisions.container_volumes import binds, volumes_from
 from ecsd.records.plan import TaskPlan
 
-MIB = 1024 * 1024
 SECOND = 1_000_000_000  # the Engine counts durations in nanoseconds
 FEWEST_SHARES = 2
 MOST_SHARES = 262_144
@@ -113,7 +113,7 @@ def pause_body(plan: TaskPlan, host: HostFacts) -> dict[str, Any]:
     }
     if plan.ipc_mode == "task":
         limits["IpcMode"] = "shareable"
-        limits |= _shared_memory(plan)
+        limits |= shared_memory(plan)
     limits |= _names(plan)
     body: dict[str, Any] = {
         "Image": host.pause_image,
@@ -192,13 +192,6 @@ def healthcheck(check: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _shared_memory(plan: TaskPlan) -> dict[str, Any]:
-    """Return the size of what all containers of a task share, as large as the largest wanted."""
-    sizes = [(one.get("linuxParameters") or {}).get("sharedMemorySize") for one in plan.containers]
-    largest = max((size for size in sizes if size), default=None)
-    return {} if largest is None else {"ShmSize": largest * MIB}
-
-
 def _names(plan: TaskPlan) -> dict[str, Any]:
     """Who answers the task's questions. Its containers share one set of files: theirs together."""
     servers = [plan.resolver] if plan.resolver else _gathered(plan, "dnsServers")
@@ -241,8 +234,8 @@ def _host_config(
         "Binds": binds(plan, container),
         "VolumesFrom": volumes_from(plan, container, names),
         **_namespaces(plan, pause),
-        **_memory(plan, container),
-        **_linux(container.get("linuxParameters") or {}),
+        **memory(plan, container),
+        **linux_parameters(container),
     }
     return config
 
@@ -257,23 +250,6 @@ def _namespaces(plan: TaskPlan, pause: str) -> dict[str, Any]:
     return modes
 
 
-def _memory(plan: TaskPlan, container: dict[str, Any]) -> dict[str, Any]:
-    """Hard and soft limits; swap only as maxSwap says, and on Fargate none."""
-    hard, soft = container.get("memory"), container.get("memoryReservation")
-    linux = container.get("linuxParameters") or {}
-    config: dict[str, Any] = {}
-    if hard:
-        config["Memory"] = hard * MIB
-        swap = linux.get("maxSwap", 0 if plan.launch_type == "FARGATE" else None)
-        if swap is not None:
-            config["MemorySwap"] = (hard + swap) * MIB
-            if swap and linux.get("swappiness") is not None:
-                config["MemorySwappiness"] = linux["swappiness"]
-    if soft:
-        config["MemoryReservation"] = soft * MIB
-    return config
-
-
 def _ulimits(plan: TaskPlan, container: dict[str, Any], host: HostFacts) -> list[dict[str, Any]]:
     given = [
         {"Name": one["name"], "Soft": one["softLimit"], "Hard": one["hardLimit"]}
@@ -283,31 +259,3 @@ def _ulimits(plan: TaskPlan, container: dict[str, Any], host: HostFacts) -> list
         files = min(FARGATE_FILES, host.open_files)
         given.append({"Name": "nofile", "Soft": files, "Hard": files})
     return given
-
-
-def _linux(linux: dict[str, Any]) -> dict[str, Any]:
-    capabilities = linux.get("capabilities") or {}
-    config: dict[str, Any] = {
-        "Init": bool(linux.get("initProcessEnabled")),
-        "CapAdd": list(capabilities.get("add") or ()),
-        "CapDrop": list(capabilities.get("drop") or ()),
-        "Devices": [_device(device) for device in linux.get("devices") or ()],
-        "Tmpfs": {one["containerPath"]: _tmpfs(one) for one in linux.get("tmpfs") or ()},
-    }
-    if linux.get("sharedMemorySize"):
-        config["ShmSize"] = linux["sharedMemorySize"] * MIB
-    return config
-
-
-def _device(device: dict[str, Any]) -> dict[str, str]:
-    letters = {"read": "r", "write": "w", "mknod": "m"}
-    permissions = device.get("permissions") or tuple(letters)
-    return {
-        "PathOnHost": device["hostPath"],
-        "PathInContainer": device.get("containerPath") or device["hostPath"],
-        "CgroupPermissions": "".join(letters[one] for one in letters if one in permissions),
-    }
-
-
-def _tmpfs(tmpfs: dict[str, Any]) -> str:
-    return ",".join([f"size={tmpfs['size']}m", *(tmpfs.get("mountOptions") or ())])

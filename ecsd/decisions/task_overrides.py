@@ -26,6 +26,8 @@ def normalise_overrides(given: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def check_overrides(overrides: Mapping[str, Any], definition: TaskDefinition) -> Iterator[str]:
     """Yield what is wrong with normalised overrides of a task on Fargate."""
+    if not overrides:
+        return  # the definition itself was checked when it was registered
     for member in ("cpu", "memory"):
         if not str(overrides.get(member, "0")).isdecimal():
             yield f"Invalid '{member}' setting for task."

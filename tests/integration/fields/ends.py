@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from tests.integration.fields.scenes import AWSLOGS, LATE, Scene, container, fargate, instance
 
-HOG = "sleep 0.3; dd if=/dev/zero of=/dev/null bs=200M count=9"
+# The Engine hears of the kernel's kills only a moment after it has started a container.
+HOG = "sleep 2; dd if=/dev/zero of=/dev/null bs=200M count=9"
 EXITED = ("EssentialContainerExited", "Essential container in task exited")
 BY_USER = ("UserInitiated", "Task stopped by user")
 DAEMON = "CannotStartContainerError: Error response from daemon: "

@@ -179,6 +179,13 @@ ROWS: list[Row] = [
         look=inside("cat /proc/sys/net/core/somaxconn"),
         equals="77",
     ),
+    Effective(
+        f"{C}systemControls[].namespace",
+        "of IPC for all containers with ipcMode task",
+        "shared memory",
+        inside("cat /proc/sys/kernel/shm_rmid_forced", "side"),
+        "1",
+    ),
     *each(
         LOGS,
         f"{LOGS}.logDriver",

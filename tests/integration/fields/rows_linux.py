@@ -10,7 +10,7 @@ from tests.integration.fields.looks import (
     volume,
 )
 from tests.integration.fields.rows import Effective, Row, each
-from tests.integration.fields.scenes import ON_HOST
+from tests.integration.fields.scenes import ON_HOST, VOLUME
 
 C = "containerDefinitions[]."
 L = f"{C}linuxParameters"
@@ -78,9 +78,16 @@ ROWS: list[Row] = [
     ),
     Effective(
         f"{L}.sharedMemorySize",
-        "the size of /dev/shm; with ipcMode task, the largest wins",
+        "the size of /dev/shm",
         "instance",
         mount_option("size=32768k", "/dev/shm"),
+        True,
+    ),
+    Effective(
+        f"{L}.sharedMemorySize",
+        "of all containers' with ipcMode task: the largest wins",
+        "shared memory",
+        mount_option("size=24576k", "/dev/shm"),
         True,
     ),
     Effective(
@@ -162,16 +169,23 @@ ROWS: list[Row] = [
     ),
     Effective(
         f"{D}.scope",
-        "shared: keeps its name and outlives the task; task: goes with it",
+        "shared: keeps its name and outlives the task",
         "instance",
         volume("Name"),
-        "ecst-fields",
+        VOLUME,
+    ),
+    Effective(
+        f"{D}.scope",
+        "task: goes with it",
+        "instance",
+        lambda there: [one.get("Name") for one in there.inspect("app")["Mounts"]],
+        lambda seen: any(str(name).endswith("-of-task") for name in seen),
     ),
     Effective(
         f"{D}.autoprovision",
         "the volume is made where it is not there",
         "instance",
         volume("Name"),
-        "ecst-fields",
+        VOLUME,
     ),
 ]

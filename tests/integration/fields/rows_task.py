@@ -1,9 +1,13 @@
 """Fields of the whole task."""
 
+from pathlib import Path
+
 from tests.integration.fields.looks import (
     definition,
     engine,
     inside,
+    mounted,
+    namespace,
     shares_namespace,
     task,
     task_cgroup,
@@ -20,6 +24,10 @@ def interfaces(there):
 
 def has_its_address(there):
     return there.address in inside("busybox ifconfig")(there)
+
+
+def of_host(kind):
+    return lambda there: namespace(kind)(there) == Path(f"/proc/self/ns/{kind}").readlink().name
 
 
 def names(there):
@@ -100,18 +108,21 @@ ROWS: list[Row] = [
     ),
     Effective(
         "pidMode",
-        "task: one namespace of processes; host: the host's own",
+        "task: containers share one namespace of processes",
         "shared processes",
         shares_namespace("pid"),
         True,
     ),
+    Effective("pidMode", "host: the host's own", "host's own", of_host("pid"), True),
     Effective(
         "ipcMode",
-        "task: one namespace; host: the host's own; none: no shared memory",
+        "task: containers share one namespace",
         "shared memory",
         shares_namespace("ipc"),
         True,
     ),
+    Effective("ipcMode", "host: the host's own", "host's own", of_host("ipc"), True),
+    Effective("ipcMode", "none: no /dev/shm", "nothing shared", mounted("/dev/shm"), None),
     *each(
         "ephemeralStorage",
         "ephemeralStorage.sizeInGiB",

@@ -3,6 +3,7 @@
 ``FARGATE`` scenes run through a whole ecsd; ``INSTANCE`` scenes hold what Fargate refuses.
 """
 
+import os
 import platform
 from typing import Any, NamedTuple
 
@@ -212,9 +213,11 @@ SHARED = {
     "driverOpts": {"type": "tmpfs", "device": "tmpfs", "o": "size=7m"},
     "labels": {"purpose": "to be seen"},
 }
-ON_HOST = "/var/lib/ecst-fields"
-ON_SHARED = [{"sourceVolume": "ecst-fields", "containerPath": "/shared"}]
-GELF_PORT, SYSLOG_PORT = 52201, 52514  # where the stage listens
+NUMBER = int(os.environ.get("TEST_INSTANCE", "1"))  # several may run beside each other
+ON_HOST = f"/var/lib/ecst-fields-{NUMBER}"
+VOLUME = f"ecst-fields-{NUMBER}"
+ON_SHARED = [{"sourceVolume": VOLUME, "containerPath": "/shared"}]
+GELF_PORT, SYSLOG_PORT = 52200 + NUMBER, 52510 + NUMBER  # where the stage listens
 
 
 def sending(name, driver, port):
@@ -256,7 +259,7 @@ INSTANCE = {
             container("side"),
             volumes=[
                 {"name": "host", "host": {"sourcePath": ON_HOST}},
-                {"name": "ecst-fields", "dockerVolumeConfiguration": SHARED},
+                {"name": VOLUME, "dockerVolumeConfiguration": SHARED},
                 {"name": "of-task", "dockerVolumeConfiguration": {"scope": "task"}},
             ],
         )
@@ -269,7 +272,18 @@ INSTANCE = {
         instance(container(memory=64, linuxParameters={"maxSwap": 32, "swappiness": 10})),
         until="STOPPED" if LACKS & {"maxSwap", "swappiness"} else "RUNNING",
     ),
-    "shared memory": Scene(instance(container(), container("side"), ipcMode="task")),
+    "shared memory": Scene(
+        instance(
+            container(
+                linuxParameters={"sharedMemorySize": 16},
+                systemControls=[{"namespace": "kernel.shm_rmid_forced", "value": "1"}],
+            ),
+            container("side", linuxParameters={"sharedMemorySize": 24}),
+            ipcMode="task",
+        )
+    ),
+    "host's own": Scene(instance(container(), pidMode="host", ipcMode="host")),
+    "nothing shared": Scene(instance(container(), ipcMode="none")),
     "no network": Scene(instance(container(), networkMode="none")),
     "privileged": Scene(
         instance(container(script=ALL_CAPABILITIES, privileged=True)), until="STOPPED"

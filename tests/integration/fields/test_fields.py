@@ -18,7 +18,6 @@ from tests.integration.sample import Account
 from tests.integration.task_world import SOCKET
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
-VOLUME = "ecst-fields"
 PORTS = (scenes.GELF_PORT, scenes.SYSLOG_PORT)
 ROWS_TO_SEE = [row for row in ROWS if isinstance(row, Effective)]
 
@@ -34,7 +33,7 @@ class Stage(NamedTuple):
 @pytest.fixture(scope="module")
 def stage(ecsd, image, tmp_path_factory):
     """All scenes at once, so that together they take as long as the longest."""
-    subprocess.run(["docker", "volume", "rm", VOLUME], check=False, capture_output=True)
+    subprocess.run(["docker", "volume", "rm", scenes.VOLUME], check=False, capture_output=True)
     folder = tmp_path_factory.mktemp("room")
     with new_account(ecsd, "fields") as account, Room(folder, PORTS) as room:
         account.network()
@@ -47,7 +46,7 @@ def stage(ecsd, image, tmp_path_factory):
             for name, one in ENDS.items()
         }
         yield Stage(played, ended, account)
-    docker("volume", "rm", VOLUME)  # a shared volume outlives its task
+    docker("volume", "rm", scenes.VOLUME)  # a shared volume outlives its task
     Path(scenes.ON_HOST).rmdir()  # the Engine has made it
 
 

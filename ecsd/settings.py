@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     exec_port: int = 0  # ECS Exec's data channels listen here; 0: 100 above the API's port
     exec_url: str = ""  # where clients reach that; empty: ws://HOST:PORT
     lambda_endpoint: str = ""  # URL of a server that answers Lambda's Invoke: lifecycle hooks
+    ended_shown: int = 3600  # seconds that what has ended stays visible: tasks, services
     access_key_id: str = ""  # strict mode: the root credentials
     secret_access_key: str = ""
     instance: int = 0  # 0 to 3: several ecsd on one machine, each with its own ports and folders
@@ -79,6 +80,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse numbers that have no meaning (msgspec turns this into a ValidationError)."""
         if not 0 <= self.instance < INSTANCES:
             raise ValueError(f"instance must be 0 to {INSTANCES - 1}, got {self.instance}")
+        if self.ended_shown < 0:
+            raise ValueError(f"ended_shown must not be negative, got {self.ended_shown}")
 
 
 def child_environment() -> Mapping[str, str]:

@@ -18,7 +18,6 @@ from ecsd.store.finders.ecs import history_of
 from ecsd.store.scope import Scope
 from ecsd.store.store import Change, Store, Transaction, View
 
-SHOWN = timedelta(hours=1)
 DEPLOYMENTS_SHOWN = timedelta(days=90)
 
 
@@ -28,9 +27,11 @@ class ReaperController:
     name = "reaper"
     watches: Sequence[type[Record]] = (Cluster, Service, ServiceDeployment, TaskDefinition, Task)
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, shown: timedelta) -> None:
+        """shown: how long deleted clusters and services stay describable."""
         self._store = store
         self._clock = clock
+        self._shown = shown
 
     def keys(self, change: Change) -> Iterable[Place]:
         """Return what ended; a task's end may free its task definition."""
@@ -67,7 +68,7 @@ class ReaperController:
         cluster = change.get(Cluster, name)
         if cluster is None or cluster.status != "INACTIVE":
             return None
-        when = self._when(cluster.deleted_at)
+        when = self._when(cluster.deleted_at, self._shown)
         if when is None:
             change.remove(cluster)
         return when
@@ -76,7 +77,7 @@ class ReaperController:
         service = change.get(Service, name)
         if service is None or service.status != "INACTIVE":
             return None
-        when = self._when(service.deleted_at)
+        when = self._when(service.deleted_at, self._shown)
         if when is None:
             change.remove(service, *history_of(change, service.arn))
         return when
@@ -108,7 +109,7 @@ class ReaperController:
             change.remove(definition)
         return None
 
-    def _when(self, ended_at: datetime | None, shown: timedelta = SHOWN) -> datetime | None:
+    def _when(self, ended_at: datetime | None, shown: timedelta) -> datetime | None:
         """Return the moment to forget, or None when it has come."""
         now = self._clock.now()
         forgotten_at = (ended_at or now) + shown

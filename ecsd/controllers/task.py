@@ -32,8 +32,6 @@ from ecsd.store.launch import release_interface
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Change, Store, Transaction
 
-SHOWN_AFTER_STOP = timedelta(hours=1)  # Developer Guide, stopped tasks: visible at least so long
-
 
 class TaskController:
     """Walks every task from its host to its end."""
@@ -41,10 +39,12 @@ class TaskController:
     name = "task"
     watches: Sequence[type[Record]] = (Task, Target, Host)
 
-    def __init__(self, store: Store, clock: Clock, ids: IdSource) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: IdSource, shown: timedelta) -> None:
+        """shown: how long a stopped task stays visible (AWS: at least an hour)."""
         self._store = store
         self._clock = clock
         self._ids = ids
+        self._shown = shown
 
     def keys(self, change: Change) -> Iterable[Place]:
         """Return the tasks that a change concerns; a host that came concerns all without one."""
@@ -115,7 +115,7 @@ class TaskController:
         service_events.append(change, service.arn, message, self._ids, now)
 
     def _forget(self, change: Transaction, task: Task) -> datetime | None:
-        forgotten_at = (task.stopped_at or self._clock.now()) + SHOWN_AFTER_STOP
+        forgotten_at = (task.stopped_at or self._clock.now()) + self._shown
         if forgotten_at > self._clock.now():
             return forgotten_at
         change.remove(task)

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import uvicorn
 import uvloop
@@ -147,12 +148,13 @@ def _controllers(
     settings: Settings,
 ) -> list[Controller]:
     clock, ids = parts
+    shown = timedelta(seconds=settings.ended_shown)
     return [
         ServiceController(store, clock, ids),
-        TaskController(store, clock, ids),
+        TaskController(store, clock, ids, shown),
         TargetGroupController(store, clock),
         LogGroupController(store, streams, clock),
         ExpiryController(store, clock),
-        ReaperController(store, clock),
+        ReaperController(store, clock, shown),
         DataPlaneController(store, hub, settings),
     ]

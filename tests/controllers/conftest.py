@@ -92,6 +92,9 @@ def listener(arn, port):
     )
 
 
+SHOWN = timedelta(hours=1)  # what has ended stays visible so long
+
+
 class World:
     """Everything there is, and verbs for what tests do to it."""
 
@@ -105,9 +108,9 @@ class World:
             self.clock,
             [
                 ServiceController(self.store, self.clock, self.ids),
-                TaskController(self.store, self.clock, self.ids),
+                TaskController(self.store, self.clock, self.ids, SHOWN),
                 TargetGroupController(self.store, self.clock),
-                ReaperController(self.store, self.clock),
+                ReaperController(self.store, self.clock, SHOWN),
             ],
         )
         self.obedient = True  # tasks start, stop and pass their checks as soon as they may

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
-from tests.controllers.conftest import SCOPE
+from tests.controllers.conftest import SCOPE, SHOWN
 
 BREAKER = {"enable": True, "rollback": True}
 
@@ -173,5 +173,20 @@ def test_history_is_forgotten_after_ninety_days_but_not_what_is_deployed(in_worl
         await world.settle()
         await world.pass_time(60)
         assert statuses(world)[-1] == "SUCCESSFUL"
+
+    in_world(scenario)
+
+
+def test_stopped_tasks_are_shown_as_long_as_was_asked_for(in_world):
+    async def scenario(world):
+        await steady(world)
+        await rolled_to(world, 2)
+        await world.pass_time(60)
+        ended = {one.task_arn for one in world.tasks if one.last_status == "STOPPED"}
+        assert ended
+        await world.pass_time(SHOWN.total_seconds() - 120, step=60)
+        assert ended <= {one.task_arn for one in world.tasks}
+        await world.pass_time(180, step=60)
+        assert not ended & {one.task_arn for one in world.tasks}
 
     in_world(scenario)

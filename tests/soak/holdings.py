@@ -1,0 +1,66 @@
+"""What an ecsd holds on its machine: memory, open files, namespaces, rules, containers."""
+
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.machine import pss
+
+KINDS = ("namespaces", "rules", "containers", "processes")
+IN_NAMESPACE, RULES = ("ip", "netns", "exec"), ("nft", "list", "ruleset")
+CONTAINERS = ("docker", "ps", "-aq", "--filter", "label=com.amazonaws.ecs.task-arn")
+
+
+class Holdings(NamedTuple):
+    """memory in MB and open files by process; the rest counts of the whole ecsd."""
+
+    memory: dict[str, float]
+    files: dict[str, int]
+    namespaces: int
+    rules: int
+    containers: int
+    processes: int
+
+
+def held(ecsd):
+    """Return what it holds now."""
+    pids = ecsd.pids()
+    label = f"ecsd{ecsd.environment['ECSD_INSTANCE']}"
+    spaces = [line.split()[0] for line in _lines("ip", "netns", "list") if f"{label}-" in line]
+    rules = [
+        line
+        for name in spaces
+        for line in _lines("ip", "netns", "exec", name, "nft", "list", "ruleset")
+    ]
+    folder = str(ecsd.folder)
+    return Holdings(
+        memory={name: pss(pid) for name, pid in pids.items()},
+        files={name: len(list(Path(f"/proc/{pid}/fd").iterdir())) for name, pid in pids.items()},
+        namespaces=len(spaces),
+        rules=len(rules),
+        containers=len(
+            _lines("docker", "ps", "-aq", "--filter", "label=com.amazonaws.ecs.task-arn")
+        ),
+        processes=sum(folder in line for line in _lines("ps", "-eo", "args")),
+    )
+
+
+def growth(before, after):
+    """Yield, in words, what has grown though nothing more is wanted.
+
+    Memory may grow by a fifth (allocators, caches, the store's pages), files by a few connections.
+    """
+    for name, memory in after.memory.items():
+        if memory > before.memory[name] * 1.2 + 4:
+            yield f"memory of {name}: {before.memory[name]:.0f} MB, then {memory:.0f} MB"
+    for name, files in after.files.items():
+        if files > before.files[name] + 8:
+            yield f"open files of {name}: {before.files[name]}, then {files}"
+    for kind in KINDS:
+        if getattr(after, kind) > getattr(before, kind):
+            yield f"{kind}: {getattr(before, kind)}, then {getattr(after, kind)}"
+
+
+def _lines(*words):
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 GONE = Seen(status="GONE")
 ATTACH_SECONDS = 10.0  # until an interface that cannot be attached ends the task
 FIRST_ATTACH_PAUSE = 0.02  # seconds; doubles
+LAST_LINES, LONGEST_LINE = 10, 400  # of a failed container; characters
 REFUSED_PAUSE = 1.0  # seconds until a refused stop is tried again
 
 
@@ -312,7 +313,17 @@ class TaskContainers:
 
     # ------------------------------------------------------------ removed
 
-    async def remove_pause(self) -> None:
+    async def end(self) -> None:
+        """Note what failed containers said last, then let the task's namespaces go."""
+        for name, seen in list(self.view.items()):
+            failed = seen.exit_code not in {0, None} or seen.health == "UNHEALTHY"
+            if failed and seen.runtime_id and not seen.last_lines:
+                lines = await self._host.engine.last_lines(seen.runtime_id, LAST_LINES)
+                shown = tuple(line[:LONGEST_LINE] for line in lines)
+                self.view[name] = replace(self.view[name], last_lines=shown)
+        await self._remove_pause()
+
+    async def _remove_pause(self) -> None:
         """Let the task's namespaces go, and with them its interface."""
         try:
             # One at a time: Engine < 23 deadlocks on concurrent endpoint removal (moby#46661).

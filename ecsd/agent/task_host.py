@@ -36,6 +36,7 @@ class ContainerEngine(Protocol):
     async def stop(self, container: str, seconds: int) -> None: ...  # noqa: D102
     async def remove(self, container: str) -> None: ...  # noqa: D102
     async def inspect(self, container: str) -> Inspected | None: ...  # noqa: D102
+    async def last_lines(self, container: str, count: int) -> list[str]: ...  # noqa: D102
     async def owned(self, task_arn: str | None = None) -> list[Owned]: ...  # noqa: D102
     async def pull(self, image: str, platform: str | None = None) -> None: ...  # noqa: D102
     async def digests(self, image: str) -> Digests | None: ...  # noqa: D102

@@ -67,4 +67,12 @@ def _container(name: str, seen: Seen, *, over: bool) -> ContainerObserved:
         image_reference=seen.image_reference,
         exit_code=seen.exit_code,
         reason=seen.reason,
+        ran_seconds=_ran(seen),
+        last_lines=seen.last_lines,
     )
+
+
+def _ran(seen: Seen) -> float | None:
+    if seen.started_at is None or seen.finished_at is None:
+        return None
+    return round((seen.finished_at - seen.started_at).total_seconds(), 1)

@@ -194,7 +194,7 @@ class TaskRunner:
         if containers.pause.status in {"ABSENT", "GONE"}:
             self._progress.over = True
         else:
-            self._begin(END, containers.remove_pause)
+            self._begin(END, containers.end)
 
     def _restarting(self) -> Iterator[str]:
         for one in self.plan.containers:

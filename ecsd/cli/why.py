@@ -14,6 +14,8 @@ from ecsd.settings import Settings
 
 EVENTS_SHOWN = 8
 ENDED_SHOWN = 3
+SHORTEST_ID = 8  # a shorter beginning may mean many tasks
+FAILURES = {"TaskFailedToStart", "EssentialContainerExited"}
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -41,10 +43,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 def explain(settings: Settings, name: str) -> list[str] | None:
     """Return facts about what is called so, or None."""
     found = find_service_or_task(settings, name)
+    ends = {one["task_arn"]: one for one in Api(settings).inspect("ends")}
     if found is not None and found.task is not None:
-        return _task(found.task) + _host_faults(found.api)
+        return _task(found.task, ends) + _host_faults(found.api)
     if found is not None and found.service is not None:
-        return _service(found.api, found.service, found.tasks()) + _host_faults(found.api)
+        return _service(found.api, found.service, found.tasks(), ends) + _host_faults(found.api)
+    for arn, end in ends.items():
+        if name == arn or (len(name) >= SHORTEST_ID and arn.rpartition("/")[2].startswith(name)):
+            return _end(end)
     for api in apis(settings):
         for explain_one in (_target_group, _balancer):
             facts = explain_one(api, name)
@@ -53,7 +59,7 @@ def explain(settings: Settings, name: str) -> list[str] | None:
     return None
 
 
-def _task(task: dict[str, Any]) -> list[str]:
+def _task(task: dict[str, Any], ends: dict[str, Any]) -> list[str]:
     name = task["taskArn"].rpartition("/")[2]
     facts = [
         f"task {name} ({task['group']}) is {task['lastStatus']}, wanted {task['desiredStatus']}, "
@@ -61,8 +67,36 @@ def _task(task: dict[str, Any]) -> list[str]:
     ]
     if task.get("stoppedReason"):
         facts.append(f"{task.get('stopCode', 'stopped')}: {task['stoppedReason']}")
+    ended = {one["name"]: one for one in ends.get(task["taskArn"], {}).get("containers", ())}
     for container in task["containers"]:
-        facts += _container(container)
+        facts += _container(container) + _last_words(ended.get(container["name"]))
+    return facts
+
+
+def _end(end: dict[str, Any]) -> list[str]:
+    """Return what is remembered of a task that is no longer shown."""
+    name = end["task_arn"].rpartition("/")[2]
+    facts = [f"task {name} ({end['group']}, {end['task_definition']}) ended {end['stopped_at']}"]
+    if end["stopped_reason"]:
+        facts.append(f"{end['stop_code'] or 'stopped'}: {end['stopped_reason']}")
+    members = {"exit_code": "exitCode", "reason": "reason", "health_status": "healthStatus"}
+    for one in end["containers"]:
+        shown = {member: one[name] for name, member in members.items() if one[name] is not None}
+        container = {"name": one["name"], "image": one["image"], "lastStatus": "STOPPED", **shown}
+        facts += _container(container) + _last_words(one)
+    return facts
+
+
+def _last_words(end: dict[str, Any] | None) -> list[str]:
+    """Return how long a container ran and what it said last, where it failed."""
+    if end is None or end["exit_code"] in {0, None}:
+        return []
+    facts = []
+    if end["ran_seconds"] is not None:
+        facts.append(f"container {end['name']} ran for {end['ran_seconds']} s")
+    if end["last_lines"]:
+        facts.append(f"container {end['name']} said last:")
+        facts += [f"  {line}" for line in end["last_lines"]]
     return facts
 
 
@@ -81,7 +115,9 @@ def _container(container: dict[str, Any]) -> list[str]:
     return [words]
 
 
-def _service(api: Api, service: dict[str, Any], tasks: list[dict[str, Any]]) -> list[str]:
+def _service(
+    api: Api, service: dict[str, Any], tasks: list[dict[str, Any]], ends: dict[str, Any]
+) -> list[str]:
     facts = [
         f"service {service['serviceName']} is {service['status']}: {service['runningCount']} of "
         f"{service['desiredCount']} tasks run, {service['pendingCount']} are starting"
@@ -96,10 +132,30 @@ def _service(api: Api, service: dict[str, Any], tasks: list[dict[str, Any]]) -> 
     ended = [one for one in tasks if one["desiredStatus"] == "STOPPED"]
     ended.sort(key=lambda one: one.get("stoppingAt", 0), reverse=True)
     for task in ended[:ENDED_SHOWN]:
-        facts += _task(task)
+        facts += _task(task, ends)
+    for end in _gone(service, tasks, ends)[: ENDED_SHOWN - len(ended[:ENDED_SHOWN])]:
+        facts += _end(end)
     for balancer in service["loadBalancers"]:
         facts += _target_group(api, balancer["targetGroupArn"]) or []
     return facts
+
+
+def _gone(
+    service: dict[str, Any], tasks: list[dict[str, Any]], ends: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the ends of a service's failed tasks that are no longer shown, the newest first."""
+    cluster = service["clusterArn"].rpartition("/")[2]
+    prefix = service["clusterArn"].replace(":cluster/", ":task/")
+    shown = {one["taskArn"] for one in tasks}
+    gone = [
+        end
+        for arn, end in ends.items()
+        if end["place"] == f"{cluster}/service:{service['serviceName']}"
+        and arn.startswith(prefix)
+        and arn not in shown
+        and end["stop_code"] in FAILURES
+    ]
+    return sorted(gone, key=lambda one: str(one["stopped_at"]), reverse=True)
 
 
 def _attempt(api: Api, service: dict[str, Any]) -> list[str]:

@@ -20,7 +20,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     """A container as its host knows it.
 
     status: ABSENT, CREATED, RUNNING, STOPPED. started_at: of its last start; None: never started.
-    reason: an error of the Engine or a cause of death, in AWS's words.
+    reason: an error of the Engine or a cause of death, in AWS's words. last_lines: what it said
+    last, where it failed.
     """
 
     status: str = "ABSENT"
@@ -32,6 +33,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     exit_code: int | None = None
     reason: str | None = None
+    last_lines: tuple[str, ...] = ()
 
 
 class Dependency(Struct, frozen=True):

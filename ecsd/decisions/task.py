@@ -166,4 +166,6 @@ def _seen(container: Container, seen: ContainerObserved) -> Container:
         image_reference=seen.image_reference or container.image_reference,
         exit_code=seen.exit_code if seen.status == "STOPPED" else None,
         reason=seen.reason or container.reason,
+        ran_seconds=seen.ran_seconds,
+        last_lines=seen.last_lines or container.last_lines,
     )

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
-import msgspec
+from msgspec.structs import asdict
 
 from ecsd.controllers.controller import Controllers
+from ecsd.records.ecs.task_end import TaskEnd
 from ecsd.records.host import Host
 from ecsd.store.findings import all_findings
 from ecsd.store.scope import GLOBAL, HOSTS
@@ -22,7 +23,13 @@ def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], o
         ]
 
     def hosts() -> object:
-        return [msgspec.structs.asdict(one) for one in store.view(HOSTS).select(Host)]
+        return [asdict(one) for one in store.view(HOSTS).select(Host)]
+
+    def ends() -> object:
+        return [
+            asdict(one) | {"containers": [asdict(part) for part in one.containers]}
+            for _, one in store.everywhere(TaskEnd)
+        ]
 
     def errors() -> object:
         return [
@@ -34,4 +41,4 @@ def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], o
     def findings() -> object:
         return [one._asdict() for one in all_findings(store)]
 
-    return {"scopes": scopes, "hosts": hosts, "errors": errors, "findings": findings}
+    return {"scopes": scopes, "hosts": hosts, "ends": ends, "errors": errors, "findings": findings}

@@ -17,6 +17,8 @@ class ContainerObserved(Message, frozen=True, kw_only=True):
     image_reference: str | None = None  # names exactly this image: repository@digest, or an id
     exit_code: int | None = None
     reason: str | None = None  # such as OutOfMemoryError: …
+    ran_seconds: float | None = None  # from its last start to its end
+    last_lines: tuple[str, ...] = ()  # what it said last, where it failed
 
 
 class TaskObserved(Message, frozen=True, kw_only=True):

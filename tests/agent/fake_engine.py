@@ -25,6 +25,7 @@ class FakeEngine:
         self.labels = {}
         self.bodies = {}  # name → body
         self.short_of_memory = set()
+        self.said = {}  # container → lines
         self.calls = []
         self.away = False
         self.seconds = 0.1
@@ -148,6 +149,10 @@ class FakeEngine:
             return None
         oom = container in self.short_of_memory
         return Inspected(self.seen[container], oom, "/sandbox", "")
+
+    async def last_lines(self, container, count):
+        await self._call("last lines", self._name(container))
+        return self.said.get(self._name(container), [])[-count:]
 
     async def owned(self, task_arn=None):
         await self._call("owned", "")

@@ -270,6 +270,26 @@ def test_an_essential_exit_stops_the_others_dependents_first(live):
     live(scenario)
 
 
+def test_what_a_failed_container_said_last_is_told_with_its_end(live):
+    async def scenario(world):
+        await world.apply(plan({"name": "app"}, {"name": "side", "essential": False}))
+        world.engine.said = {"app": [f"line {number}" for number in range(30)], "side": ["ok"]}
+        world.engine.said["app"][-1] = "x" * 10_000
+        await world.clock.advance(5)
+        world.engine.exit("side", 0)
+        world.engine.exit("app", 3)
+        await world.clock.advance(10)
+        app, side = world.last().containers
+        assert world.last().phase == "STOPPED"
+        assert app.last_lines[0] == "line 20"
+        assert len(app.last_lines) == 10
+        assert len(app.last_lines[-1]) == 400
+        assert app.ran_seconds == pytest.approx(6, abs=1)
+        assert side.last_lines == ()
+
+    live(scenario)
+
+
 def test_out_of_memory_is_told_from_a_kill(live):
     async def scenario(world):
         await world.apply(plan({"name": "app"}, {"name": "b"}))

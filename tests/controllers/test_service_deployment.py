@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
+from ecsd.records.ecs.task_end import TaskEnd
 from tests.controllers.conftest import SCOPE, SHOWN
 
 BREAKER = {"enable": True, "rollback": True}
@@ -188,5 +189,7 @@ def test_stopped_tasks_are_shown_as_long_as_was_asked_for(in_world):
         assert ended <= {one.task_arn for one in world.tasks}
         await world.pass_time(180, step=60)
         assert not ended & {one.task_arn for one in world.tasks}
+        # How they ended is known for longer.
+        assert ended <= {one.task_arn for one in world.view.select(TaskEnd)}
 
     in_world(scenario)

@@ -7,6 +7,7 @@ Source: Docker Engine API 1.41; shared reference dataplane 0, 6.
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -33,6 +34,7 @@ from ecsd.decisions.container_names import OWNER, TASK
 from ecsd.decisions.container_volumes import Volume
 from ecsd.errors import EngineError
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ANSWER_SECONDS = 30  # a list, an inspect
@@ -171,6 +173,19 @@ class Engine:
                 return None
 
         return await self._call(show, ANSWER_SECONDS)
+
+    async def last_lines(self, container: str, count: int) -> list[str]:
+        """Return what a container said last; nothing where its log driver cannot be read."""
+
+        async def ask() -> list[str]:
+            said = await self._container(container).log(stdout=True, stderr=True, tail=count)
+            return [line.rstrip("\r\n") for line in said]
+
+        try:
+            return await self._call(ask, ANSWER_SECONDS)
+        except EngineRefusalError as error:
+            log.info("no last lines", extra={"container": container, "cause": error.words})
+            return []
 
     async def command(
         self, container: str, words: list[str], environment: dict[str, str]

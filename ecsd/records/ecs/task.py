@@ -25,6 +25,8 @@ class Container(Part, frozen=True, kw_only=True):
     runtime_id: str | None = None
     exit_code: int | None = None
     reason: str | None = None
+    ran_seconds: float | None = None  # from its last start to its end
+    last_lines: tuple[str, ...] = ()  # what it said last, where it failed
 
 
 class TargetBinding(Part, frozen=True, kw_only=True):

@@ -104,6 +104,29 @@ def account(ecsd, request) -> Iterator[Account]:
         yield one
 
 
+@pytest.fixture
+def command(ecsd, account):
+    """Runs a client as its user does; returns its exit code and what it said."""
+    environment = ecsd.environment | {
+        "AWS_ENDPOINT_URL": ecsd.endpoint,
+        "AWS_ACCESS_KEY_ID": account.number,
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+    def run(name, *words):
+        done = subprocess.run(
+            [Path(sys.executable).parent / name, *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
 @contextmanager
 def new_account(ecsd: Ecsd, purpose: str) -> Iterator[Account]:
     """An account; what it made is removed when it is let go."""

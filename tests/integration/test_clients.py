@@ -1,34 +1,11 @@
 """Clients that ask on their own: boto3's waiters, ``aws ecs wait``, PyPI's ecs-deploy."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from botocore.exceptions import WaiterError
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
-BIN = Path(sys.executable).parent
+WHERE = ("--cluster", "prod", "--services", "web")
 OFTEN = {"Delay": 1, "MaxAttempts": 60}
-
-
-@pytest.fixture
-def command(ecsd, account):
-    """Runs a client as its user does; returns its exit code and what it said."""
-    environment = ecsd.environment | {
-        "AWS_ENDPOINT_URL": ecsd.endpoint,
-        "AWS_ACCESS_KEY_ID": account.number,
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-
-    def run(name, *words):
-        done = subprocess.run(
-            [BIN / name, *words], env=environment, capture_output=True, text=True, check=False
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    return run
 
 
 def test_ecs_deploy_and_the_waiters_see_a_deployment_through(account, command):
@@ -69,6 +46,3 @@ def test_waiters_of_tasks_and_deleted_services_end(account, command):
     code, said = command("aws", "ecs", "wait", "services-stable", *WHERE)
     assert code != 0
     assert "terminal failure" in said
-
-
-WHERE = ("--cluster", "prod", "--services", "web")

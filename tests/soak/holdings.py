@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.machine import pss
+from ecsd.decisions.container_names import OWNER
 
 KINDS = ("namespaces", "rules", "containers", "processes")
 IN_NAMESPACE, RULES = ("ip", "netns", "exec"), ("nft", "list", "ruleset")
-CONTAINERS = ("docker", "ps", "-aq", "--filter", "label=com.amazonaws.ecs.task-arn")
+CONTAINERS = ("docker", "ps", "-aq", "--filter")
 
 
 class Holdings(NamedTuple):
@@ -38,9 +39,7 @@ def held(ecsd):
         files={name: len(list(Path(f"/proc/{pid}/fd").iterdir())) for name, pid in pids.items()},
         namespaces=len(spaces),
         rules=len(rules),
-        containers=len(
-            _lines("docker", "ps", "-aq", "--filter", "label=com.amazonaws.ecs.task-arn")
-        ),
+        containers=len(_lines(*CONTAINERS, f"label={OWNER}={ecsd.folder / 'data'}")),
         processes=sum(folder in line for line in _lines("ps", "-eo", "args")),
     )
 

@@ -69,7 +69,7 @@ class Client:
         self._update(taskDefinition=self.account.register(release=str(self.release)))
 
     def deploys_what_cannot_start(self):
-        broken = self.account.register(command=["/no/such/program"])
+        broken = self.account.register(entryPoint=["/no/such/program"])
         configuration = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
         self._update(taskDefinition=broken, deploymentConfiguration=configuration)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsd.decisions.rollout.fleet import Condition, Member, Step
+from ecsd.decisions.rollout.fleet import Condition, Member, Step, surplus
 from ecsd.decisions.rollout.rolling import Limits, is_early_success, limits, next_step
 
 C = Condition
@@ -188,3 +188,15 @@ def test_every_rollout_whose_limits_leave_room_ends_with_exactly_the_new_tasks(
             members.append(chosen._replace(condition=C.HEALTHY))
     assert [one.deployment_id for one in members] == ["new"] * desired
     assert {one.condition for one in members} == {C.HEALTHY}
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=20), st.integers(0, 20))
+def test_a_scale_in_takes_the_newest_of_the_fullest_zone_each_time(zones, wanted):
+    left = [member(number, C.HEALTHY, zone=zone) for number, zone in enumerate(zones)]
+    for stopped in surplus(left, wanted):
+        (gone,) = [one for one in left if one.task_arn == stopped]
+        most = max(sum(one.zone == zone for one in left) for zone in "abc")
+        fullest = [z for z in "abc" if sum(one.zone == z for one in left) == most]
+        assert gone.number == max(one.number for one in left if one.zone in fullest)
+        left.remove(gone)
+    assert len(left) == min(len(zones), wanted)

@@ -3,9 +3,11 @@
 Source: ecs_semantics 4.3 (unhealthy tasks, scale-in).
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from heapq import heapify, heappop, heappush
+from itertools import islice
 from typing import NamedTuple
 
 
@@ -75,12 +77,10 @@ def surplus(members: Sequence[Member], wanted: int) -> list[str]:
     order = (Condition.STARTING, Condition.UNJUDGED, Condition.DOUBTED, Condition.HEALTHY)
     stop: list[str] = []
     for condition in order:
-        candidates = [one for one in members if one.condition is condition and not one.protected]
-        while excess > 0 and candidates:
-            victim = _from_fullest_zone(candidates)
-            candidates.remove(victim)
-            stop.append(victim.task_arn)
-            excess -= 1
+        if len(stop) < excess:
+            candidates = [one for one in members if one.condition is condition]
+            victims = _from_fullest_zones([one for one in candidates if not one.protected])
+            stop += (one.task_arn for one in islice(victims, excess - len(stop)))
     return stop
 
 
@@ -101,6 +101,16 @@ def spent(members: Sequence[Member], wanted: int) -> list[str]:
     return [one.task_arn for one in failing[: max(0, excess)]]
 
 
-def _from_fullest_zone(candidates: Sequence[Member]) -> Member:
-    zones = Counter(one.zone for one in candidates)
-    return max(candidates, key=lambda one: (zones[one.zone], one.number))
+def _from_fullest_zones(candidates: Iterable[Member]) -> Iterator[Member]:
+    """Yield them one by one, always the newest of the zone that has most left."""
+    zones: defaultdict[str, list[Member]] = defaultdict(list)
+    for one in sorted(candidates, key=lambda one: one.number):
+        zones[one.zone].append(one)
+    fullest = [(-len(of), -of[-1].number, zone) for zone, of in zones.items()]
+    heapify(fullest)
+    while fullest:
+        zone = heappop(fullest)[2]
+        left = zones[zone]
+        yield left.pop()
+        if left:
+            heappush(fullest, (-len(left), -left[-1].number, zone))

@@ -69,3 +69,22 @@ def together(count, at_once):
     for pair in pairs:
         remove_pair(pair)
     return taken
+
+
+def replaced(count, at_once):
+    """Return the seconds to start ``count`` pairs and then remove as many older ones."""
+    with ThreadPoolExecutor(at_once) as pool:
+        old = list(pool.map(lambda _: start_pair(), range(count)))
+        began = time.perf_counter()
+        new = list(pool.map(lambda _: start_pair(), range(count)))
+        list(pool.map(_stop_pair, old))
+        taken = time.perf_counter() - began
+    for pair in new:
+        remove_pair(pair)
+    return taken
+
+
+def _stop_pair(pair):
+    """End the app as a task is ended, by its stop signal; then remove both."""
+    call("POST", f"/containers/{pair[1]}/stop?t=5")
+    remove_pair(pair)

@@ -10,20 +10,13 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import boto3
-
 from bench import engine, machine
+from ecsd.decisions.rollout.fleet import Condition, Member
+from ecsd.decisions.rollout.rolling import limits, next_step
+from ecsd.decisions.task_health import SETTLE_SECONDS
 from tests.integration.sample import eventually
 
 ROUNDS = 7
-DESCRIBE = """
-wrk.method = "POST"
-wrk.body = '{}'
-wrk.headers["content-type"] = "application/x-amz-json-1.1"
-wrk.headers["x-amz-target"] = "AmazonEC2ContainerServiceV20141113.DescribeClusters"
-wrk.headers["authorization"] = "AWS4-HMAC-SHA256 " ..
-    "Credential=000000000000/20260101/us-east-1/ecs/aws4_request, SignedHeaders=host, Signature=0"
-"""
 
 
 def launch(account, definition):
@@ -146,52 +139,47 @@ def _bare_rules(ecsd, vpc, entrance):
     return "\n".join(lines) + "\n"
 
 
-def describe_clusters(ecsd, seconds=5):
-    """DescribeClusters a second against MiniStack's, in turns."""
-    with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "describe.lua"
-        script.write_text(DESCRIBE)
-        venv = Path(folder) / "venv"
-        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-        pip = [str(venv / "bin" / "pip"), "install", "-q", "ministack[full]"]
-        subprocess.run(pip, check=True, capture_output=True)
-        process = subprocess.Popen(
-            [str(venv / "bin" / "ministack")],
-            env={"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": "4598", "PATH": "/usr/bin:/bin"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-        )
-        try:
-            eventually(lambda: _answers("http://127.0.0.1:4598/"), 30)
-            for endpoint in (ecsd.endpoint, "http://127.0.0.1:4598"):
-                _default_cluster(endpoint)
-            rounds = []
-            for _ in range(3):
-                ours, bad = machine.wrk(
-                    f"{ecsd.endpoint}/", seconds=seconds, connections=8, script=str(script)
-                )
-                theirs, worse = machine.wrk(
-                    "http://127.0.0.1:4598/", seconds=seconds, connections=8, script=str(script)
-                )
-                if bad or worse:
-                    raise RuntimeError(f"bad answers: {bad} of ecsd, {worse} of MiniStack")
-                rounds.append((ours, theirs))
-        finally:
-            process.terminate()
-            process.wait()
-    return statistics.median(one for one, _ in rounds), statistics.median(two for _, two in rounds)
+def decision(count=1000, rounds=20):
+    """The slowest median of a rollout's decisions for a service of ``count`` tasks, in seconds."""
+    healthy = [Condition.HEALTHY] * count
+    fleets = {
+        "new ones start": (_fleet(old=healthy), count, (100, 200)),
+        "half of the old ones stop": (_fleet(old=healthy), count, (50, 100)),
+        "old ones stop": (_fleet(old=healthy, new=healthy), count, (100, 200)),
+        "scaled in": (_fleet(new=healthy), 10, (100, 200)),
+    }
+    medians = []
+    for members, desired, percents in fleets.values():
+        taken = []
+        for _ in range(rounds):
+            began = time.perf_counter()
+            next_step(members, "new", desired, limits(desired, *percents))
+            taken.append(time.perf_counter() - began)
+        medians.append(statistics.median(taken))
+    return max(medians)
 
 
-def _default_cluster(endpoint):
-    """Make the cluster that will be described."""
-    boto3.client(
-        "ecs",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="000000000000",
-        aws_secret_access_key="test",
-    ).create_cluster(clusterName="default")
+def _fleet(**groups):
+    """Return members by deployment, spread over three zones."""
+    pairs = [(name, condition) for name, conditions in groups.items() for condition in conditions]
+    return [
+        Member(f"task-{number}", name, condition, "abc"[number % 3], number)
+        for number, (name, condition) in enumerate(pairs)
+    ]
+
+
+def deployment(account, count=20):
+    """A deployment of ``count`` tasks from the update to COMPLETED, against the Engine's own.
+
+    The Engine's: as many pairs started and as many older ones ended, at its best concurrency, and
+    the time for which a task without a health check has to run before it counts.
+    """
+    raw = min(engine.replaced(count, at_once) for at_once in (2, 4, 8)) + SETTLE_SECONDS
+    definition = account.register(release="2")
+    began = time.perf_counter()
+    account.ecs.update_service(cluster="prod", service="web", taskDefinition=definition)
+    account.steady(120)
+    return time.perf_counter() - began, raw
 
 
 def start_up(ecsd_class, count=1000):
@@ -209,7 +197,7 @@ def start_up(ecsd_class, count=1000):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        eventually(lambda: _answers(f"{one.endpoint}/_ecsd/health"), every=0.005)
+        eventually(lambda: answers(f"{one.endpoint}/_ecsd/health"), every=0.005)
         taken = time.perf_counter() - began
         process.terminate()
         process.wait()
@@ -223,7 +211,8 @@ def _status(account, arn):
     return account.ecs.describe_tasks(cluster="prod", tasks=[arn])["tasks"][0]["lastStatus"]
 
 
-def _answers(url):
+def answers(url):
+    """Tell whether something answers there."""
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
             return answer.status < 500

@@ -28,11 +28,10 @@ def held(ecsd):
     pids = ecsd.pids()
     label = f"ecsd{ecsd.environment['ECSD_INSTANCE']}"
     spaces = [line.split()[0] for line in _lines("ip", "netns", "list") if f"{label}-" in line]
-    rules = [
-        line
-        for name in spaces
-        for line in _lines("ip", "netns", "exec", name, "nft", "list", "ruleset")
-    ]
+    # The host's own namespace has a name too; there only the tables of this ecsd are its own.
+    vpcs = [name for name in spaces if name != f"{label}-host"]
+    rules = [line for name in vpcs for line in _lines(*IN_NAMESPACE, name, *RULES)]
+    rules += [line for line in _lines("nft", "list", "tables") if line.split()[-1] == label]
     folder = str(ecsd.folder)
     return Holdings(
         memory={name: pss(pid) for name, pid in pids.items()},

@@ -147,6 +147,8 @@ def _populate(name, endpoint):
         memory="512",
         containerDefinitions=[{"name": "app", "image": "app:1", "cpu": 256, "memory": 512}],
     )
+    # moto's RunTask names interfaces, for which its VPC has to have names.
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
     group = ec2.create_security_group(GroupName="web", Description="web", VpcId=vpc)["GroupId"]
     network = {"awsvpcConfiguration": {"subnets": [subnet], "securityGroups": [group]}}
     fargate = {"taskDefinition": "web", "launchType": "FARGATE", "networkConfiguration": network}

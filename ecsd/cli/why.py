@@ -76,7 +76,8 @@ def _task(task: dict[str, Any], ends: dict[str, Any]) -> list[str]:
 def _end(end: dict[str, Any]) -> list[str]:
     """Return what is remembered of a task that is no longer shown."""
     name = end["task_arn"].rpartition("/")[2]
-    facts = [f"task {name} ({end['group']}, {end['task_definition']}) ended {end['stopped_at']}"]
+    group = end["place"].partition("/")[2]
+    facts = [f"task {name} ({group}, {end['task_definition']}) ended {end['stopped_at']}"]
     if end["stopped_reason"]:
         facts.append(f"{end['stop_code'] or 'stopped'}: {end['stopped_reason']}")
     members = {"exit_code": "exitCode", "reason": "reason", "health_status": "healthStatus"}
@@ -89,7 +90,7 @@ def _end(end: dict[str, Any]) -> list[str]:
 
 def _last_words(end: dict[str, Any] | None) -> list[str]:
     """Return how long a container ran and what it said last, where it failed."""
-    if end is None or end["exit_code"] in {0, None}:
+    if end is None or (end["exit_code"] in {0, None} and not end["last_lines"]):
         return []
     facts = []
     if end["ran_seconds"] is not None:
@@ -153,9 +154,14 @@ def _gone(
         if end["place"] == f"{cluster}/service:{service['serviceName']}"
         and arn.startswith(prefix)
         and arn not in shown
-        and end["stop_code"] in FAILURES
+        and _has_failed(end)
     ]
     return sorted(gone, key=lambda one: str(one["stopped_at"]), reverse=True)
+
+
+def _has_failed(end: dict[str, Any]) -> bool:
+    """Tell a failure from an end that somebody asked for; one for its health is the scheduler's."""
+    return end["stop_code"] in FAILURES or "health checks" in (end["stopped_reason"] or "")
 
 
 def _attempt(api: Api, service: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ecsd.clock import Clock
 from ecsd.decisions.lifecycle_hook import answered
 from ecsd.decisions.target import place, register
-from ecsd.decisions.task import STARTING, end, is_wanted, observe, run
+from ecsd.decisions.task import STARTING, is_wanted, observe, run
 from ecsd.ids import IdSource
 from ecsd.link.messages import Hello, HostFaults, PlanApplied, Up
 from ecsd.records.ec2.network_interface import NetworkInterface
@@ -23,9 +23,9 @@ from ecsd.records.elbv2.target_group import Target
 from ecsd.records.host import Host
 from ecsd.records.observed import HookObserved, SessionOpened, TargetGroupObserved, TaskObserved
 from ecsd.store import service_events
-from ecsd.store.launch import release_interface
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Store, Transaction
+from ecsd.store.task_ends import end_task
 from ecsd.workqueue import WorkQueue
 
 
@@ -107,9 +107,9 @@ class Observations:
                 self._register(change, task, now)
                 task = run(task, seen.started_at, now)
             if seen.phase == "STOPPED":
-                task = end(task, now)
-                release_interface(change, task)
-            change.put(task)
+                end_task(change, task, now)
+            else:
+                change.put(task)
 
     def _register(self, change: Transaction, task: Task, now: datetime) -> None:
         """Make the task a target of its groups, as the last act before RUNNING."""

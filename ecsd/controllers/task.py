@@ -17,22 +17,19 @@ from ecsd.decisions.task import (
     STARTING,
     advance,
     begin_deactivating,
-    end,
     is_ready_to_end,
     is_wanted,
 )
-from ecsd.decisions.task_history import surplus, task_end
 from ecsd.ids import IdSource
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.task import Task
-from ecsd.records.ecs.task_end import TaskEnd
 from ecsd.records.elbv2.target_group import Target
 from ecsd.records.host import Host
 from ecsd.records.record import Record
 from ecsd.store import service_events
-from ecsd.store.launch import release_interface
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Change, Store, Transaction
+from ecsd.store.task_ends import end_task
 
 
 class TaskController:
@@ -68,7 +65,6 @@ class TaskController:
             if task is None:
                 return None
             if task.last_status == "STOPPED":
-                self._remember(change, task)
                 return self._forget(change, task)
             if not is_wanted(task):
                 self._wind_down(change, task)
@@ -92,8 +88,7 @@ class TaskController:
             change.put(*(drain(one, now) for one in registered))
             self._tell_draining(change, task, registered, now)
         if task.host is None:
-            change.put(end(task, now))
-            release_interface(change, task)
+            end_task(change, task, now)
             return
         if targets and task.last_status not in STARTING:
             task = begin_deactivating(task, now)
@@ -116,14 +111,6 @@ class TaskController:
             "has begun draining connections on 1 tasks."
         )
         service_events.append(change, service.arn, message, self._ids, now)
-
-    def _remember(self, change: Transaction, task: Task) -> None:
-        """Keep how it ended for longer than it is shown."""
-        if change.get(TaskEnd, task.task_arn) is not None:
-            return
-        ended = task_end(task, self._clock.now())
-        change.put(ended)
-        change.remove(*surplus(change.select(TaskEnd, place=ended.place)))
 
     def _forget(self, change: Transaction, task: Task) -> datetime | None:
         forgotten_at = (task.stopped_at or self._clock.now()) + self._shown

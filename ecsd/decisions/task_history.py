@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ecsd.records.ecs.task import Task
-from ecsd.records.ecs.task_end import ContainerEnd, TaskEnd
+from ecsd.records.ecs.task_end import TaskEnd
 
 KEPT = 50  # ends of one group in one cluster
 
@@ -14,24 +14,11 @@ def task_end(task: Task, now: datetime) -> TaskEnd:
     return TaskEnd(
         task_arn=task.task_arn,
         place=f"{task.cluster}/{task.group}",
-        group=task.group,
         task_definition=task.task_definition,
-        started_at=task.started_at,
         stopped_at=task.stopped_at or now,
         stop_code=task.stop_code,
         stopped_reason=task.stopped_reason,
-        containers=tuple(
-            ContainerEnd(
-                name=one.name,
-                image=one.image,
-                health_status=one.health_status,
-                exit_code=one.exit_code,
-                reason=one.reason,
-                ran_seconds=one.ran_seconds,
-                last_lines=one.last_lines,
-            )
-            for one in task.containers
-        ),
+        containers=task.containers,
     )
 
 

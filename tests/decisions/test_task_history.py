@@ -15,7 +15,6 @@ def ended(number, seconds):
     return TaskEnd(
         task_arn=f"task/{number}",
         place="prod/service:web",
-        group="service:web",
         task_definition="web:1",
         stopped_at=BEGIN + timedelta(seconds=seconds),
     )

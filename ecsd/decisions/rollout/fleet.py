@@ -78,8 +78,8 @@ def surplus(members: Sequence[Member], wanted: int) -> list[str]:
     stop: list[str] = []
     for condition in order:
         if len(stop) < excess:
-            candidates = [one for one in members if one.condition is condition]
-            victims = _from_fullest_zones([one for one in candidates if not one.protected])
+            free = (one for one in members if one.condition is condition and not one.protected)
+            victims = _from_fullest_zones(free)
             stop += (one.task_arn for one in islice(victims, excess - len(stop)))
     return stop
 

@@ -1,0 +1,22 @@
+"""A task's end, entered in one transaction: shown, its address given back, remembered.
+
+The server's observations and the task controller end tasks alike.
+"""
+
+from datetime import datetime
+
+from ecsd.decisions.task import end
+from ecsd.decisions.task_history import surplus, task_end
+from ecsd.records.ecs.task import Task
+from ecsd.records.ecs.task_end import TaskEnd
+from ecsd.store.launch import release_interface
+from ecsd.store.store import Transaction
+
+
+def end_task(change: Transaction, task: Task, now: datetime) -> None:
+    """Declare a task STOPPED, and keep how it ended for longer than it is shown."""
+    ended = end(task, now)
+    release_interface(change, ended)
+    remembered = task_end(ended, now)
+    change.put(ended, remembered)
+    change.remove(*surplus(change.select(TaskEnd, place=remembered.place)))

@@ -32,7 +32,9 @@ def main():
         finally:
             ecsd.run("down", "--state", "--yes", check=False)
     for operation, by_name in rivals.rates():
-        row = (f"{operation} requests/s against {' and '.join(rivals.RIVALS)}", *_factors(by_name))
+        stored = f"{rivals.TASKS:,} tasks stored"
+        name = f"{operation} requests/s against {' and '.join(rivals.RIVALS)}, {stored}"
+        row = (name, *_factors(by_name))
         print(" | ".join(row), flush=True)
         rows.append(row)
     taken = figures.start_up(Ecsd)

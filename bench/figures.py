@@ -8,6 +8,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench import engine, machine
@@ -191,20 +192,29 @@ def start_up(ecsd_class, count=1000):
     subprocess.run([sys.executable, "-c", code], check=True)
     try:
         began = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ecsd", "up"],
-            env=one.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        eventually(lambda: answers(f"{one.endpoint}/_ecsd/health"), every=0.005)
-        taken = time.perf_counter() - began
-        process.terminate()
-        process.wait()
+        with served(one):
+            taken = time.perf_counter() - began
     finally:
-        one.run("down", "--state", "--yes", check=False)
         shutil.rmtree(folder, ignore_errors=True)
     return taken
+
+
+@contextmanager
+def served(ecsd):
+    """Start an ecsd in the foreground; go on as soon as it answers."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ecsd", "up"],
+        env=ecsd.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        eventually(lambda: answers(f"{ecsd.endpoint}/_ecsd/health"), every=0.005)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+        ecsd.run("down", "--state", "--yes", check=False)
 
 
 def _status(account, arn):

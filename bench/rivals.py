@@ -13,7 +13,7 @@ from pathlib import Path
 import boto3
 
 from bench import machine
-from bench.figures import answers
+from bench.figures import answers, served
 from bench.population import fill
 from tests.integration.conftest import Ecsd
 from tests.integration.sample import eventually
@@ -86,19 +86,8 @@ def _ecsd(folder):
     fill(folder / "data", TASKS)
     settings = {"ECSD_EDGE_PORT": "0", "ECSD_HOSTS_FILE": "", "ECSD_DOCKER_SOCKET": "/no/engine"}
     one = Ecsd(folder, port=4574, instance=2, **settings)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ecsd", "up"],
-        env=one.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        eventually(lambda: answers(f"{one.endpoint}/_ecsd/health"))
+    with served(one):
         yield one.endpoint
-    finally:
-        process.terminate()
-        process.wait()
-        one.run("down", "--state", "--yes", check=False)
 
 
 @contextmanager

@@ -11,7 +11,12 @@ import pytest
 
 from ecsd.agent.drivers import pause
 from ecsd.agent.drivers.cgroups import CgroupError, Cgroups
-from ecsd.agent.drivers.engine import Engine, EngineAwayError
+from ecsd.agent.drivers.engine import (
+    Engine,
+    EngineAwayError,
+    EngineRefusalError,
+    EngineSilentError,
+)
 from ecsd.agent.drivers.engine_answers import Digests, event, host, inspected, moment
 from ecsd.agent.drivers.open_files import open_files
 from ecsd.agent.turns import BEGIN, FINISH, Turns
@@ -231,3 +236,15 @@ async def test_an_engine_that_is_not_there_is_away(tmp_path):
 
 def test_open_files_of_an_engine_that_cannot_be_asked_are_ours(tmp_path):
     assert open_files(str(tmp_path / "none.sock")) > 0
+
+
+@pytest.mark.parametrize(
+    "error", [EngineRefusalError(501, "no reading"), EngineSilentError("30 s")]
+)
+async def test_a_log_that_cannot_be_read_is_no_failure(monkeypatch, error):
+    async def fail(*_):
+        raise error
+
+    engine = Engine("/no/socket", "owner", VirtualClock())
+    monkeypatch.setattr(engine, "_call", fail)
+    assert await engine.last_lines("app", 10) == []

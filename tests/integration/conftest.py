@@ -4,14 +4,17 @@ The machine's own ecsd, if one runs, is left alone. Everything goes when the tes
 """
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -79,16 +82,25 @@ class Ecsd:
         return path.read_text(errors="replace") if path.exists() else ""
 
 
+@contextmanager
+def running(**settings: Any) -> Iterator[Ecsd]:
+    """An ecsd in a folder of its own; settings are Ecsd's."""
+    with tempfile.TemporaryDirectory(prefix="ecsd-test-") as folder:
+        one = Ecsd(Path(folder), **settings)
+        up = one.run("up", "-d", check=False)
+        assert up.returncode == 0, up.stdout + up.stderr + one.log()
+        try:
+            yield one
+        finally:
+            down = one.run("down", "--state", "--yes", check=False)
+        assert down.returncode == 0, down.stdout + down.stderr
+
+
 @pytest.fixture(scope="session")
 def ecsd() -> Iterator[Ecsd]:
     """An ecsd that runs for the whole session."""
-    with tempfile.TemporaryDirectory(prefix="ecsd-test-") as folder:
-        one = Ecsd(Path(folder))
-        up = one.run("up", "-d", check=False)
-        assert up.returncode == 0, up.stdout + up.stderr + one.log()
+    with running() as one:
         yield one
-        down = one.run("down", "--state", "--yes", check=False)
-        assert down.returncode == 0, down.stdout + down.stderr
 
 
 @pytest.fixture(scope="session")
@@ -152,8 +164,10 @@ def new_account(ecsd: Ecsd, purpose: str) -> Iterator[Account]:
 
 def findings(ecsd: Ecsd) -> list[dict[str, str]]:
     """Return broken invariants of the running store."""
-    import json
-    import urllib.request
+    return [one for one in page(ecsd, "findings") if one["severity"] == "fatal"]
 
-    with urllib.request.urlopen(f"{ecsd.endpoint}/_ecsd/findings", timeout=10) as answer:
-        return [one for one in json.load(answer) if one["severity"] == "fatal"]
+
+def page(ecsd: Ecsd, name: str) -> Any:
+    """Return one of ecsd's own pages."""
+    with urllib.request.urlopen(f"{ecsd.endpoint}/_ecsd/{name}", timeout=10) as answer:
+        return json.load(answer)

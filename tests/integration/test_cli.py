@@ -4,18 +4,15 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
-import urllib.request
 from pathlib import Path
 
 import boto3
 import pytest
 
-from tests.integration.conftest import PORT, Ecsd, new_account
+from tests.integration.conftest import PORT, Ecsd, new_account, page, running
 from tests.integration.sample import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
-ALONE = {"ECSD_EDGE_PORT": "0", "ECSD_HOSTS_FILE": ""}
 
 
 @pytest.fixture
@@ -70,36 +67,32 @@ def test_why_tells_the_root_cause_of_a_stopped_task(ecsd, web):
 
 
 def test_why_knows_what_a_failed_container_said_when_the_task_is_long_gone(image):
-    with tempfile.TemporaryDirectory(prefix="ecsd-test-") as folder:
-        short = Ecsd(Path(folder), port=PORT + 10, instance=3, ECSD_ENDED_SHOWN="1", **ALONE)
-        up = short.run("up", "-d", check=False)
-        assert up.returncode == 0, up.stdout + up.stderr
-        try:
-            with new_account(short, "gone") as one:
-                one.network()
-                script = "sleep 1; echo the database is not there; exit 3"
-                definition = one.register(image=image, command=["sh", "-c", script])
-                one.service(definition, desired=1, balanced=False)
-                eventually(lambda: "exit code 3" in short.run("why", "web").stdout)
-                one.ecs.update_service(cluster="prod", service="web", desiredCount=0)
-                gone = eventually(lambda: none_shown(one) and ends(short))
-                text = short.run("why", gone[-1]["task_arn"]).stdout
-                assert "EssentialContainerExited: Essential container in task exited" in text
-                assert "exit code 3" in text
-                assert "container app ran for 1." in text
-                assert "the database is not there" in text
-                assert "the database is not there" in short.run("why", "web").stdout
-        finally:
-            short.run("down", "--state", "--yes", check=False)
+    alone = {"ECSD_EDGE_PORT": "0", "ECSD_HOSTS_FILE": "", "ECSD_ENDED_SHOWN": "1"}
+    with (
+        running(port=PORT + 10, instance=3, **alone) as short,
+        new_account(short, "gone") as one,
+    ):
+        one.network()
+        script = "sleep 1; echo the database is not there; exit 3"
+        definition = one.register(image=image, command=["sh", "-c", script])
+        one.service(definition, desired=1, balanced=False)
+        eventually(lambda: "exit code 3" in short.run("why", "web").stdout)
+        one.ecs.update_service(cluster="prod", service="web", desiredCount=0)
+        gone = eventually(lambda: none_shown(one) and exits(short))
+        text = short.run("why", gone[-1]["task_arn"]).stdout
+        assert "EssentialContainerExited: Essential container in task exited" in text
+        assert "exit code 3" in text
+        assert "container app ran for 1." in text
+        assert "the database is not there" in text
+        assert "the database is not there" in short.run("why", "web").stdout
 
 
 def none_shown(account):
     return not account.tasks() and not account.tasks("STOPPED")
 
 
-def ends(ecsd):
-    with urllib.request.urlopen(f"{ecsd.endpoint}/_ecsd/ends", timeout=10) as answer:
-        return [one for one in json.load(answer) if one["stop_code"] == "EssentialContainerExited"]
+def exits(ecsd):
+    return [one for one in page(ecsd, "ends") if one["stop_code"] == "EssentialContainerExited"]
 
 
 def test_logs_shows_what_containers_write(ecsd, web):

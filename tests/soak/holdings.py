@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from bench.machine import pss
 from ecsd.decisions.container_names import OWNER
+from ecsd.settings import Settings
 
 KINDS = ("namespaces", "rules", "containers", "processes")
 IN_NAMESPACE, RULES = ("ip", "netns", "exec"), ("nft", "list", "ruleset")
@@ -26,12 +27,14 @@ class Holdings(NamedTuple):
 def held(ecsd):
     """Return what it holds now."""
     pids = ecsd.pids()
-    label = f"ecsd{ecsd.environment['ECSD_INSTANCE']}"
-    spaces = [line.split()[0] for line in _lines("ip", "netns", "list") if f"{label}-" in line]
+    label = Settings.from_environment(ecsd.environment).label
+    spaces = [
+        line.split()[0] for line in _lines("ip", "netns", "list") if line.startswith(f"{label}-")
+    ]
     # The host's own namespace has a name too; there only the tables of this ecsd are its own.
     vpcs = [name for name in spaces if name != f"{label}-host"]
     rules = [line for name in vpcs for line in _lines(*IN_NAMESPACE, name, *RULES)]
-    rules += [line for line in _lines("nft", "list", "tables") if line.split()[-1] == label]
+    rules += _lines("nft", "list", "table", "ip", label)
     folder = str(ecsd.folder)
     return Holdings(
         memory={name: pss(pid) for name, pid in pids.items()},

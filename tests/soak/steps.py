@@ -9,12 +9,8 @@ import subprocess
 from botocore.exceptions import ClientError
 
 REFUSALS = {
-    "InvalidParameterException",  # a task or definition that has gone meanwhile
-    "ServiceNotActiveException",
-    "ServiceNotFoundException",
-    "ClientException",
-    "ServiceDeploymentNotFoundException",
-    "ConflictException",
+    "InvalidParameterException",  # a task that has gone meanwhile
+    "ConflictException",  # a deployment that has ended meanwhile
 }
 MOST_TASKS = 3
 
@@ -43,8 +39,7 @@ class Client:
             step(self)
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            if code not in REFUSALS or status >= 500:
+            if code not in REFUSALS:
                 raise
             self.refused[f"{name}: {code}"] = self.refused.get(f"{name}: {code}", 0) + 1
         self.done[name] = self.done.get(name, 0) + 1

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.integration.conftest import findings, new_account
+from tests.integration.sample import eventually
 from tests.soak.holdings import growth, held
 from tests.soak.steps import Client
 
@@ -23,7 +24,6 @@ SEED = int(os.environ.get("SEED") or random.randrange(2**32))
 CLIENTS = 3
 LAP = 120.0  # seconds of steps
 ERROR = re.compile(r"^[\d:.]+ (?:error|critical) .*$", re.MULTILINE)
-FORGETTING = 75.0  # seconds at rest: what has ended is forgotten after 60
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(SECONDS + 900)]
 
@@ -48,7 +48,7 @@ def test_clients_at_random_break_nothing_and_leave_nothing(ecsd):
         while time.monotonic() < ends:
             together(clients, lambda client: lap(ecsd, client, LAP))
             together(clients, Client.rest)
-            time.sleep(FORGETTING)
+            eventually(lambda: not any(client.account.tasks("STOPPED") for client in clients), 150)
             assert findings(ecsd) == []
             now = held(ecsd)
             first = first or now

@@ -13,7 +13,7 @@ from ecsd.clock import Clock
 from ecsd.decisions.balancer_plan import traffic_digest
 from ecsd.errors import EcsdError
 from ecsd.link.messages import Down, PlanApplied, Snapshot
-from ecsd.records.plan import BalancerPlan, HookPlan, Plan, SessionPlan, TaskPlan, VpcPlan
+from ecsd.records.plan import BalancerPlan, HookPlan, Plan, SessionPlan, TaskPlan, VpcPlan, ZonePlan
 from ecsd.workqueue import WorkQueue
 
 
@@ -75,6 +75,8 @@ class Reconciler:
         match plan:
             case VpcPlan():
                 await self._told(key, lambda: self._rooms.networks.apply(plan))
+            case ZonePlan():
+                self._rooms.names.apply(plan)
             case BalancerPlan():
                 traffic = traffic_digest(plan)
                 await self._told(key, lambda: self._rooms.balancers.apply(plan), traffic)
@@ -102,6 +104,9 @@ class Reconciler:
         self._report(PlanApplied(key=key, traffic=traffic))
 
     async def _remove(self, kind: str, name: str) -> None:
+        if kind == "zone":
+            self._rooms.names.remove(name)
+            return
         removers = {
             "vpc": self._rooms.networks.remove,
             "balancer": self._rooms.balancers.remove,

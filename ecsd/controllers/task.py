@@ -1,4 +1,4 @@
-"""Tasks: given a host, taken out of their load balancers before the first signal, and forgotten.
+"""Tasks: given a host, taken out of balancers and names before the first signal, and forgotten.
 
 Source: ecs_semantics 1.1 and 1.4 (stop sequence: deregister, drain, then signal).
 """
@@ -27,8 +27,10 @@ from ecsd.records.ecs.task import Task
 from ecsd.records.elbv2.target_group import Target
 from ecsd.records.host import Host
 from ecsd.records.record import Record
+from ecsd.records.servicediscovery.instance import Instance
 from ecsd.store import service_events
 from ecsd.store.launch import release_interface
+from ecsd.store.registrations import deregister_task
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Change, Store, Transaction
 
@@ -39,7 +41,7 @@ class TaskController:
     """Walks every task from its host to its end."""
 
     name = "task"
-    watches: Sequence[type[Record]] = (Task, Target, Host)
+    watches: Sequence[type[Record]] = (Task, Target, Instance, Host)
 
     def __init__(self, store: Store, clock: Clock, ids: IdSource) -> None:
         self._store = store
@@ -51,7 +53,7 @@ class TaskController:
         record = change.after or change.before
         if isinstance(record, Task):
             return ((change.scope, record.task_arn),)
-        if isinstance(record, Target):
+        if isinstance(record, Target | Instance):
             return ((change.scope, record.task_arn),) if record.task_arn else ()
         return [
             (scope, task.task_arn)
@@ -88,13 +90,15 @@ class TaskController:
         if registered:
             change.put(*(drain(one, now) for one in registered))
             self._tell_draining(change, task, registered, now)
+        # Out of names first, in a change of its own: hosts hear of it before they are told to stop.
+        named = deregister_task(change, task)
         if task.host is None:
             change.put(end(task, now))
             release_interface(change, task)
             return
-        if targets and task.last_status not in STARTING:
+        if (targets or named) and task.last_status not in STARTING:
             task = begin_deactivating(task, now)
-        if is_ready_to_end(task, len(targets)):
+        if is_ready_to_end(task, len(targets) + len(named)):
             task = advance(task, "STOPPING", now)
         change.put(task)
 

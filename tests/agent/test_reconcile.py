@@ -53,6 +53,19 @@ class Door:
         return self.here
 
 
+class Names:
+    """Stands for the namespaces: in force at once."""
+
+    def __init__(self, heard):
+        self._heard = heard
+
+    def apply(self, plan):
+        self._heard.append(("apply", plan))
+
+    def remove(self, namespace_id):
+        self._heard.append(("remove", "zone", namespace_id))
+
+
 class Host:
     """A reconciler with its doors; ``logged()`` is what it would go on with after a crash."""
 
@@ -63,7 +76,10 @@ class Host:
         self.vpcs, self.balancers, self.tasks, *_ = doors
         self.file = folder / "plans"
         self.reconciler = Reconciler(
-            VirtualClock(), Rooms(*doors), self.reports.append, PlanLog(self.file)
+            VirtualClock(),
+            Rooms(self.vpcs, Names(self.heard), *doors[1:]),
+            self.reports.append,
+            PlanLog(self.file),
         )
 
     @contextlib.asynccontextmanager

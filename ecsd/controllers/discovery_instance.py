@@ -38,7 +38,7 @@ class InstanceController:
 
     def keys(self, change: Change) -> Iterable[Place]:
         """Return the tasks and instances that a change concerns."""
-        for record in {change.before, change.after} - {None}:
+        for record in (change.before, change.after):
             match record:
                 case Task(registry_bindings=bindings) if bindings:
                     yield change.scope, f"task/{record.task_arn}"
@@ -47,7 +47,7 @@ class InstanceController:
                 case Instance():
                     yield change.scope, f"instance/{record.place}"
                 case _:
-                    pass  # a task that nobody is to find
+                    pass  # before its birth, after its death, or a task that nobody is to find
 
     async def reconcile(self, scope: Scope, key: str) -> datetime | None:
         """Make one task's registrations, or one instance's health, what they are to be."""

@@ -168,11 +168,3 @@ async def test_tags_are_set_replaced_and_removed(ask, refused, namespace):
     assert (await refused("ListTagsForResource", ResourceARN=gone)).code == (
         "ResourceNotFoundException"
     )
-
-
-async def test_ecs_answers_which_services_a_namespace_has_by_service_connect(client, namespace):
-    await namespace("prod", "Http")
-    ecs = client("ecs")
-    assert await ecs("ListServicesByNamespace", namespace="prod") == {"serviceArns": []}
-    with pytest.raises(Exception, match="NamespaceNotFoundException"):
-        await ecs("ListServicesByNamespace", namespace="other")

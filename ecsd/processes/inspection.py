@@ -6,6 +6,7 @@ import msgspec
 
 from ecsd.controllers.controller import Controllers
 from ecsd.records.host import Host
+from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.store.findings import all_findings
 from ecsd.store.scope import GLOBAL, HOSTS
 from ecsd.store.store import Store
@@ -24,6 +25,18 @@ def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], o
     def hosts() -> object:
         return [msgspec.structs.asdict(one) for one in store.view(HOSTS).select(Host)]
 
+    def namespaces() -> object:
+        return [
+            {
+                "account": scope.account,
+                "region": scope.region,
+                "namespace_id": one.namespace_id,
+                "name": one.name,
+                "vpc_id": one.vpc_id,
+            }
+            for scope, one in store.everywhere(Namespace)
+        ]
+
     def errors() -> object:
         return [
             {"controller": name, "key": key, **error._asdict()}
@@ -34,4 +47,10 @@ def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], o
     def findings() -> object:
         return [one._asdict() for one in all_findings(store)]
 
-    return {"scopes": scopes, "hosts": hosts, "errors": errors, "findings": findings}
+    return {
+        "scopes": scopes,
+        "hosts": hosts,
+        "namespaces": namespaces,
+        "errors": errors,
+        "findings": findings,
+    }

@@ -176,7 +176,7 @@ class NameServer:
             asked.setblocking(False)
             try:
                 async with self._clock.deadline(UPSTREAM_SECONDS):
-                    return await _ask(asked, address, packet)
+                    return await exchange(asked, address, packet)
             except (OSError, TimeoutError, EOFError) as error:
                 log.debug("a resolver did not answer", extra={"at": address, "cause": str(error)})
             finally:
@@ -229,7 +229,7 @@ class _Datagrams(asyncio.DatagramProtocol):
             self._server.asked(self._here, data, addr, self._transport)
 
 
-async def _ask(asked: socket.socket, address: str, packet: bytes) -> bytes:
+async def exchange(asked: socket.socket, address: str, packet: bytes) -> bytes:
     """Return the answer of the resolver at an address; EOFError when it hangs up."""
     loop = asyncio.get_running_loop()
     await loop.sock_connect(asked, (address, PORT))

@@ -73,6 +73,8 @@ def _instance(instance: Instance, service: DiscoveryService) -> ZoneInstance:
         ipv4=told.get("AWS_INSTANCE_IPV4"),
         ipv6=told.get("AWS_INSTANCE_IPV6"),
         port=int(port) if port else None,
-        cname=told.get("AWS_INSTANCE_CNAME"),
+        cname=told["AWS_INSTANCE_CNAME"].removesuffix(".")
+        if "AWS_INSTANCE_CNAME" in told
+        else None,
         alias=told.get("AWS_ALIAS_DNS_NAME"),
     )

@@ -1,12 +1,18 @@
 """Tasks in Cloud Map: registered with their interface, taken out before they are signalled."""
 
+import asyncio
+
 from msgspec.structs import replace
 
+from ecsd.clock import VirtualClock
+from ecsd.controllers.controller import Controllers
+from ecsd.controllers.discovery_instance import InstanceController
 from ecsd.decisions.discovery import HEALTH_WAIT
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_set import TaskSet
 from ecsd.records.servicediscovery.instance import Instance
 from ecsd.records.servicediscovery.service import DiscoveryService
+from ecsd.store.store import Store
 from tests.controllers.conftest import SCOPE, SERVICE
 
 
@@ -147,25 +153,30 @@ def test_a_task_that_dies_leaves_no_instance_even_for_a_moment(in_world):
     in_world(scenario)
 
 
-def test_what_a_crash_left_behind_is_taken_out_at_the_next_start(in_world):
-    async def scenario(world):
-        await world.found()
-        await world.found_registry()
-        async with world.store.transaction(SCOPE) as change:
-            change.put(
-                Instance(
-                    place="srv-1|gone",
-                    service_id="srv-1",
-                    instance_id="gone",
-                    attributes={},
-                    task_arn="arn:aws:ecs:us-east-1:000000000000:task/prod/gone",
-                    registered_at=world.clock.now(),
-                )
-            )
-        await world.settle()
-        assert world.instances == {}
+def test_what_a_crash_left_behind_is_taken_out_at_the_next_start(run_virtual):
+    store = Store.in_memory()
 
-    in_world(scenario)
+    async def scenario():
+        clock = VirtualClock()
+        left = Instance(
+            place="srv-1|gone",
+            service_id="srv-1",
+            instance_id="gone",
+            attributes={},
+            task_arn="arn:aws:ecs:us-east-1:000000000000:task/prod/gone",
+            registered_at=clock.now(),
+        )
+        async with store.transaction(SCOPE) as change:
+            change.put(left)
+        controllers = Controllers(store, clock, [InstanceController(store, clock)])
+        running = asyncio.create_task(controllers.run())
+        await asyncio.sleep(0)
+        await controllers.settle()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    run_virtual(scenario())
+    assert store.view(SCOPE).select(Instance) == []
 
 
 def test_deleting_the_service_takes_all_out(in_world):

@@ -35,14 +35,18 @@ class Here:
         self.opened = {}
 
     async def visit(self, path, _):
-        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        datagrams.bind(("127.0.0.1", 0))
-        port = datagrams.getsockname()[1]
-        connections = socket.create_server(("127.0.0.1", port))
-        for one in (datagrams, connections):
-            one.setblocking(False)
-        self.opened.setdefault(path, port)
-        return datagrams, connections
+        while True:
+            datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            datagrams.bind(("127.0.0.1", 0))
+            try:
+                connections = socket.create_server(datagrams.getsockname())
+            except OSError:
+                datagrams.close()  # another program has that port by TCP
+                continue
+            for one in (datagrams, connections):
+                one.setblocking(False)
+            self.opened.setdefault(path, datagrams.getsockname()[1])
+            return datagrams, connections
 
 
 def zone(number, *, vpc_id="vpc-1", srv=False):

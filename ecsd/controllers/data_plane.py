@@ -14,6 +14,7 @@ from ecsd.decisions.lifecycle_hook import PAUSE
 from ecsd.decisions.service_deployment import is_open
 from ecsd.decisions.task_plan import Network, compile_task
 from ecsd.decisions.vpc_plan import compile_vpc
+from ecsd.decisions.zone_plan import compile_zone
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import (
@@ -32,9 +33,13 @@ from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.host import Host
 from ecsd.records.plan import Plan, SessionPlan
 from ecsd.records.record import Record
+from ecsd.records.servicediscovery.instance import Instance
+from ecsd.records.servicediscovery.namespace import Namespace
+from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.settings import Settings
 from ecsd.store.finders.data_plane import balancer_parts, vpc_parts
 from ecsd.store.finders.elbv2 import balancers_of_group
+from ecsd.store.finders.servicediscovery import zone_parts
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Change, Store, View
 
@@ -69,6 +74,9 @@ class DataPlaneController:
         Rule,
         TargetGroup,
         Target,
+        Namespace,
+        DiscoveryService,
+        Instance,
         Task,
         ServiceDeployment,
         ExecSession,
@@ -102,8 +110,8 @@ class DataPlaneController:
         elif kind == "session":
             plan, host = self._session(view, name)
         else:
-            plan = self._vpc(view, name) if kind == "vpc" else self._balancer(view, name)
-            host = None
+            compilers = {"vpc": self._vpc, "zone": self._zone, "balancer": self._balancer}
+            plan, host = compilers[kind](view, name), None
         await self._store.durable()
         if plan is None:
             self._publisher.withdraw(key)
@@ -114,6 +122,10 @@ class DataPlaneController:
     def _vpc(self, view: View, vpc_id: str) -> Plan | None:
         parts = vpc_parts(view, vpc_id)
         return None if parts is None else compile_vpc(parts)
+
+    def _zone(self, view: View, namespace_id: str) -> Plan | None:
+        parts = zone_parts(view, namespace_id)
+        return None if parts is None else compile_zone(parts)
 
     def _balancer(self, view: View, arn: str) -> Plan | None:
         parts = balancer_parts(view, arn)
@@ -202,10 +214,12 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
                     yield f"balancer/{balancer.load_balancer_arn}"
         case LoadBalancer() | Listener() | Rule() | TargetGroup() | Target():
             yield from (f"balancer/{arn}" for arn in _balancers_of(view, record))
+        case Namespace() | DiscoveryService() | Instance() | Vpc():
+            yield from (f"zone/{one}" for one in _namespaces_of(view, record))
         case _:
             pass  # what lies in a VPC is told below
     vpc_id = getattr(record, "vpc_id", None)
-    if vpc_id and not isinstance(record, Task | TargetGroup):
+    if vpc_id and not isinstance(record, Task | TargetGroup | Namespace):
         yield f"vpc/{vpc_id}"
 
 
@@ -221,3 +235,17 @@ def _balancers_of(
             return (listener.load_balancer_arn,) if listener else ()
         case TargetGroup() | Target():
             return balancers_of_group(view, record.target_group_arn)
+
+
+def _namespaces_of(
+    view: View, record: Namespace | DiscoveryService | Instance | Vpc
+) -> Iterable[str]:
+    """Return the ids of the namespaces that a record has a part in."""
+    match record:
+        case Namespace() | DiscoveryService():
+            return (record.namespace_id,)
+        case Instance():
+            service = view.get(DiscoveryService, record.service_id)
+            return (service.namespace_id,) if service else ()
+        case Vpc():
+            return [one.namespace_id for one in view.select(Namespace, vpc_id=record.vpc_id)]

@@ -1,4 +1,4 @@
-"""What is given for a while goes when its time is over: credentials, invitations to sessions."""
+"""What is given for a while goes in time: credentials, invitations to sessions, operations."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,10 +7,15 @@ from ecsd.clock import Clock
 from ecsd.records.ecs.exec_session import ExecSession
 from ecsd.records.iam.session import Session
 from ecsd.records.record import Record
+from ecsd.records.servicediscovery.operation import DiscoveryOperation
 from ecsd.store.scope import Scope
 from ecsd.store.store import Change, Store
 
-KINDS: tuple[type[Session] | type[ExecSession], ...] = (Session, ExecSession)
+KINDS: tuple[type[Session] | type[ExecSession] | type[DiscoveryOperation], ...] = (
+    Session,
+    ExecSession,
+    DiscoveryOperation,
+)
 
 
 class ExpiryController:

@@ -7,6 +7,7 @@ from msgspec.structs import asdict
 from ecsd.controllers.controller import Controllers
 from ecsd.records.ecs.task_end import TaskEnd
 from ecsd.records.host import Host
+from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.store.findings import all_findings
 from ecsd.store.scope import GLOBAL, HOSTS
 from ecsd.store.store import Store
@@ -31,6 +32,18 @@ def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], o
             for _, one in store.everywhere(TaskEnd)
         ]
 
+    def namespaces() -> object:
+        return [
+            {
+                "account": scope.account,
+                "region": scope.region,
+                "namespace_id": one.namespace_id,
+                "name": one.name,
+                "vpc_id": one.vpc_id,
+            }
+            for scope, one in store.everywhere(Namespace)
+        ]
+
     def errors() -> object:
         return [
             {"controller": name, "key": key, **error._asdict()}
@@ -41,4 +54,11 @@ def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], o
     def findings() -> object:
         return [one._asdict() for one in all_findings(store)]
 
-    return {"scopes": scopes, "hosts": hosts, "ends": ends, "errors": errors, "findings": findings}
+    return {
+        "scopes": scopes,
+        "hosts": hosts,
+        "namespaces": namespaces,
+        "ends": ends,
+        "errors": errors,
+        "findings": findings,
+    }

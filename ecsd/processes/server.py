@@ -15,6 +15,7 @@ import uvloop
 from ecsd.clock import Clock, SystemClock
 from ecsd.controllers.controller import Controller, Controllers
 from ecsd.controllers.data_plane import DataPlaneController
+from ecsd.controllers.discovery_instance import InstanceController
 from ecsd.controllers.expiry import ExpiryController
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.controllers.observations import Observations
@@ -153,6 +154,7 @@ def _controllers(
         ServiceController(store, clock, ids),
         TaskController(store, clock, ids, shown),
         TargetGroupController(store, clock),
+        InstanceController(store, clock),
         LogGroupController(store, streams, clock),
         ExpiryController(store, clock),
         ReaperController(store, clock, shown),

@@ -85,6 +85,40 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     names: dict[str, tuple[str, ...]] = {}  # lower-case name without final dot → addresses
 
 
+# ------------------------------------------------------------------ down: namespaces
+
+
+class ZoneInstance(Message, frozen=True, kw_only=True):
+    """Something that answers to a service's name. alias: the name of a load balancer."""
+
+    instance_id: str
+    healthy: bool = True
+    ipv4: str | None = None
+    ipv6: str | None = None
+    port: int | None = None
+    cname: str | None = None
+    alias: str | None = None
+
+
+class ZoneService(Message, frozen=True, kw_only=True):
+    """A name with its instances. name: whole, lower case, without final dot."""
+
+    name: str
+    weighted: bool = False  # else multivalue
+    ttls: dict[str, int]  # record type (A, AAAA, SRV, CNAME) → seconds
+    instances: tuple[ZoneInstance, ...] = ()
+
+
+class ZonePlan(Message, frozen=True, kw_only=True):
+    """A Cloud Map namespace that is answered by DNS: in one VPC, or (vpc_id None) in all."""
+
+    namespace_id: str
+    name: str  # lower case
+    vpc_id: str | None = None
+    soa_ttl: int  # seconds that a name's absence may be remembered
+    services: tuple[ZoneService, ...] = ()
+
+
 # ------------------------------------------------------------------ down: load balancers
 
 
@@ -235,4 +269,4 @@ class SessionPlan(Message, frozen=True, kw_only=True):
     log_group: str = ""
 
 
-Plan = VpcPlan | BalancerPlan | TaskPlan | HookPlan | SessionPlan
+Plan = VpcPlan | ZonePlan | BalancerPlan | TaskPlan | HookPlan | SessionPlan

@@ -18,6 +18,7 @@ from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.store.finders.ec2 import free_address, free_public_address
 from ecsd.store.finders.ecs import LOG_DRIVER_MODE, account_setting
+from ecsd.store.registrations import deregister_task
 from ecsd.store.store import Transaction, View
 
 
@@ -62,7 +63,8 @@ def launch(
 
 
 def release_interface(change: Transaction, task: Task) -> None:
-    """Give the task's address back."""
+    """Give the task's address back; no name leads to it any more."""
+    deregister_task(change, task)
     if task.network_interface_id:
         interface = change.get(NetworkInterface, task.network_interface_id)
         if interface is not None:

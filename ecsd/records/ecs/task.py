@@ -37,6 +37,13 @@ class TargetBinding(Part, frozen=True, kw_only=True):
     container_port: int
 
 
+class RegistryBinding(Part, frozen=True, kw_only=True):
+    """A Cloud Map service in which this task is an instance while it runs."""
+
+    registry_arn: str
+    port: int | None = None  # of its SRV record
+
+
 class Task(Record, frozen=True, kw_only=True):
     """A running copy of a task definition.
 
@@ -83,6 +90,7 @@ class Task(Record, frozen=True, kw_only=True):
     tags: tuple[Tag, ...] = ()
     image_references: dict[str, str] = {}  # container → what it runs instead of its image
     target_bindings: tuple[TargetBinding, ...] = ()
+    registry_bindings: tuple[RegistryBinding, ...] = ()
 
     host: str | None = None  # assigned
     vpc_id: str | None = None

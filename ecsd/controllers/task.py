@@ -75,12 +75,11 @@ class TaskController:
         return None
 
     def _host(self) -> str | None:
-        loads = Counter(
-            task.host
-            for _, task in self._store.everywhere(Task)
-            if task.host and task.last_status != "STOPPED"
-        )
-        return choose_host(self._store.view(HOSTS).select(Host), loads)
+        hosts = self._store.view(HOSTS).select(Host)
+        loads = {
+            one.name: self._store.count_everywhere(Task, "occupied_host", one.name) for one in hosts
+        }
+        return choose_host(hosts, loads)
 
     def _wind_down(self, change: Transaction, task: Task) -> None:
         now = self._clock.now()

@@ -95,6 +95,7 @@ def _listener(listener: Listener, parts: BalancerParts) -> ListenerPlan:
                 priority=one.priority,
                 conditions=one.conditions,
                 actions=one.actions,
+                transforms=one.transforms,
             )
             for one in sorted(own, key=lambda one: one.priority)
         ),

@@ -21,6 +21,7 @@ from ecsd.decisions.haproxy_backend import (
 from ecsd.decisions.haproxy_condition import compile_conditions
 from ecsd.decisions.haproxy_headers import request_lines
 from ecsd.decisions.haproxy_text import word
+from ecsd.decisions.haproxy_transform import RULE, transform_lines
 from ecsd.records.plan import BalancerPlan, ListenerPlan
 
 STICKY = "AWSALBTG"
@@ -114,14 +115,17 @@ def compile_config(plans: Sequence[BalancerPlan], used: Used, place: Place) -> C
     for plan in plans:
         groups = {one.target_group_arn: one for one in plan.target_groups}
         forwarded = dict.fromkeys(groups)
+        rewrites: list[str] = []
         for listener in plan.listeners:
             compiled = _Listener(plan, listener)
             sections.append(tuple(compiled.frontend(place)))
             sections += compiled.answers
             forwarded |= dict.fromkeys(compiled.groups)
+            rewrites += compiled.rewrites
         for arn in forwarded:
             group = groups.get(arn)
-            sections.append(tuple(compile_backend(plan, arn, group.attributes if group else {})))
+            backend = compile_backend(plan, arn, group.attributes if group else {})
+            sections.append((*backend, *(f"  {line}" for line in rewrites)))
             if group:
                 use = used.get((plan.load_balancer_arn, arn), ())
                 servers[backend_name(arn)] = compile_servers(group, use)
@@ -166,6 +170,7 @@ class _Listener:
         self._after: list[str] = []
         self.answers: list[tuple[str, ...]] = []
         self.groups: list[str] = []
+        self.rewrites: list[str] = []  # for the backends
 
     def frontend(self, place: Place) -> list[str]:
         """Return the frontend's lines."""
@@ -197,9 +202,17 @@ class _Listener:
     def _choices(self) -> list[str]:
         """Return ACLs and ``use_backend`` lines in priority order, the default rule last."""
         lines: list[str] = []
+        rewriting = [number for number, rule in enumerate(self._listener.rules) if rule.transforms]
         for number, rule in enumerate(self._listener.rules):
             acls = compile_conditions(f"c{number}", rule.conditions)
             lines += [line for acl in acls.values() for line in acl]
+            if rewriting and number <= rewriting[-1]:
+                mark = f"{self._name}_{rule.priority}"
+                unmarked = f"!{{ var({RULE}) -m found }}"
+                lines.append(
+                    f"http-request set-var({RULE}) str({mark}) if {unmarked} {' '.join(acls)}"
+                )
+                self.rewrites += transform_lines(mark, rule.transforms)
             action = compile_action(rule.actions, self._listener.port)
             lines += self._choose(str(rule.priority), action, " ".join(acls))
         action = compile_action(self._listener.default_actions, self._listener.port)

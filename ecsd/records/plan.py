@@ -157,12 +157,13 @@ class TargetGroupPlan(Message, frozen=True, kw_only=True):
 
 
 class RulePlan(Message, frozen=True, kw_only=True):
-    """A listener's rule; conditions and actions in AWS's shape (PascalCase members)."""
+    """A listener's rule; what it holds is in AWS's shape (PascalCase members)."""
 
     rule_arn: str
     priority: int  # ascending; the default rule is in ListenerPlan
     conditions: tuple[dict[str, Any], ...]
     actions: tuple[dict[str, Any], ...]
+    transforms: tuple[dict[str, Any], ...] = ()
 
 
 class ListenerPlan(Message, frozen=True, kw_only=True):

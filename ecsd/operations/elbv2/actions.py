@@ -1,10 +1,11 @@
 """Actions and conditions of listeners and rules, checked against the target groups there are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ecsd.decisions.condition_checks import check_conditions, complete_condition
 from ecsd.decisions.listener_checks import LOOP, check_actions, complete_action
+from ecsd.decisions.rule_transforms import check_transforms
 from ecsd.errors import AwsError
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.store.finders.elbv2 import (
@@ -53,6 +54,12 @@ def parse_conditions(given: list[dict[str, Any]]) -> Parts:
     """Return complete conditions, or refuse."""
     _refuse_first(check_conditions(given))
     return tuple(complete_condition(one) for one in given)
+
+
+def parse_transforms(given: Sequence[dict[str, Any]], actions: Parts) -> Parts:
+    """Return the transforms of a rule with these actions, or refuse."""
+    _refuse_first(check_transforms(given, actions))
+    return tuple(given)
 
 
 def _refuse_first(problems: Iterator[str]) -> None:

@@ -59,7 +59,7 @@ class Listener(Record, frozen=True, kw_only=True):
 
 
 class Rule(Record, frozen=True, kw_only=True):
-    """A rule of a listener, not the default. Conditions and actions in AWS's shape."""
+    """A rule of a listener, not the default; conditions, actions, transforms in AWS's shape."""
 
     KIND: ClassVar[str] = "listener_rule"
     KEY: ClassVar[str] = "rule_arn"
@@ -70,5 +70,6 @@ class Rule(Record, frozen=True, kw_only=True):
     priority: int
     conditions: tuple[dict[str, Any], ...]
     actions: tuple[dict[str, Any], ...]
+    transforms: tuple[dict[str, Any], ...] = ()
     target_group_arns: tuple[str, ...] = ()
     tags: tuple[Tag, ...] = ()

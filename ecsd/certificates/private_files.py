@@ -7,7 +7,10 @@ PRIVATE = 0o600
 
 
 def write_private(file: Path, content: bytes, *, lasting: bool = True) -> None:
-    """Write a file whole, then in place. lasting: on disk before this returns."""
+    """Write a file whole, then in place. lasting: on disk before this returns.
+
+    Raises OSError where the disk refuses.
+    """
     draft = file.with_name(f"{file.name}.new")
     draft.unlink(missing_ok=True)
     number = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from ecsd.certificates.authority import Authority
 from ecsd.controllers.controller import Place
 from ecsd.decisions.balancer_plan import compile_balancer
 from ecsd.decisions.hook_plan import compile_hook
@@ -14,6 +15,7 @@ from ecsd.decisions.lifecycle_hook import PAUSE
 from ecsd.decisions.service_deployment import is_open
 from ecsd.decisions.task_plan import Network, compile_task
 from ecsd.decisions.vpc_plan import compile_vpc
+from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import (
@@ -33,6 +35,7 @@ from ecsd.records.host import Host
 from ecsd.records.plan import Plan, SessionPlan
 from ecsd.records.record import Record
 from ecsd.settings import Settings
+from ecsd.store.finders.acm import users_of
 from ecsd.store.finders.data_plane import balancer_parts, vpc_parts
 from ecsd.store.finders.elbv2 import balancers_of_group
 from ecsd.store.scope import HOSTS, Scope
@@ -67,6 +70,7 @@ class DataPlaneController:
         LoadBalancer,
         Listener,
         Rule,
+        Certificate,
         TargetGroup,
         Target,
         Task,
@@ -75,8 +79,11 @@ class DataPlaneController:
         Host,
     )
 
-    def __init__(self, store: Store, publisher: Publisher, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, publisher: Publisher, settings: Settings, authority: Authority
+    ) -> None:
         self._store = store
+        self._seal = authority.seal
         self._publisher = publisher
         self._logs_endpoint = f"http://{settings.host}:{settings.port}"
         self._lambda_endpoint = settings.lambda_endpoint
@@ -117,7 +124,13 @@ class DataPlaneController:
 
     def _balancer(self, view: View, arn: str) -> Plan | None:
         parts = balancer_parts(view, arn)
-        return None if parts is None else compile_balancer(parts)
+        if parts is None:
+            return None
+        keys = {
+            one.certificate_arn: self._seal.unseal(one.sealed_key, one.certificate_arn)
+            for one in parts.certificates
+        }
+        return compile_balancer(parts, keys)
 
     def _task(self, view: View, arn: str) -> tuple[Plan | None, str | None]:
         task = view.get(Task, arn)
@@ -200,6 +213,9 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
                 yield f"vpc/{group.vpc_id}"
                 for balancer in view.select(LoadBalancer, security_groups=group.group_id):
                     yield f"balancer/{balancer.load_balancer_arn}"
+        case Certificate():
+            users = users_of(view, record.certificate_arn)
+            yield from (f"balancer/{arn}" for arn in users)
         case LoadBalancer() | Listener() | Rule() | TargetGroup() | Target():
             yield from (f"balancer/{arn}" for arn in _balancers_of(view, record))
         case _:

@@ -165,5 +165,5 @@ def _controllers(
         ExpiryController(store, clock),
         CertificateController(store, clock, authority, issue),
         ReaperController(store, clock, shown),
-        DataPlaneController(store, hub, settings),
+        DataPlaneController(store, hub, settings, authority),
     ]

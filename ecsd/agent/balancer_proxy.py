@@ -1,6 +1,7 @@
 """The load balancers of one VPC: their plans, kept on disk, and the HAProxy that carries them.
 
-What only concerns targets goes through the runtime API; anything else is a reload. The file always
+What only concerns targets, or the contents of a certificate, goes through the runtime API; anything
+else is a reload. The file always
 says both, so that a HAProxy that starts anew begins with what was known.
 """
 
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from ecsd.agent.drivers.balancer_files import BalancerFiles
 from ecsd.agent.drivers.haproxy import Haproxy
 from ecsd.agent.drivers.haproxy_commands import (
     KEPT,
@@ -21,6 +23,7 @@ from ecsd.agent.drivers.haproxy_commands import (
     refusals,
 )
 from ecsd.agent.health_checks import Place as Target
+from ecsd.certificates.private_files import write_private
 from ecsd.decisions.listener import Config, Limits, Place, Used, compile_config
 from ecsd.decisions.target_health import Health
 from ecsd.errors import BalancerError
@@ -45,6 +48,7 @@ class BalancerProxy:
         self._haproxy = haproxy
         self._limits = limits
         self._servers: Servers | None = None  # as they run; None: not known
+        self._files = BalancerFiles(folder)
         self._lock = asyncio.Lock()
 
     @property
@@ -80,13 +84,12 @@ class BalancerProxy:
             if not plans:
                 await self._haproxy.stop()
                 self._servers = None
+                self._files = BalancerFiles(self._folder)
                 return
             place = Place(str(self._folder), self._limits, entrances)
             config = compile_config(plans, used, place)
-            if self._haproxy.frame != config.frame():
-                self._servers = None
-                await self._haproxy.load(config.frame(), config.text)
-                self._servers = {name: dict(all_of) for name, all_of in config.servers.items()}
+            if self._haproxy.frame != config.frame() or not await self._served(config):
+                await self._load(config)
             else:
                 await self._update(config)
 
@@ -94,17 +97,35 @@ class BalancerProxy:
         """Write down what the next agent needs; a disk that refuses costs only that."""
         if not self.plans:
             return
-        draft = self._folder / "kept.new"
+        notes = msgspec.msgpack.encode(Kept([*self.plans.values()], healths))
         try:
-            draft.write_bytes(msgspec.msgpack.encode(Kept([*self.plans.values()], healths)))
-            draft.chmod(0o600)
-            draft.replace(self._folder / "kept.msgpack")
+            write_private(self._folder / "kept.msgpack", notes, lasting=False)  # keys are in it
         except OSError as error:
             log.warning("a balancer's notes cannot be kept", extra={"cause": str(error)})
 
     def release(self) -> None:
         """Stop watching; HAProxy goes on."""
         self._haproxy.release()
+
+    async def _load(self, config: Config) -> None:
+        self._servers = None
+        self._files.write(config)
+        await self._haproxy.load(config.frame(), config.text)
+        self._files.enter(config)
+        self._servers = {name: dict(all_of) for name, all_of in config.servers.items()}
+
+    async def _served(self, config: Config) -> bool:
+        """Have the certificates' contents served that are wanted; False: a reload has to do it."""
+        stale = self._files.stale(config)
+        if stale:
+            self._files.write(config)
+        for path, pem in stale.items():
+            refused = await self._haproxy.replace_certificate(path, pem)
+            if refused is not None:
+                log.info("HAProxy is reloaded for a certificate", extra={"cause": refused})
+                return False
+            self._files.serves(path, pem)
+        return True
 
     async def _update(self, config: Config) -> None:
         if self._servers is None:

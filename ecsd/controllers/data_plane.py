@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from ecsd.certificates.authority import Authority
 from ecsd.controllers.controller import Place
 from ecsd.decisions.balancer_plan import compile_balancer
 from ecsd.decisions.hook_plan import compile_hook
@@ -15,6 +16,7 @@ from ecsd.decisions.service_deployment import is_open
 from ecsd.decisions.task_plan import Network, compile_task
 from ecsd.decisions.vpc_plan import compile_vpc
 from ecsd.decisions.zone_plan import compile_zone
+from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import (
@@ -37,6 +39,7 @@ from ecsd.records.servicediscovery.instance import Instance
 from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.settings import Settings
+from ecsd.store.finders.acm import users_of
 from ecsd.store.finders.data_plane import balancer_parts, vpc_parts
 from ecsd.store.finders.elbv2 import balancers_of_group
 from ecsd.store.finders.servicediscovery import zone_parts
@@ -72,6 +75,7 @@ class DataPlaneController:
         LoadBalancer,
         Listener,
         Rule,
+        Certificate,
         TargetGroup,
         Target,
         Namespace,
@@ -83,8 +87,11 @@ class DataPlaneController:
         Host,
     )
 
-    def __init__(self, store: Store, publisher: Publisher, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, publisher: Publisher, settings: Settings, authority: Authority
+    ) -> None:
         self._store = store
+        self._seal = authority.seal
         self._publisher = publisher
         self._logs_endpoint = f"http://{settings.host}:{settings.port}"
         self._lambda_endpoint = settings.lambda_endpoint
@@ -129,7 +136,13 @@ class DataPlaneController:
 
     def _balancer(self, view: View, arn: str) -> Plan | None:
         parts = balancer_parts(view, arn)
-        return None if parts is None else compile_balancer(parts)
+        if parts is None:
+            return None
+        keys = {
+            one.certificate_arn: self._seal.unseal(one.sealed_key, one.certificate_arn)
+            for one in parts.certificates
+        }
+        return compile_balancer(parts, keys)
 
     def _task(self, view: View, arn: str) -> tuple[Plan | None, str | None]:
         task = view.get(Task, arn)
@@ -212,7 +225,7 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
                 yield f"vpc/{group.vpc_id}"
                 for balancer in view.select(LoadBalancer, security_groups=group.group_id):
                     yield f"balancer/{balancer.load_balancer_arn}"
-        case LoadBalancer() | Listener() | Rule() | TargetGroup() | Target():
+        case LoadBalancer() | Listener() | Rule() | Certificate() | TargetGroup() | Target():
             yield from (f"balancer/{arn}" for arn in _balancers_of(view, record))
         case Namespace() | DiscoveryService() | Instance() | Vpc():
             yield from (f"zone/{one}" for one in _namespaces_of(view, record))
@@ -224,7 +237,7 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
 
 
 def _balancers_of(
-    view: View, record: LoadBalancer | Listener | Rule | TargetGroup | Target
+    view: View, record: LoadBalancer | Listener | Rule | Certificate | TargetGroup | Target
 ) -> Iterable[str]:
     """Return the ARNs of the load balancers that a part belongs to."""
     match record:
@@ -233,6 +246,8 @@ def _balancers_of(
         case Rule():
             listener = view.get(Listener, record.listener_arn)
             return (listener.load_balancer_arn,) if listener else ()
+        case Certificate():
+            return users_of(view, record.certificate_arn)
         case TargetGroup() | Target():
             return balancers_of_group(view, record.target_group_arn)
 

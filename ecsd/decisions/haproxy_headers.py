@@ -13,24 +13,38 @@ TRACE = "X-Amzn-Trace-Id"
 SEEN = "req.hdr(x-amzn-trace-id)"
 RANDOM = "%[rand,hex,bytes(8,8),lower]"  # 8 hexadecimal digits
 ID = f"1-%[date,hex,bytes(8,8),lower]-{RANDOM}{RANDOM}{RANDOM}"
-HTTP_PORT = 80
+PORTS = {"http": 80, "https": 443}  # that a Host header leaves out
+TLS = "routing.http.x_amzn_tls_version_and_cipher_suite.enabled"
 
 
-def request_lines(attributes: Mapping[str, str], port: int) -> list[str]:
-    """Return the rules for a listener's port, by the load balancer's attributes."""
+def request_lines(attributes: Mapping[str, str], protocol: str, port: int) -> list[str]:
+    """Return the rules for a listener, by the load balancer's attributes.
+
+    protocol: of the listener, ``http`` or ``https``.
+    """
     lines = []
     if attributes.get("routing.http.drop_invalid_header_fields.enabled") == "true":
         lines.append("http-request del-header [^-A-Za-z0-9] -m reg")
     lines += _forwarded_for(attributes)
-    if attributes.get("routing.http.preserve_host_header.enabled") != "true" and port != HTTP_PORT:
+    kept = attributes.get("routing.http.preserve_host_header.enabled") == "true"
+    if not kept and port != PORTS[protocol]:
         with_port = word(f"%[req.hdr(host)]:{port}")
         bare = "{ req.hdr(host) -m found } !{ req.hdr(host) -m sub : }"
         lines.append(f"http-request set-header Host {with_port} if {bare}")
     return [
         *lines,
-        "http-request set-header X-Forwarded-Proto http",
+        f"http-request set-header X-Forwarded-Proto {protocol}",
         f"http-request set-header X-Forwarded-Port {port}",
+        *(_tls() if protocol == "https" and attributes.get(TLS) == "true" else []),
         *_trace(),
+    ]
+
+
+def _tls() -> list[str]:
+    """What was negotiated with the client, in OpenSSL's names."""
+    return [
+        "http-request set-header X-Amzn-Tls-Version %[ssl_fc_protocol]",
+        "http-request set-header X-Amzn-Tls-Cipher-Suite %[ssl_fc_cipher]",
     ]
 
 

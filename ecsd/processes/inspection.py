@@ -1,9 +1,11 @@
-"""What ecsd shows of itself at ``/_ecsd/<name>``: for status, doctor and why."""
+"""What ecsd shows of itself at ``/_ecsd/<name>``: for status, doctor, why and ca."""
 
 from collections.abc import Callable, Mapping
 
 from msgspec.structs import asdict
 
+from ecsd.certificates.authority import Authority
+from ecsd.clock import Clock
 from ecsd.controllers.controller import Controllers
 from ecsd.records.ecs.task_end import TaskEnd
 from ecsd.records.host import Host
@@ -13,7 +15,9 @@ from ecsd.store.scope import GLOBAL, HOSTS
 from ecsd.store.store import Store
 
 
-def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], object]]:
+def pages(
+    store: Store, controllers: Controllers, authority: Authority, clock: Clock
+) -> Mapping[str, Callable[[], object]]:
     """Return page → what it shows, as plain values."""
 
     def scopes() -> object:
@@ -54,6 +58,9 @@ def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], o
     def findings() -> object:
         return [one._asdict() for one in all_findings(store)]
 
+    def root() -> object:
+        return {"root": authority.root(clock.now())}
+
     return {
         "scopes": scopes,
         "hosts": hosts,
@@ -61,4 +68,5 @@ def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], o
         "ends": ends,
         "errors": errors,
         "findings": findings,
+        "authority": root,
     }

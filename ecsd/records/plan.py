@@ -156,6 +156,21 @@ class TargetGroupPlan(Message, frozen=True, kw_only=True):
     attributes: dict[str, str] = {}
 
 
+class SniChoice(Message, frozen=True, kw_only=True):
+    """Names (lower case, ``*.`` in front of a wildcard) for which a certificate is chosen."""
+
+    certificate_arn: str
+    names: tuple[str, ...]
+
+
+class TlsPlan(Message, frozen=True, kw_only=True):
+    """How an HTTPS listener meets clients. choices: the best first."""
+
+    ssl_policy: str
+    default_certificate: str
+    choices: tuple[SniChoice, ...] = ()
+
+
 class RulePlan(Message, frozen=True, kw_only=True):
     """A listener's rule; what it holds is in AWS's shape (PascalCase members)."""
 
@@ -175,6 +190,7 @@ class ListenerPlan(Message, frozen=True, kw_only=True):
     rules: tuple[RulePlan, ...]
     default_actions: tuple[dict[str, Any], ...]
     open_to_world: bool  # its security groups admit 0.0.0.0/0 on this port: host clients may enter
+    tls: TlsPlan | None = None
     attributes: dict[str, str] = {}
 
 
@@ -189,6 +205,7 @@ class BalancerPlan(Message, frozen=True, kw_only=True):
     entrance: str  # its own address on the host
     listeners: tuple[ListenerPlan, ...] = ()
     target_groups: tuple[TargetGroupPlan, ...] = ()
+    certificates: dict[str, str] = {}  # ARN → PEM: certificate, issuers, private key
     attributes: dict[str, str] = {}
 
 

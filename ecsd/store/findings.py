@@ -8,6 +8,7 @@ from ecsd.decisions.invariants.ecs import Containers, check_ecs
 from ecsd.decisions.invariants.finding import Finding
 from ecsd.decisions.invariants.logs import Logging, check_logs
 from ecsd.decisions.invariants.network import check_network, check_vpc_numbers
+from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.vpc import (
     Vpc,
@@ -72,4 +73,5 @@ def _balancing(view: View) -> Balancing:
         target_groups=view.select(TargetGroup),
         targets=view.select(Target),
         interfaces=view.select(NetworkInterface),
+        certificates=view.select(Certificate),
     )

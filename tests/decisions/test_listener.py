@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,18 +10,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from ecsd.certificates.authority import Authority
+from ecsd.certificates.reading import read_facts
 from ecsd.decisions.edge import Door, compile_edge
 from ecsd.decisions.haproxy_backend import backend_name
+from ecsd.decisions.haproxy_tls import certificate_path
 from ecsd.decisions.listener import Limits, Place, compile_config, entrance_binds
 from ecsd.decisions.rule_regex import check_regex
+from ecsd.decisions.sni import sni_choices
+from ecsd.decisions.ssl_policies import POLICIES
 from ecsd.errors import BalancerError
+from ecsd.records.acm.certificate import Certificate
 from ecsd.records.plan import (
     BalancerPlan,
     HealthCheckPlan,
     ListenerPlan,
     RulePlan,
+    SniChoice,
     TargetGroupPlan,
     TargetPlan,
+    TlsPlan,
 )
 
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/a/1"
@@ -342,3 +351,107 @@ def sections(written):
         for line in written.split("\n")
         if line and not line.startswith(" ")
     }
+
+
+# ------------------------------------------------------------------ HTTPS
+
+SHOP = "arn:aws:acm:us-east-1:000000000000:certificate/shop"
+LISTED = "arn:aws:acm:us-east-1:000000000000:certificate/listed"
+
+
+def secure(*choices, policy="ELBSecurityPolicy-TLS13-1-2-2021-06", pem="PEM", **attributes):
+    """The plan with its listener on HTTPS; choices: (ARN, names)."""
+    made = plan(attributes={key.replace("__", "."): value for key, value in attributes.items()})
+    tls = TlsPlan(
+        ssl_policy=policy,
+        default_certificate=SHOP,
+        choices=tuple(SniChoice(certificate_arn=arn, names=names) for arn, names in choices),
+    )
+    listener = replace(made.listeners[0], protocol="HTTPS", port=443, tls=tls)
+    arns = (SHOP, *(arn for arn, _ in choices))
+    return replace(made, listeners=(listener,), certificates=dict.fromkeys(arns, pem))
+
+
+def test_every_way_into_an_https_listener_is_tls():
+    place = PLACE._replace(entrances={("127.64.0.1", 443)})
+    config = compile_config([secure()], {}, place)
+    binds = [line for line in config.text("/run/s").splitlines() if line.startswith("  bind ")]
+    assert len(binds) == 4  # two zones, the entrance, the edge's socket
+    [path] = config.lists
+    assert all(f"ssl crt-list {path} alpn h2,http/1.1" in line for line in binds)
+    assert "proto h1" not in "".join(binds)
+    assert "X-Forwarded-Proto https\n" in config.text("/run/s")
+
+
+def test_the_list_begins_with_the_default_that_no_name_chooses():
+    config = compile_config([secure((LISTED, ("a.test", "*.b.test")))], {}, PLACE)
+    [content] = config.lists.values()
+    first, second = content.splitlines()
+    assert first.split() == [certificate_path("/run/x", SHOP), "!*"]
+    assert second.split() == [certificate_path("/run/x", LISTED), "a.test", "*.b.test"]
+    assert set(config.certificates) == {first.split()[0], second.split()[0]}
+
+
+def test_contents_of_a_certificate_change_no_frame_but_the_list_and_the_policy_do():
+    def frame(*choices, **more):
+        return compile_config([secure(*choices, **more)], {}, PLACE).frame()
+
+    assert frame() == frame(pem="OTHER")
+    assert frame() != frame((LISTED, ("a.test",)))
+    assert frame((LISTED, ("a.test",))) != frame((LISTED, ("b.test",)))
+    assert frame() != frame(policy="ELBSecurityPolicy-2016-08")
+    assert frame() != frame(routing__http2__enabled="false")
+
+
+def test_a_private_key_is_in_no_configuration_and_no_list():
+    config = compile_config([secure(pem="PRIVATE KEY")], {}, PLACE)
+    assert "PRIVATE" not in config.text("/run/s")
+    assert "PRIVATE" not in "".join(config.lists.values())
+    assert set(config.certificates.values()) == {"PRIVATE KEY"}
+
+
+def test_a_certificate_that_no_listener_serves_is_not_written():
+    made = secure()
+    made = replace(made, certificates=made.certificates | {LISTED: "PEM"})
+    assert len(compile_config([made], {}, PLACE).certificates) == 1
+
+
+@pytest.mark.integration
+@settings(max_examples=40)
+@given(st.lists(NASTY, max_size=4), st.sampled_from(sorted(POLICIES)), st.booleans())
+def test_no_name_in_a_certificate_breaks_out_of_the_list(names, policy, http2):
+    """Whatever a certificate says, HAProxy reads one line for each certificate."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(folder, PLACE.limits)
+        record = certificate_with(("a.test", *names))
+        choices = [(one.certificate_arn, one.names) for one in sni_choices([record])]
+        pem = "".join(AUTHORITY_PEM)
+        made = secure(*choices, policy=policy, pem=pem, routing__http2__enabled=str(http2).lower())
+        config = compile_config([replace(made, entrance="", addresses=())], {}, place)
+        for path, content in {**config.lists, **config.certificates}.items():
+            Path(path).write_text(content)
+        [content] = config.lists.values()
+        assert len(content.splitlines()) == 2
+        file = Path(folder) / "haproxy.cfg"
+        file.write_text(config.text(f"{folder}/s"))
+        judged = subprocess.run(
+            ["/usr/sbin/haproxy", "-c", "-f", str(file)], capture_output=True, check=False
+        )
+        assert judged.returncode == 0, judged.stderr
+
+
+def certificate_with(names):
+    facts = read_facts(AUTHORITY_PEM.body)
+    return Certificate(
+        certificate_arn=LISTED,
+        type="IMPORTED",
+        domain_name=names[0],
+        subject_alternative_names=names,
+        body="",
+        sealed_key="",
+        facts=replace(facts, domain_names=names),
+        created_at=facts.not_before,
+    )
+
+
+AUTHORITY_PEM = Authority(None).issue(["a.test"], "EC_prime256v1", datetime(2026, 1, 1, tzinfo=UTC))

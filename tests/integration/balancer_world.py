@@ -229,10 +229,13 @@ def fetch(path="/", *, host=DNS_NAME, method="GET", headers=None, at=(ENTRANCE, 
 
 
 class Load:
-    """Constant requests over keep-alive connections; remembers what failed and who answered."""
+    """Constant requests over keep-alive connections; remembers what failed and who answered.
 
-    def __init__(self, connections: int = 6, at=(ENTRANCE, 18080)) -> None:
-        self._at = at
+    connect: opens a connection, instead of plain HTTP to ``at``.
+    """
+
+    def __init__(self, connections: int = 6, at=(ENTRANCE, 18080), connect=None) -> None:
+        self._connect = connect or (lambda: HTTPConnection(*at, timeout=10))
         self._stop = threading.Event()
         self.failures: list[str] = []
         self.answers = 0
@@ -249,7 +252,7 @@ class Load:
             thread.join()
 
     def _work(self) -> None:
-        connection = HTTPConnection(*self._at, timeout=10)
+        connection = self._connect()
         while not self._stop.is_set():
             try:
                 connection.request("GET", "/", headers={"Host": DNS_NAME})

@@ -10,12 +10,14 @@ from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import attribute, tag
 from ecsd.operations.elbv2.actions import parse_actions
 from ecsd.operations.elbv2.paging import page
+from ecsd.operations.elbv2.tls import describe_tls, secured
 from ecsd.records.elbv2.load_balancer import Listener, Rule
 from ecsd.store.finders.elbv2 import require_all, require_listener, require_load_balancer
 
 LARGEST_PORT = 65535
 MOST_LISTENERS = 50
-LATER = ("SslPolicy", "Certificates", "AlpnPolicy", "MutualAuthentication")
+LATER = ("AlpnPolicy",)
+PROTOCOLS = ("HTTP", "HTTPS")
 
 
 @operation("elbv2", "CreateListener")
@@ -31,11 +33,6 @@ async def create_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
         actions, groups = parse_actions(change, balancer, request["DefaultActions"])
         others = change.select(Listener, load_balancer_arn=arn)
         known = next((one for one in others if one.port == request["Port"]), None)
-        if known is not None and known.default_actions == actions:
-            return {"Listeners": [describe(known)]}
-        _check_port(others, request["Port"])
-        if len(others) >= MOST_LISTENERS:
-            raise AwsError("TooManyListeners", f"At most {MOST_LISTENERS} listeners")
         listener = Listener(
             listener_arn=f"{arn.replace(':loadbalancer/', ':listener/')}/{call.ids.balancer_id()}",
             load_balancer_arn=arn,
@@ -45,6 +42,12 @@ async def create_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
             target_group_arns=groups,
             tags=tag.parse(request.get("Tags")),
         )
+        listener = secured(change, listener, request, call.clock.now())
+        if known is not None and _is_equal(known, listener):
+            return {"Listeners": [describe(known)]}
+        _check_port(others, request["Port"])
+        if len(others) >= MOST_LISTENERS:
+            raise AwsError("TooManyListeners", f"At most {MOST_LISTENERS} listeners")
         change.put(listener)
     return {"Listeners": [describe(listener)]}
 
@@ -68,7 +71,7 @@ async def describe_listeners(call: Call, request: dict[str, Any]) -> dict[str, A
 
 @operation("elbv2", "ModifyListener")
 async def modify_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Change port or default actions; what is not named stays."""
+    """Change port, protocol, TLS or default actions; what is not named stays."""
     _check(request)
     async with call.transaction() as change:
         listener = require_listener(change, request["ListenerArn"])
@@ -78,6 +81,8 @@ async def modify_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
             arn = listener.load_balancer_arn
             _check_port(change.select(Listener, load_balancer_arn=arn), port)
             listener = replace(listener, port=port)
+        listener = replace(listener, protocol=request.get("Protocol") or listener.protocol)
+        listener = secured(change, listener, request, call.clock.now())
         if request.get("DefaultActions"):
             actions, groups = parse_actions(change, balancer, request["DefaultActions"])
             listener = replace(listener, default_actions=actions, target_group_arns=groups)
@@ -119,13 +124,27 @@ def describe(listener: Listener) -> dict[str, Any]:
         "Port": listener.port,
         "Protocol": listener.protocol,
         "DefaultActions": list(listener.default_actions),
+        **describe_tls(listener),
     }
 
 
+def _is_equal(known: Listener, wanted: Listener) -> bool:
+    """Tell whether a listener is there already as it is wanted."""
+    same = replace(
+        wanted,
+        listener_arn=known.listener_arn,
+        attributes=known.attributes,
+        tags=known.tags,
+        certificates=known.certificates,
+        certificate_arns=known.certificate_arns,
+    )
+    return same == known
+
+
 def _check(request: dict[str, Any]) -> None:
-    """Refuse by name what is not plain HTTP."""
+    """Refuse by name what an application load balancer does not have."""
     protocol = request.get("Protocol") or "HTTP"
-    if protocol != "HTTP":
+    if protocol not in PROTOCOLS:
         raise AwsError("UnsupportedProtocol", f"Protocol '{protocol}' is not supported by ecsd yet")
     for member in LATER:
         if request.get(member):

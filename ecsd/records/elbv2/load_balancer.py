@@ -46,14 +46,22 @@ class Listener(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "listener"
     KEY: ClassVar[str] = "listener_arn"
-    INDEXES: ClassVar[tuple[str, ...]] = ("load_balancer_arn", "target_group_arns")
+    INDEXES: ClassVar[tuple[str, ...]] = (
+        "load_balancer_arn",
+        "target_group_arns",
+        "certificate_arns",
+    )
 
     listener_arn: str
     load_balancer_arn: str
     port: int
-    protocol: str  # HTTP
+    protocol: str  # HTTP, HTTPS
     default_actions: tuple[dict[str, Any], ...]
     target_group_arns: tuple[str, ...] = ()  # those that the default actions forward to
+    ssl_policy: str | None = None  # of HTTPS
+    default_certificate: str | None = None  # ARN, of HTTPS
+    certificates: tuple[str, ...] = ()  # ARNs of the list that names (SNI) choose from
+    certificate_arns: tuple[str, ...] = ()  # all of the above, each once
     attributes: dict[str, str] = {}
     tags: tuple[Tag, ...] = ()
 

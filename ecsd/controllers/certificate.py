@@ -6,8 +6,8 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from ecsd.certificates.authority import Authority, Issued
-from ecsd.certificates.reading import read_facts
+from ecsd.certificates.authority import Authority
+from ecsd.certificates.material import Material
 from ecsd.clock import Clock
 from ecsd.decisions.certificate import is_renewable, next_warning, renewal_due, warns
 from ecsd.records.acm.account_configuration import AccountConfiguration
@@ -19,7 +19,7 @@ from ecsd.store.scope import Scope
 from ecsd.store.store import Change, Store, View
 
 log = logging.getLogger(__name__)
-Issue = Callable[[Sequence[str], str, datetime], Awaitable[Issued]]
+Issue = Callable[[Sequence[str], str, datetime], Awaitable[Material]]
 
 
 class CertificateController:
@@ -78,7 +78,7 @@ class CertificateController:
                     body=issued.body,
                     chain=issued.chain,
                     sealed_key=self._authority.seal.seal(issued.private_key, arn),
-                    facts=read_facts(issued.body),
+                    facts=issued.facts,
                     renewed_at=self._clock.now(),
                 )
             )

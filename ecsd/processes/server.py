@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 import uvicorn
 import uvloop
 
-from ecsd.certificates.authority import Authority, Issued
+from ecsd.certificates.authority import Authority
+from ecsd.certificates.material import Material
 from ecsd.clock import Clock, SystemClock
 from ecsd.controllers.certificate import CertificateController
 from ecsd.controllers.controller import Controller, Controllers
@@ -155,7 +156,7 @@ def _controllers(
     clock, ids, authority = parts
     shown = timedelta(seconds=settings.ended_shown)
 
-    async def issue(names: Sequence[str], key_algorithm: str, now: datetime) -> Issued:
+    async def issue(names: Sequence[str], key_algorithm: str, now: datetime) -> Material:
         return await asyncio.to_thread(authority.issue, names, key_algorithm, now)
 
     return [

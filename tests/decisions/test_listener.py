@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ecsd.certificates.authority import Authority
-from ecsd.certificates.reading import read_facts
 from ecsd.decisions.edge import Door, compile_edge
 from ecsd.decisions.haproxy_backend import backend_name
 from ecsd.decisions.haproxy_tls import certificate_path
@@ -441,7 +440,7 @@ def test_no_name_in_a_certificate_breaks_out_of_the_list(names, policy, http2):
 
 
 def certificate_with(names):
-    facts = read_facts(AUTHORITY_PEM.body)
+    facts = AUTHORITY_PEM.facts
     return Certificate(
         certificate_arn=LISTED,
         type="IMPORTED",

@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.certificates.authority import CURVES, SIZES, Issued
-from ecsd.certificates.reading import Material, Unfit, read_facts, read_material
+from ecsd.certificates.authority import KEY_ALGORITHMS
+from ecsd.certificates.material import Material, Unfit
 from ecsd.decisions.certificate import is_domain_name, is_renewable, validation, validation_domains
 from ecsd.errors import AwsError
 from ecsd.operations.acm.refusal import invalid, unsupported
@@ -62,6 +62,8 @@ async def request_certificate(call: Call, request: dict[str, Any]) -> dict[str, 
 @operation("acm", "ImportCertificate")
 async def import_certificate(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Take a certificate in with its private key; or put another in an imported one's place."""
+    from ecsd.certificates.reading import read_material
+
     now = call.clock.now()
     try:
         material = read_material(
@@ -86,8 +88,7 @@ async def import_certificate(call: Call, request: dict[str, Any]) -> dict[str, A
         else:
             _check_number(change)
             names = material.facts.domain_names
-            issued = Issued(material.body, material.chain, material.private_key)
-            fresh = _certificate(call, issued, names, (), tags)
+            fresh = _certificate(call, material, names, (), tags)
             certificate = replace(fresh, type=IMPORTED, imported_at=now)
         change.put(certificate)
     return {"CertificateArn": certificate.certificate_arn}
@@ -125,7 +126,7 @@ async def renew_certificate(call: Call, request: dict[str, Any]) -> dict[str, An
                 body=issued.body,
                 chain=issued.chain,
                 sealed_key=call.authority.seal.seal(issued.private_key, arn),
-                facts=read_facts(issued.body),
+                facts=issued.facts,
                 renewed_at=call.clock.now(),
             )
         )
@@ -162,7 +163,7 @@ def _check_request(request: dict[str, Any]) -> str:
         raise unsupported(f"ValidationMethod '{method}'")
     _check_options(request.get("Options") or {})
     algorithm = request.get("KeyAlgorithm") or "RSA_2048"
-    if algorithm not in CURVES and algorithm not in SIZES:
+    if algorithm not in KEY_ALGORITHMS:
         raise AwsError(
             "InvalidParameterException",
             f"KeyAlgorithm {algorithm} is not supported for public certificates.",
@@ -215,14 +216,14 @@ def _repeated(
     return None
 
 
-async def _issued(call: Call, names: list[str], algorithm: str) -> Issued:
+async def _issued(call: Call, names: list[str], algorithm: str) -> Material:
     """A key takes its time to be made: other requests do not wait for it."""
     return await asyncio.to_thread(call.authority.issue, names, algorithm, call.clock.now())
 
 
 def _certificate(
     call: Call,
-    issued: Issued,
+    issued: Material,
     names: list[str] | tuple[str, ...],
     validations: tuple[DomainValidation, ...],
     tags: tuple[Tag, ...],
@@ -237,7 +238,7 @@ def _certificate(
         body=issued.body,
         chain=issued.chain,
         sealed_key=call.authority.seal.seal(issued.private_key, arn),
-        facts=read_facts(issued.body),
+        facts=issued.facts,
         created_at=call.clock.now(),
         validations=validations,
         tags=tags,

@@ -12,6 +12,7 @@ MATCHER = re.compile(r"\d{3}(-\d{3})?(,\d{3}(-\d{3})?)*")
 PATH = re.compile(r"/[\x21-\x7e]*")
 LEAST_CODE, MOST_CODE = 200, 499
 LARGEST_PORT = 65535
+PROTOCOLS = ("HTTP", "HTTPS")
 LONGEST_PATH = 1024
 RANGES = {
     "interval": ("HealthCheckIntervalSeconds", 5, 300),
@@ -36,7 +37,7 @@ def changed(check: HealthCheck, request: dict[str, Any]) -> HealthCheck:
 
 def problems(check: HealthCheck) -> Iterator[str]:
     """Yield what is wrong with a check."""
-    if check.protocol != "HTTP":
+    if check.protocol not in PROTOCOLS:
         yield f"Health check protocol '{check.protocol}' is not supported by ecsd yet"
     if not check.enabled:
         yield (

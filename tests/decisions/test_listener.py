@@ -406,3 +406,34 @@ def certificate_with(names):
 
 
 AUTHORITY_PEM = Authority(None).issue(["a.test"], "EC_prime256v1", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_targets_are_reached_by_tls_without_a_look_at_their_certificates():
+    def line(made, **more):
+        groups = (replace(group(), protocol="HTTPS"),)
+        config = compile_config([replace(made, target_groups=groups, **more)], {}, PLACE)
+        return next(one for one in config.text("/run/s").splitlines() if " server s" in one)
+
+    newer = line(secure())
+    assert " ssl verify none ssl-min-ver TLSv1.0 ssl-max-ver TLSv1.3 ciphers " in newer
+    assert "TLS_AES_128_GCM_SHA256" in newer
+    older = line(secure(policy="ELBSecurityPolicy-2016-08"))
+    assert "ssl-max-ver TLSv1.2" in older
+    assert line(plan()).partition(" ssl ")[2] == older.partition(" ssl ")[2]
+    assert " ssl " not in text()
+
+
+def test_headers_of_tls_are_given_on_wish_under_the_listeners_names():
+    wish = {"routing__http__x_amzn_tls_version_and_cipher_suite__enabled": "true"}
+
+    def written(made):
+        return compile_config([made], {}, PLACE).text("/run/s")
+
+    assert "set-header X-Amzn-Tls-Version %[ssl_fc_protocol]\n" in written(secure(**wish))
+    assert "X-Amzn-Tls" not in written(secure())
+    attributes = {key.replace("__", "."): value for key, value in wish.items()}
+    assert "X-Amzn-Tls" not in text(attributes=attributes)
+    made = secure(**wish)
+    names = {"routing.http.request.x_amzn_tls_cipher_suite.header_name": "X-#'s"}
+    renamed = replace(made, listeners=(replace(made.listeners[0], attributes=names),))
+    assert "set-header X-\\x23\\x27s %[ssl_fc_cipher]\n" in written(renamed)

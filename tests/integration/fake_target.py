@@ -1,4 +1,6 @@
-"""A target: answers every GET with its name and what it heard. Run: fake_target.py ADDRESS NAME.
+"""A target: answers every GET with its name and what it heard.
+
+Run: fake_target.py ADDRESS NAME [PEM]; with a certificate and its key it speaks HTTPS.
 
 ``/slow`` takes half a second; ``/status/NNN`` answers NNN; ``/die`` hangs up without an answer;
 ``/cookie`` sets the application's cookie. POST to ``/health/NNN`` sets what ``/health`` answers.
@@ -8,6 +10,7 @@ import http.server
 import json
 import signal
 import socketserver
+import ssl
 import sys
 import time
 
@@ -61,6 +64,10 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 server = Server((address, 8080), Handler)
+if len(sys.argv) > 3:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[3])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 sys.stdout.write("ready\n")
 sys.stdout.flush()
 server.serve_forever()

@@ -361,3 +361,38 @@ async def test_http_is_led_to_https(world):
         return found
 
     assert await asyncio.to_thread(located) == f"https://{DNS_NAME}:{PORT}/y"
+
+
+async def test_targets_that_speak_https_are_checked_and_reached(world):
+    """Whatever their certificate says: this one is for another name."""
+    stranger = served("target", "stranger.test")
+    first = world.start_target(5, stranger.pem)
+    second = world.start_target(6, stranger.pem)
+    plain = world.start_target(7)
+    made = https(first, DEFAULT)
+    secure = replace(group("a", first, protocol="HTTPS"), protocol="HTTPS")
+    await world.balancers.apply(replace(made, target_groups=(secure,)))
+    await world.healthy(first)
+    heard = await asyncio.to_thread(fetch, "/x")
+    assert (heard["name"], heard["headers"]["x-forwarded-proto"]) == ("t5", "https")
+    assert json.loads((await world.get("/x")).text)["name"] == "t5"
+    # Those that come later are reached by TLS too; one that speaks none is not well.
+    more = replace(group("a", first, second, plain, protocol="HTTPS"), protocol="HTTPS")
+    loads = world.loads()
+    await world.balancers.apply(replace(made, target_groups=(more,)))
+    await world.until(
+        lambda world: world.states() == {first: "healthy", second: "healthy", plain: "unhealthy"}
+    )
+    names = {(await asyncio.to_thread(fetch))["name"] for _ in range(8)}
+    assert names == {"t5", "t6"}
+    assert world.loads() == loads
+
+
+async def test_a_target_that_speaks_no_tls_is_a_bad_gateway(world):
+    plain = world.start_target(5)
+    made = https(plain, DEFAULT)
+    await world.balancers.apply(
+        replace(made, target_groups=(replace(group("a", plain), protocol="HTTPS"),))
+    )
+    await world.healthy(plain)  # its check is HTTP's
+    assert (await world.get()).status == 502

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.balancer_attributes import LISTENER
+from ecsd.decisions.balancer_attributes import LISTENER, SECURE_LISTENER, Attribute
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import attribute, tag
@@ -103,7 +103,7 @@ async def delete_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
 async def describe_listener_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """List every attribute with its value."""
     listener = require_listener(call.view, request["ListenerArn"])
-    return attribute.show(LISTENER, listener.attributes)
+    return attribute.show(_known(listener), listener.attributes)
 
 
 @operation("elbv2", "ModifyListenerAttributes")
@@ -111,9 +111,10 @@ async def modify_listener_attributes(call: Call, request: dict[str, Any]) -> dic
     """Change attributes."""
     async with call.transaction() as change:
         listener = require_listener(change, request["ListenerArn"])
-        held = attribute.changed("Listener", LISTENER, listener.attributes, request["Attributes"])
+        known = _known(listener)
+        held = attribute.changed("Listener", known, listener.attributes, request["Attributes"])
         change.put(replace(listener, attributes=held))
-    return attribute.show(LISTENER, held)
+    return attribute.show(known, held)
 
 
 def describe(listener: Listener) -> dict[str, Any]:
@@ -126,6 +127,11 @@ def describe(listener: Listener) -> dict[str, Any]:
         "DefaultActions": list(listener.default_actions),
         **describe_tls(listener),
     }
+
+
+def _known(listener: Listener) -> dict[str, Attribute]:
+    """Return the attributes that a listener of this protocol has."""
+    return LISTENER | (SECURE_LISTENER if listener.protocol == "HTTPS" else {})
 
 
 def _is_equal(known: Listener, wanted: Listener) -> bool:

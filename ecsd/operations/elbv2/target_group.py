@@ -170,11 +170,11 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
     if kind not in {"ip", "instance"}:
         raise AwsError("ValidationError", f"Target type '{kind}' is not supported by ecsd yet")
     for member, accepted in (
-        ("Protocol", "HTTP"),
-        ("ProtocolVersion", "HTTP1"),
-        ("IpAddressType", "ipv4"),
+        ("Protocol", ("HTTP", "HTTPS")),
+        ("ProtocolVersion", ("HTTP1",)),
+        ("IpAddressType", ("ipv4",)),
     ):
-        if (request.get(member) or accepted) != accepted:
+        if (request.get(member) or accepted[0]) not in accepted:
             raise AwsError(
                 "ValidationError", f"{member} '{request[member]}' is not supported by ecsd yet"
             )
@@ -197,7 +197,7 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
     return TargetGroup(
         target_group_arn=f"{prefix}:targetgroup/{name}/{call.ids.balancer_id()}",
         name=name,
-        protocol="HTTP",
+        protocol=request["Protocol"],
         protocol_version="HTTP1",
         port=request["Port"],
         vpc_id=request["VpcId"],

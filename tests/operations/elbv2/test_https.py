@@ -307,3 +307,38 @@ async def test_policies_are_described(elb, refused):
     assert (await refused("DescribeSSLPolicies", LoadBalancerType="gateway"))[0] == (
         "ValidationError"
     )
+
+
+async def test_targets_may_be_reached_and_checked_over_https(elb, network, target_group):
+    net = await network()
+    arn = await target_group(net, Protocol="HTTPS", Port=443)
+    [made] = (await elb("DescribeTargetGroups", TargetGroupArns=[arn]))["TargetGroups"]
+    assert (made["Protocol"], made["HealthCheckProtocol"]) == ("HTTPS", "HTTP")
+    changed = await elb("ModifyTargetGroup", TargetGroupArn=arn, HealthCheckProtocol="HTTPS")
+    assert changed["TargetGroups"][0]["HealthCheckProtocol"] == "HTTPS"
+
+
+async def test_only_https_listeners_name_headers_of_tls(elb, https, refused):
+    made, plain = await https(), await https(Protocol="HTTP", Port=80, Certificates=[])
+    version = "routing.http.request.x_amzn_tls_version.header_name"
+
+    async def held(listener):
+        found = await elb("DescribeListenerAttributes", ListenerArn=listener["ListenerArn"])
+        return {one["Key"]: one["Value"] for one in found["Attributes"]}
+
+    assert (await held(made))[version] == "X-Amzn-Tls-Version"
+    assert version not in await held(plain)
+    changes = [{"Key": version, "Value": "X-My-Version"}]
+    await elb("ModifyListenerAttributes", ListenerArn=made["ListenerArn"], Attributes=changes)
+    assert (await held(made))[version] == "X-My-Version"
+    for listener, key, value in (
+        (plain, version, "X-My-Version"),
+        (made, version, "no header: name"),
+        (made, "routing.http.request.x_amzn_mtls_clientcert.header_name", "X-Other"),
+    ):
+        code, words = await refused(
+            "ModifyListenerAttributes",
+            ListenerArn=listener["ListenerArn"],
+            Attributes=[{"Key": key, "Value": value}],
+        )
+        assert (code, key in words) == ("ValidationError", True)

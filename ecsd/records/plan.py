@@ -134,6 +134,7 @@ class TlsPlan(Message, frozen=True, kw_only=True):
 
     ssl_policy: str
     default_certificate: str
+    default_names: tuple[str, ...] = ()  # of the default certificate; they choose nothing
     choices: tuple[SniChoice, ...] = ()
 
 

@@ -210,11 +210,43 @@ def test_an_action_that_cannot_be_carried_out_is_refused():
 
 def test_the_edge_leads_names_to_sockets_and_tells_who_is_there():
     doors = [Door(80, "a.elb.localhost", "/run/a.sock"), Door(81, "b.elb.localhost", "/run/b.sock")]
-    written = compile_edge(doors, PLACE.limits).text("/run/s")
+    written = compile_edge(doors, PLACE.limits, "/run/e").text("/run/s")
     assert "bind 127.0.0.1:80 " in written
     assert "bind 127.0.0.1:81 " in written
     assert "server balancer unix@/run/a.sock send-proxy-v2" in written
     assert written.count("status 404") == 2
+
+
+def test_the_edge_passes_tls_by_the_name_that_is_asked_for():
+    a = Door(443, "a.elb.localhost", "/run/a.sock", ("shop.test", "*.b.test", "b.elb.localhost"))
+    b = Door(443, "b.elb.localhost", "/run/b.sock", ("x.b.test", "shop.test"))
+    written = compile_edge([a, b], PLACE.limits, "/run/e").text("/run/s")
+    assert "bind 127.0.0.1:443\n" in written
+    lines = [line.split() for line in written.splitlines() if "req.ssl_sni" in line]
+    led = {line[-2]: line[1] for line in lines}
+    assert [line[-2] for line in lines] == [  # own names, exact ones, wildcards
+        "a.elb.localhost",
+        "b.elb.localhost",
+        "shop.test",
+        "x.b.test",
+        "^[^.]*\\x5cx2eb\\x5cx2etest\\x24",
+    ]
+    assert led["b.elb.localhost"] != led["a.elb.localhost"] == led["shop.test"]
+    assert led["x.b.test"] == led["b.elb.localhost"]
+    assert "tcp-request content reject" in written
+    assert "404" not in [word for line in written.splitlines() for word in line.split()[3:5]]
+
+
+def test_a_port_with_both_protocols_serves_both():
+    doors = [
+        Door(8443, "a.elb.localhost", "/run/a.sock"),
+        Door(8443, "b.elb.localhost", "/run/b.sock", ()),
+    ]
+    written = compile_edge(doors, PLACE.limits, "/run/e").text("/run/s")
+    assert written.count("bind 127.0.0.1:8443") == 1
+    assert "bind unix@/run/e/plain-8443.sock accept-proxy" in written
+    assert "default_backend p_8443" in written
+    assert "tcp-request content reject" not in written
 
 
 # ------------------------------------------------------------------ HAProxy's own judgement

@@ -157,7 +157,9 @@ def _group(group: TargetGroup, targets: Sequence[Target]) -> TargetGroupPlan:
             healthy_threshold=check.healthy_threshold,
             unhealthy_threshold=check.unhealthy_threshold,
             matcher=check.matcher,
+            version=group.protocol_version or "HTTP1",
         ),
+        version=group.protocol_version or "HTTP1",
         targets=tuple(
             TargetPlan(
                 target_id=one.target_id,

@@ -27,4 +27,7 @@ def server_options(plan: BalancerPlan, group: TargetGroupPlan) -> str:
         newer = any("TLSv1.3" in POLICIES[one].protocols for one in policies if one in POLICIES)
         policy = POLICIES[BACKEND_TLS13 if newer else BACKEND]
         options += f" ssl verify none {' '.join(negotiation(policy))}"
+    if group.version != "HTTP1":
+        options += " proto h2"
+        options += " alpn h2" if group.protocol == "HTTPS" else ""
     return options

@@ -109,6 +109,7 @@ class HealthCheckPlan(Message, frozen=True, kw_only=True):
     healthy_threshold: int
     unhealthy_threshold: int
     matcher: str
+    version: str = "HTTP1"  # HTTP1, HTTP2, GRPC: the group's
 
 
 class TargetGroupPlan(Message, frozen=True, kw_only=True):
@@ -118,6 +119,7 @@ class TargetGroupPlan(Message, frozen=True, kw_only=True):
     name: str
     protocol: str
     health_check: HealthCheckPlan
+    version: str = "HTTP1"  # what targets are spoken to with: HTTP1, HTTP2, GRPC
     targets: tuple[TargetPlan, ...] = ()
     attributes: dict[str, str] = {}
 

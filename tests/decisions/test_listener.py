@@ -469,3 +469,16 @@ def test_headers_of_tls_are_given_on_wish_under_the_listeners_names():
     names = {"routing.http.request.x_amzn_tls_cipher_suite.header_name": "X-#'s"}
     renamed = replace(made, listeners=(replace(made.listeners[0], attributes=names),))
     assert "set-header X-\\x23\\x27s %[ssl_fc_cipher]\n" in written(renamed)
+
+
+@pytest.mark.parametrize("version", ["HTTP2", "GRPC"])
+def test_targets_are_spoken_to_in_their_groups_version(version):
+    def options(protocol):
+        groups = (replace(group(), version=version, protocol=protocol),)
+        config = compile_config([replace(secure(), target_groups=groups)], {}, PLACE)
+        [servers] = config.servers.values()
+        return next(iter(servers.values())).options
+
+    assert options("HTTP") == " proto h2"
+    assert options("HTTPS").endswith(" proto h2 alpn h2")
+    assert "verify none" in options("HTTPS")

@@ -129,7 +129,7 @@ class World:
                 LOG.info("another mount of /run/netns holds the name")
         shutil.rmtree(self.folder)
 
-    def start_target(self, number: int, pem: str = "") -> str:
+    def start_target(self, number: int, pem: str = "", program: str = "fake_target.py") -> str:
         """Start target ``10.201.1.<number>``; return its address. pem: it speaks HTTPS with it."""
         address = f"10.201.1.{number}"
         self._inside("ip", "addr", "replace", f"{address}/32", "dev", "lo")
@@ -141,7 +141,7 @@ class World:
         process = subprocess.Popen(
             [
                 *("nsenter", f"--net={self.namespace}"),
-                *(sys.executable, str(HERE / "fake_target.py"), address, f"t{number}", *more),
+                *(sys.executable, str(HERE / program), address, f"t{number}", *more),
             ],
             stdout=subprocess.PIPE,
             text=True,

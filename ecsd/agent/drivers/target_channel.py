@@ -6,7 +6,6 @@ Source: Application Load Balancers guide, target security: certificates of targe
 import asyncio
 import socket
 import ssl
-from collections.abc import Sequence
 from functools import cache
 from typing import Protocol
 
@@ -68,26 +67,24 @@ class SecureChannel:
         self._writer.transport.abort()
 
 
-async def opened(
-    connection: socket.socket, address: str, port: int, alpn: Sequence[str]
-) -> Channel:
+async def opened(connection: socket.socket, address: str, port: int, alpn: str) -> Channel:
     """Connect and return the channel. alpn: what is spoken over TLS; empty: no TLS."""
     await asyncio.get_running_loop().sock_connect(connection, (address, port))
     if not alpn:
         return PlainChannel(connection)
     reader, writer = await asyncio.open_connection(
-        sock=connection, ssl=_trusting(tuple(alpn)), server_hostname=""
+        sock=connection, ssl=_trusting(alpn), server_hostname=""
     )
     return SecureChannel(reader, writer)
 
 
 @cache
-def _trusting(alpn: tuple[str, ...]) -> ssl.SSLContext:
+def _trusting(alpn: str) -> ssl.SSLContext:
     """Return what takes any certificate, and every TLS that ELB still speaks to targets."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    context.set_alpn_protocols(list(alpn))
+    context.set_alpn_protocols([alpn])
     return context

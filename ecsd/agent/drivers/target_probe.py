@@ -7,17 +7,22 @@ import re
 import socket
 from typing import NamedTuple
 
+from ecsd.agent.drivers.h2_question import H2Question
 from ecsd.agent.drivers.target_channel import Channel, opened
 from ecsd.clock import Clock
 from ecsd.decisions.target_health import Outcome, matches
 
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r\n]")
+ALPN = {"HTTP1": "http/1.1", "HTTP2": "h2", "GRPC": "h2"}
 LONGEST_ANSWER = 1 << 16  # bytes that are read before hanging up
 FAREWELL_SECONDS = 0.5  # for an answer to end once its status is known
 
 
 class Question(NamedTuple):
-    """What to ask. timeout: seconds for the whole check. protocol: HTTP, HTTPS."""
+    """What to ask. timeout: seconds for the whole check.
+
+    protocol: HTTP, HTTPS. version: HTTP1, HTTP2, GRPC.
+    """
 
     address: str
     port: int
@@ -25,6 +30,7 @@ class Question(NamedTuple):
     timeout: int
     matcher: str
     protocol: str = "HTTP"
+    version: str = "HTTP1"
 
     def text(self) -> bytes:
         """Return the request as ELB sends it."""
@@ -40,11 +46,11 @@ async def ask(connection: socket.socket, question: Question, clock: Clock) -> Ou
     channel: Channel | None = None
     try:
         async with clock.deadline(question.timeout):
-            alpn = ["http/1.1"] if question.protocol == "HTTPS" else []
+            alpn = ALPN[question.version] if question.protocol == "HTTPS" else ""
             channel = await opened(connection, question.address, question.port, alpn)
-            await channel.send(question.text())
-            code = await _status(channel)
-        await _hear_out(channel, clock)
+            code = await _code(channel, question)
+        if question.version == "HTTP1":
+            await _hear_out(channel, clock)
     except TimeoutError:
         return Outcome("timeout")
     except ConnectionRefusedError:
@@ -59,6 +65,19 @@ async def ask(connection: socket.socket, question: Question, clock: Clock) -> Ou
     if code is None:
         return Outcome("failed")
     return Outcome("passed" if matches(question.matcher, code) else "code", code)
+
+
+async def _code(channel: Channel, question: Question) -> int | None:
+    """Return the answer's code, HTTP's or gRPC's; None when there is no answer."""
+    if question.version == "HTTP1":
+        await channel.send(question.text())
+        return await _status(channel)
+    return await H2Question(
+        f"{question.address}:{question.port}",
+        question.path,
+        grpc=question.version == "GRPC",
+        secure=question.protocol == "HTTPS",
+    ).ask(channel)
 
 
 async def _status(channel: Channel) -> int | None:

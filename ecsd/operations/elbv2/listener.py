@@ -8,7 +8,7 @@ from ecsd.decisions.balancer_attributes import LISTENER, SECURE_LISTENER, Attrib
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import attribute, tag
-from ecsd.operations.elbv2.actions import parse_actions
+from ecsd.operations.elbv2.actions import check_versions, parse_actions
 from ecsd.operations.elbv2.paging import page
 from ecsd.operations.elbv2.tls import describe_tls, secured
 from ecsd.records.elbv2.load_balancer import Listener, Rule
@@ -43,6 +43,7 @@ async def create_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
             tags=tag.parse(request.get("Tags")),
         )
         listener = secured(change, listener, request, call.clock.now())
+        check_versions(change, listener.protocol, groups)
         if known is not None and _is_equal(known, listener):
             return {"Listeners": [describe(known)]}
         _check_port(others, request["Port"])
@@ -86,6 +87,10 @@ async def modify_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
         if request.get("DefaultActions"):
             actions, groups = parse_actions(change, balancer, request["DefaultActions"])
             listener = replace(listener, default_actions=actions, target_group_arns=groups)
+        forwarded = list(listener.target_group_arns)
+        for rule in change.select(Rule, listener_arn=listener.listener_arn):
+            forwarded += rule.target_group_arns
+        check_versions(change, listener.protocol, forwarded)
         change.put(listener)
     return {"Listeners": [describe(listener)]}
 

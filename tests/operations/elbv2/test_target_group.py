@@ -64,8 +64,7 @@ async def test_another_group_of_the_name_is_refused(network, target_group, refus
         ({"TargetType": "alb"}, "alb"),
         ({"Protocol": "TLS"}, "TLS"),
         ({"Protocol": "TCP"}, "TCP"),
-        ({"ProtocolVersion": "HTTP2"}, "HTTP2"),
-        ({"ProtocolVersion": "GRPC"}, "GRPC"),
+        ({"ProtocolVersion": "HTTP3"}, "HTTP3"),
         ({"IpAddressType": "ipv6"}, "ipv6"),
         ({"TargetControlPort": 3000}, "TargetControlPort"),
         ({"Protocol": None}, "A protocol must be specified"),
@@ -84,6 +83,10 @@ async def test_another_group_of_the_name_is_refused(network, target_group, refus
         ({"Matcher": {"HttpCode": "200-599"}}, "200-499"),
         ({"Matcher": {"HttpCode": "299-200"}}, "backwards"),
         ({"Matcher": {"GrpcCode": "0"}}, "GrpcCode"),
+        ({"ProtocolVersion": "HTTP2", "Matcher": {"GrpcCode": "0"}}, "'HTTP2'"),
+        ({"ProtocolVersion": "GRPC", "Matcher": {"HttpCode": "200"}}, "HttpCode"),
+        ({"ProtocolVersion": "GRPC", "Matcher": {"GrpcCode": "100"}}, "'100'"),
+        ({"ProtocolVersion": "GRPC", "Matcher": {"GrpcCode": "5-1"}}, "backwards"),
     ],
 )
 async def test_what_cannot_be_made_is_refused_by_name(wanted, named, network, refused, store):

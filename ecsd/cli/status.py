@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import xml.etree.ElementTree as ET
 from typing import Any
 
 from ecsd.cli.api import Api
@@ -9,6 +10,7 @@ from ecsd.cli.screen import paint, state, table
 from ecsd.settings import Settings
 
 CHUNK = 10
+PORTS = {"http": "80", "https": "443"}
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -83,7 +85,6 @@ def _balancers(api: Api) -> list[dict[str, Any]]:
     for member in answer.iterfind(".//LoadBalancers/member"):
         arn = member.findtext("LoadBalancerArn") or ""
         listeners = api.query("elasticloadbalancing", "DescribeListeners", LoadBalancerArn=arn)
-        ports = [one.text or "" for one in listeners.iterfind(".//Listeners/member/Port")]
         name = member.findtext("DNSName") or ""
         found.append(
             {
@@ -91,10 +92,17 @@ def _balancers(api: Api) -> list[dict[str, Any]]:
                 "name": member.findtext("LoadBalancerName"),
                 "state": member.findtext("State/Code"),
                 "reason": member.findtext("State/Reason"),
-                "urls": [f"http://{name}" + ("" if port == "80" else f":{port}") for port in ports],
+                "urls": [_url(name, one) for one in listeners.iterfind(".//Listeners/member")],
             }
         )
     return found
+
+
+def _url(name: str, listener: ET.Element) -> str:
+    """Return where a listener answers; its protocol's own port is left out."""
+    protocol = (listener.findtext("Protocol") or "HTTP").lower()
+    port = listener.findtext("Port") or ""
+    return f"{protocol}://{name}" + ("" if port == PORTS.get(protocol) else f":{port}")
 
 
 def _text(overview: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec import msgpack
 
-from ecsd.decisions.sni import sni_choices
+from ecsd.decisions.sni import hosts, sni_choices
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.security_group import SecurityGroupRule
 from ecsd.records.ec2.vpc import Vpc
@@ -125,6 +125,12 @@ def _tls(listener: Listener, certificates: Sequence[Certificate]) -> TlsPlan | N
     return TlsPlan(
         ssl_policy=listener.ssl_policy,
         default_certificate=listener.default_certificate,
+        default_names=tuple(
+            name
+            for one in certificates
+            if one.certificate_arn == listener.default_certificate
+            for name in hosts(one)
+        ),
         choices=sni_choices(listed),
     )
 
@@ -152,7 +158,9 @@ def _group(group: TargetGroup, targets: Sequence[Target]) -> TargetGroupPlan:
             healthy_threshold=check.healthy_threshold,
             unhealthy_threshold=check.unhealthy_threshold,
             matcher=check.matcher,
+            version=group.protocol_version or "HTTP1",
         ),
+        version=group.protocol_version or "HTTP1",
         targets=tuple(
             TargetPlan(
                 target_id=one.target_id,

@@ -6,7 +6,9 @@ preservation; ecs_semantics 5.3.
 
 from collections.abc import Mapping
 
+from ecsd.decisions.balancer_attributes import SECURE_LISTENER, effective
 from ecsd.decisions.haproxy_text import word
+from ecsd.records.plan import ListenerPlan
 
 FORWARDED_FOR = "X-Forwarded-For"
 TRACE = "X-Amzn-Trace-Id"
@@ -17,11 +19,9 @@ PORTS = {"http": 80, "https": 443}  # that a Host header leaves out
 TLS = "routing.http.x_amzn_tls_version_and_cipher_suite.enabled"
 
 
-def request_lines(attributes: Mapping[str, str], protocol: str, port: int) -> list[str]:
-    """Return the rules for a listener, by the load balancer's attributes.
-
-    protocol: of the listener, ``http`` or ``https``.
-    """
+def request_lines(attributes: Mapping[str, str], listener: ListenerPlan) -> list[str]:
+    """Return the rules for a listener, by the load balancer's attributes and its own."""
+    protocol, port = listener.protocol.lower(), listener.port
     lines = []
     if attributes.get("routing.http.drop_invalid_header_fields.enabled") == "true":
         lines.append("http-request del-header [^-A-Za-z0-9] -m reg")
@@ -35,16 +35,20 @@ def request_lines(attributes: Mapping[str, str], protocol: str, port: int) -> li
         *lines,
         f"http-request set-header X-Forwarded-Proto {protocol}",
         f"http-request set-header X-Forwarded-Port {port}",
-        *(_tls() if protocol == "https" and attributes.get(TLS) == "true" else []),
+        *(_tls(listener) if protocol == "https" and attributes.get(TLS) == "true" else []),
         *_trace(),
     ]
 
 
-def _tls() -> list[str]:
-    """What was negotiated with the client, in OpenSSL's names."""
+def _tls(listener: ListenerPlan) -> list[str]:
+    """What was negotiated with the client, in OpenSSL's names; the listener may rename both."""
+    names = effective(SECURE_LISTENER, listener.attributes)
     return [
-        "http-request set-header X-Amzn-Tls-Version %[ssl_fc_protocol]",
-        "http-request set-header X-Amzn-Tls-Cipher-Suite %[ssl_fc_cipher]",
+        f"http-request set-header {word(names[key])} %[{fetch}]"
+        for key, fetch in (
+            ("routing.http.request.x_amzn_tls_version.header_name", "ssl_fc_protocol"),
+            ("routing.http.request.x_amzn_tls_cipher_suite.header_name", "ssl_fc_cipher"),
+        )
     ]
 
 

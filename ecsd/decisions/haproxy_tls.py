@@ -50,11 +50,18 @@ def bind_options(tls: TlsPlan, folder: str, attributes: Mapping[str, str]) -> st
     options = [
         f"ssl crt-list {word(path)}",
         f"alpn {'h2,http/1.1' if http2 else 'http/1.1'}",
+        *negotiation(policy),
+    ]
+    return " ".join(options)
+
+
+def negotiation(policy: SslPolicy) -> list[str]:
+    """Return the options of a bind or a server that say a policy's protocols and ciphers."""
+    return [
         f"ssl-min-ver {_version(policy.protocols[0])}",
         f"ssl-max-ver {_version(policy.protocols[-1])}",
         *_ciphers(policy),
     ]
-    return " ".join(options)
 
 
 def _ciphers(policy: SslPolicy) -> list[str]:

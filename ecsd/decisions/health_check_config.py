@@ -9,9 +9,12 @@ from msgspec.structs import replace
 from ecsd.records.elbv2.target_group import HealthCheck
 
 MATCHER = re.compile(r"\d{3}(-\d{3})?(,\d{3}(-\d{3})?)*")
+GRPC_MATCHER = re.compile(r"\d{1,2}(-\d{1,2})?(,\d{1,2}(-\d{1,2})?)*")
+GRPC_CHECK = HealthCheck(path="/AWS.ALB/healthcheck", matcher="12")
 PATH = re.compile(r"/[\x21-\x7e]*")
 LEAST_CODE, MOST_CODE = 200, 499
 LARGEST_PORT = 65535
+PROTOCOLS = ("HTTP", "HTTPS")
 LONGEST_PATH = 1024
 RANGES = {
     "interval": ("HealthCheckIntervalSeconds", 5, 300),
@@ -23,20 +26,33 @@ RANGES = {
 
 def changed(check: HealthCheck, request: dict[str, Any]) -> HealthCheck:
     """Return the check with a request's members taken in; zero values count as not given."""
+    matcher = request.get("Matcher") or {}
     members = {
         "enabled": request.get("HealthCheckEnabled"),
         "protocol": request.get("HealthCheckProtocol") or None,
         "port": request.get("HealthCheckPort") or None,
         "path": request.get("HealthCheckPath") or None,
-        "matcher": (request.get("Matcher") or {}).get("HttpCode") or None,
+        "matcher": matcher.get("HttpCode") or matcher.get("GrpcCode") or None,
         **{field: request.get(member) or None for field, (member, _, _) in RANGES.items()},
     }
     return replace(check, **{field: value for field, value in members.items() if value is not None})
 
 
-def problems(check: HealthCheck) -> Iterator[str]:
-    """Yield what is wrong with a check."""
-    if check.protocol != "HTTP":
+def foreign_matcher(version: str, request: dict[str, Any]) -> str | None:
+    """Return why a request's matcher is none of the group's version, or None."""
+    matcher = request.get("Matcher") or {}
+    for member, wrong in (("HttpCode", version == "GRPC"), ("GrpcCode", version != "GRPC")):
+        if matcher.get(member) and wrong:
+            return (
+                f"Matcher: {member} cannot be specified for a target group with the "
+                f"protocol-version '{version}'"
+            )
+    return None
+
+
+def problems(check: HealthCheck, version: str = "HTTP1") -> Iterator[str]:
+    """Yield what is wrong with a check of a group of this protocol version."""
+    if check.protocol not in PROTOCOLS:
         yield f"Health check protocol '{check.protocol}' is not supported by ecsd yet"
     if not check.enabled:
         yield (
@@ -61,7 +77,16 @@ def problems(check: HealthCheck) -> Iterator[str]:
             f"Health check timeout '{check.timeout}' must be smaller than the interval "
             f"'{check.interval}'"
         )
-    yield from _matcher(check.matcher)
+    yield from _grpc_matcher(check.matcher) if version == "GRPC" else _matcher(check.matcher)
+
+
+def _grpc_matcher(matcher: str) -> Iterator[str]:
+    if not GRPC_MATCHER.fullmatch(matcher):
+        yield f"Health check matcher GRPC code '{matcher}' is not valid"
+        return
+    spans = [[int(code) for code in part.split("-")] for part in matcher.split(",")]
+    if any(span[0] > span[-1] for span in spans):
+        yield f"Health check matcher GRPC code '{matcher}' is not valid: a range runs backwards"
 
 
 def _matcher(matcher: str) -> Iterator[str]:

@@ -140,7 +140,7 @@ def compile_config(plans: Sequence[BalancerPlan], used: Used, place: Place) -> C
             sections.append((*backend, *(f"  {line}" for line in rewrites)))
             if group:
                 use = used.get((plan.load_balancer_arn, arn), ())
-                servers[backend_name(arn)] = compile_servers(group, use)
+                servers[backend_name(arn)] = compile_servers(plan, group, use)
     return Config(tuple(sections), servers, lists, certificates)
 
 
@@ -193,7 +193,7 @@ class _Listener:
             f"timeout client {idle}s",
             f"timeout http-keep-alive {idle}s",
             *_life(int(attributes.get("client_keep_alive.seconds", "3600"))),
-            *request_lines(attributes, self._listener.protocol.lower(), self._listener.port),
+            *request_lines(attributes, self._listener),
             *self._choices(),
         ]
         return [f"frontend f_{self._name}", *(f"  {line}" for line in lines + self._after)]

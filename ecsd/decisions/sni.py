@@ -47,7 +47,7 @@ def sni_choices(certificates: Sequence[Certificate]) -> tuple[SniChoice, ...]:
     prefer the exact name, whatever the rank.
     """
     ordered = sorted(certificates, key=rank)
-    own = {one.certificate_arn: _hosts(one) for one in ordered}
+    own = {one.certificate_arn: hosts(one) for one in ordered}
     exact = sorted({name for names in own.values() for name in names if not name.startswith("*")})
     choices = []
     for one in ordered:
@@ -60,6 +60,7 @@ def sni_choices(certificates: Sequence[Certificate]) -> tuple[SniChoice, ...]:
     return tuple(choices)
 
 
-def _hosts(certificate: Certificate) -> list[str]:
+def hosts(certificate: Certificate) -> list[str]:
+    """Return the names of a certificate that a client can ask for, in lower case."""
     names = (name.lower() for name in certificate.facts.domain_names)
     return [name for name in names if len(name) <= LONGEST_HOST and HOST.fullmatch(name)]

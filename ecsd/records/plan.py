@@ -143,6 +143,7 @@ class HealthCheckPlan(Message, frozen=True, kw_only=True):
     healthy_threshold: int
     unhealthy_threshold: int
     matcher: str
+    version: str = "HTTP1"  # HTTP1, HTTP2, GRPC: the group's
 
 
 class TargetGroupPlan(Message, frozen=True, kw_only=True):
@@ -152,6 +153,7 @@ class TargetGroupPlan(Message, frozen=True, kw_only=True):
     name: str
     protocol: str
     health_check: HealthCheckPlan
+    version: str = "HTTP1"  # what targets are spoken to with: HTTP1, HTTP2, GRPC
     targets: tuple[TargetPlan, ...] = ()
     attributes: dict[str, str] = {}
 
@@ -168,6 +170,7 @@ class TlsPlan(Message, frozen=True, kw_only=True):
 
     ssl_policy: str
     default_certificate: str
+    default_names: tuple[str, ...] = ()  # of the default certificate; they choose nothing
     choices: tuple[SniChoice, ...] = ()
 
 

@@ -210,11 +210,43 @@ def test_an_action_that_cannot_be_carried_out_is_refused():
 
 def test_the_edge_leads_names_to_sockets_and_tells_who_is_there():
     doors = [Door(80, "a.elb.localhost", "/run/a.sock"), Door(81, "b.elb.localhost", "/run/b.sock")]
-    written = compile_edge(doors, PLACE.limits).text("/run/s")
+    written = compile_edge(doors, PLACE.limits, "/run/e").text("/run/s")
     assert "bind 127.0.0.1:80 " in written
     assert "bind 127.0.0.1:81 " in written
     assert "server balancer unix@/run/a.sock send-proxy-v2" in written
     assert written.count("status 404") == 2
+
+
+def test_the_edge_passes_tls_by_the_name_that_is_asked_for():
+    a = Door(443, "a.elb.localhost", "/run/a.sock", ("shop.test", "*.b.test", "b.elb.localhost"))
+    b = Door(443, "b.elb.localhost", "/run/b.sock", ("x.b.test", "shop.test"))
+    written = compile_edge([a, b], PLACE.limits, "/run/e").text("/run/s")
+    assert "bind 127.0.0.1:443\n" in written
+    lines = [line.split() for line in written.splitlines() if "req.ssl_sni" in line]
+    led = {line[-2]: line[1] for line in lines}
+    assert [line[-2] for line in lines] == [  # own names, exact ones, wildcards
+        "a.elb.localhost",
+        "b.elb.localhost",
+        "shop.test",
+        "x.b.test",
+        "^[^.]*\\x5cx2eb\\x5cx2etest\\x24",
+    ]
+    assert led["b.elb.localhost"] != led["a.elb.localhost"] == led["shop.test"]
+    assert led["x.b.test"] == led["b.elb.localhost"]
+    assert "tcp-request content reject" in written
+    assert "404" not in [word for line in written.splitlines() for word in line.split()[3:5]]
+
+
+def test_a_port_with_both_protocols_serves_both():
+    doors = [
+        Door(8443, "a.elb.localhost", "/run/a.sock"),
+        Door(8443, "b.elb.localhost", "/run/b.sock", ()),
+    ]
+    written = compile_edge(doors, PLACE.limits, "/run/e").text("/run/s")
+    assert written.count("bind 127.0.0.1:8443") == 1
+    assert "bind unix@/run/e/plain-8443.sock accept-proxy" in written
+    assert "default_backend p_8443" in written
+    assert "tcp-request content reject" not in written
 
 
 # ------------------------------------------------------------------ HAProxy's own judgement
@@ -454,3 +486,47 @@ def certificate_with(names):
 
 
 AUTHORITY_PEM = Authority(None).issue(["a.test"], "EC_prime256v1", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_targets_are_reached_by_tls_without_a_look_at_their_certificates():
+    def line(made, **more):
+        groups = (replace(group(), protocol="HTTPS"),)
+        config = compile_config([replace(made, target_groups=groups, **more)], {}, PLACE)
+        return next(one for one in config.text("/run/s").splitlines() if " server s" in one)
+
+    newer = line(secure())
+    assert " ssl verify none ssl-min-ver TLSv1.0 ssl-max-ver TLSv1.3 ciphers " in newer
+    assert "TLS_AES_128_GCM_SHA256" in newer
+    older = line(secure(policy="ELBSecurityPolicy-2016-08"))
+    assert "ssl-max-ver TLSv1.2" in older
+    assert line(plan()).partition(" ssl ")[2] == older.partition(" ssl ")[2]
+    assert " ssl " not in text()
+
+
+def test_headers_of_tls_are_given_on_wish_under_the_listeners_names():
+    wish = {"routing__http__x_amzn_tls_version_and_cipher_suite__enabled": "true"}
+
+    def written(made):
+        return compile_config([made], {}, PLACE).text("/run/s")
+
+    assert "set-header X-Amzn-Tls-Version %[ssl_fc_protocol]\n" in written(secure(**wish))
+    assert "X-Amzn-Tls" not in written(secure())
+    attributes = {key.replace("__", "."): value for key, value in wish.items()}
+    assert "X-Amzn-Tls" not in text(attributes=attributes)
+    made = secure(**wish)
+    names = {"routing.http.request.x_amzn_tls_cipher_suite.header_name": "X-#'s"}
+    renamed = replace(made, listeners=(replace(made.listeners[0], attributes=names),))
+    assert "set-header X-\\x23\\x27s %[ssl_fc_cipher]\n" in written(renamed)
+
+
+@pytest.mark.parametrize("version", ["HTTP2", "GRPC"])
+def test_targets_are_spoken_to_in_their_groups_version(version):
+    def options(protocol):
+        groups = (replace(group(), version=version, protocol=protocol),)
+        config = compile_config([replace(secure(), target_groups=groups)], {}, PLACE)
+        [servers] = config.servers.values()
+        return next(iter(servers.values())).options
+
+    assert options("HTTP") == " proto h2"
+    assert options("HTTPS").endswith(" proto h2 alpn h2")
+    assert "verify none" in options("HTTPS")

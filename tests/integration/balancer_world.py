@@ -129,14 +129,19 @@ class World:
                 LOG.info("another mount of /run/netns holds the name")
         shutil.rmtree(self.folder)
 
-    def start_target(self, number: int) -> str:
-        """Start target ``10.201.1.<number>``; return its address."""
+    def start_target(self, number: int, pem: str = "", program: str = "fake_target.py") -> str:
+        """Start target ``10.201.1.<number>``; return its address. pem: it speaks HTTPS with it."""
         address = f"10.201.1.{number}"
         self._inside("ip", "addr", "replace", f"{address}/32", "dev", "lo")
+        more = []
+        if pem:
+            file = self.folder / f"t{number}.pem"
+            file.write_text(pem)
+            more.append(str(file))
         process = subprocess.Popen(
             [
                 *("nsenter", f"--net={self.namespace}"),
-                *(sys.executable, str(HERE / "fake_target.py"), address, f"t{number}"),
+                *(sys.executable, str(HERE / program), address, f"t{number}", *more),
             ],
             stdout=subprocess.PIPE,
             text=True,

@@ -238,6 +238,9 @@ def test_a_service_answers_over_tls_and_a_renewal_drops_nothing(ecsd, served):
     cadata, address, name = root(ecsd), served.entrance(), served.dns_name
     status, body, _ = eventually(lambda: ask(address, name, cadata))
     assert (status, bool(body)) == (200, True)
+    told = ecsd.run("status").stdout
+    assert f"https://{name}" in told
+    assert f"http://{name}" in told
     acm = served.client("acm")
 
     def serial():

@@ -360,3 +360,94 @@ async def test_http_is_led_to_https(world):
         return found
 
     assert await asyncio.to_thread(located) == f"https://{DNS_NAME}:{PORT}/y"
+
+
+async def test_targets_that_speak_https_are_checked_and_reached(world):
+    """Whatever their certificate says: this one is for another name."""
+    stranger = served("target", "stranger.test")
+    first = world.start_target(5, stranger.pem)
+    second = world.start_target(6, stranger.pem)
+    plain = world.start_target(7)
+    made = https(first, DEFAULT)
+    secure = replace(group("a", first, protocol="HTTPS"), protocol="HTTPS")
+    await world.balancers.apply(replace(made, target_groups=(secure,)))
+    await world.healthy(first)
+    heard = await asyncio.to_thread(fetch, "/x")
+    assert (heard["name"], heard["headers"]["x-forwarded-proto"]) == ("t5", "https")
+    assert json.loads((await world.get("/x")).text)["name"] == "t5"
+    # Those that come later are reached by TLS too; one that speaks none is not well.
+    more = replace(group("a", first, second, plain, protocol="HTTPS"), protocol="HTTPS")
+    loads = world.loads()
+    await world.balancers.apply(replace(made, target_groups=(more,)))
+    await world.until(
+        lambda world: world.states() == {first: "healthy", second: "healthy", plain: "unhealthy"}
+    )
+    names = {(await asyncio.to_thread(fetch))["name"] for _ in range(8)}
+    assert names == {"t5", "t6"}
+    assert world.loads() == loads
+
+
+async def test_a_target_that_speaks_no_tls_is_a_bad_gateway(world):
+    plain = world.start_target(5)
+    made = https(plain, DEFAULT)
+    await world.balancers.apply(
+        replace(made, target_groups=(replace(group("a", plain), protocol="HTTPS"),))
+    )
+    await world.healthy(plain)  # its check is HTTP's
+    assert (await world.get()).status == 502
+
+
+def at_edge(name, context=None):
+    """Ask over TLS on 127.0.0.1; return the certificate's names and what the target heard."""
+    context = context or trusting(check_hostname=False)
+    with (
+        socket.create_connection(("127.0.0.1", PORT), timeout=10) as raw,
+        context.wrap_socket(raw, server_hostname=name) as wrapped,
+    ):
+        shown = x509.load_der_x509_certificate(wrapped.getpeercert(binary_form=True))
+        connection = HTTPConnection("127.0.0.1", PORT)
+        connection.sock = wrapped
+        connection.request("GET", "/", headers={"Host": name or "nobody"})
+        heard = json.loads(connection.getresponse().read())
+    return names_of(shown), heard
+
+
+async def test_the_edge_passes_tls_to_the_balancer_that_has_the_name(world):
+    target = world.start_target(5)
+    shop, wild = served("shop", "shop.test"), served("wild", "*.wild.test")
+    await world.balancers.apply(https(target, DEFAULT, shop, wild))
+    await world.healthy(target)
+    names, heard = await asyncio.to_thread(at_edge, DNS_NAME)
+    assert names == [DNS_NAME]
+    assert heard["headers"]["x-forwarded-for"] == "127.0.0.1"
+    assert heard["headers"]["x-forwarded-proto"] == "https"
+    assert (await asyncio.to_thread(at_edge, "shop.test"))[0] == ["shop.test"]
+    assert (await asyncio.to_thread(at_edge, "a.wild.test"))[0] == ["*.wild.test"]
+    for stranger in ("a.a.wild.test", "nobody.test", None):
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await asyncio.to_thread(at_edge, stranger)
+
+
+async def test_one_port_of_the_edge_serves_both_protocols(world):
+    """Two balancers, one with HTTP and one with HTTPS on the same port."""
+    target, address = world.start_target(5), world.start_target(21)
+    await world.balancers.apply(https(target, DEFAULT))
+    other = plan(
+        group("b", target),
+        port=PORT,
+        load_balancer_arn="arn:other",
+        dns_name="other.elb.localhost",
+        entrance="127.64.201.2",
+        addresses=(address,),
+    )
+    plain = replace(
+        other, listeners=(replace(other.listeners[0], listener_arn="arn:other-listener"),)
+    )
+    await world.balancers.apply(plain)
+    await world.healthy(target)
+    await world.healthy(target, group="b")
+    assert (await asyncio.to_thread(at_edge, DNS_NAME))[0] == [DNS_NAME]
+    answer = await world.get(host="other.elb.localhost", at=("127.0.0.1", PORT))
+    assert answer.status == 200
+    stranger = await world.get(host="nobody.test", at=("127.0.0.1", PORT))
+    assert (stranger.status, "other.elb.localhost" in stranger.text) == (404, True)

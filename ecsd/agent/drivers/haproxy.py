@@ -61,6 +61,11 @@ class Haproxy:
         self._stopping = False
 
     @property
+    def folder(self) -> Path:
+        """Return where its files and sockets lie."""
+        return self._folder
+
+    @property
     def frame(self) -> str | None:
         """Return the digest of the configuration in force; None when it does not run."""
         return self._running.frame if self._running else None

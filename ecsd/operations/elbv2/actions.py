@@ -1,6 +1,6 @@
 """Actions and conditions of listeners and rules, checked against the target groups there are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ecsd.decisions.condition_checks import check_conditions, complete_condition
@@ -48,6 +48,20 @@ def parse_actions(
                 f"balancer: {arn}",
             )
     return actions, groups
+
+
+def check_versions(view: View, protocol: str, group_arns: Iterable[str]) -> None:
+    """Refuse groups whose protocol version needs another listener: HTTP/2 comes with TLS."""
+    if protocol == "HTTPS":
+        return
+    for arn in group_arns:
+        version = require_target_group(view, arn).protocol_version
+        if version in {"HTTP2", "GRPC"}:
+            raise AwsError(
+                "ValidationError",
+                f"Listener protocol '{protocol}' is not supported with a target group with the "
+                f"protocol-version '{version}'",
+            )
 
 
 def parse_conditions(given: list[dict[str, Any]]) -> Parts:

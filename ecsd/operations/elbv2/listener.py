@@ -4,11 +4,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.balancer_attributes import LISTENER
+from ecsd.decisions.balancer_attributes import LISTENER, SECURE_LISTENER, Attribute
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import attribute, tag
-from ecsd.operations.elbv2.actions import parse_actions
+from ecsd.operations.elbv2.actions import check_versions, parse_actions
 from ecsd.operations.elbv2.paging import page
 from ecsd.operations.elbv2.tls import describe_tls, secured
 from ecsd.records.elbv2.load_balancer import Listener, Rule
@@ -43,6 +43,7 @@ async def create_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
             tags=tag.parse(request.get("Tags")),
         )
         listener = secured(change, listener, request, call.clock.now())
+        check_versions(change, listener.protocol, groups)
         if known is not None and _is_equal(known, listener):
             return {"Listeners": [describe(known)]}
         _check_port(others, request["Port"])
@@ -86,6 +87,10 @@ async def modify_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
         if request.get("DefaultActions"):
             actions, groups = parse_actions(change, balancer, request["DefaultActions"])
             listener = replace(listener, default_actions=actions, target_group_arns=groups)
+        forwarded = list(listener.target_group_arns)
+        for rule in change.select(Rule, listener_arn=listener.listener_arn):
+            forwarded += rule.target_group_arns
+        check_versions(change, listener.protocol, forwarded)
         change.put(listener)
     return {"Listeners": [describe(listener)]}
 
@@ -103,7 +108,7 @@ async def delete_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
 async def describe_listener_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """List every attribute with its value."""
     listener = require_listener(call.view, request["ListenerArn"])
-    return attribute.show(LISTENER, listener.attributes)
+    return attribute.show(_known(listener), listener.attributes)
 
 
 @operation("elbv2", "ModifyListenerAttributes")
@@ -111,9 +116,10 @@ async def modify_listener_attributes(call: Call, request: dict[str, Any]) -> dic
     """Change attributes."""
     async with call.transaction() as change:
         listener = require_listener(change, request["ListenerArn"])
-        held = attribute.changed("Listener", LISTENER, listener.attributes, request["Attributes"])
+        known = _known(listener)
+        held = attribute.changed("Listener", known, listener.attributes, request["Attributes"])
         change.put(replace(listener, attributes=held))
-    return attribute.show(LISTENER, held)
+    return attribute.show(known, held)
 
 
 def describe(listener: Listener) -> dict[str, Any]:
@@ -126,6 +132,11 @@ def describe(listener: Listener) -> dict[str, Any]:
         "DefaultActions": list(listener.default_actions),
         **describe_tls(listener),
     }
+
+
+def _known(listener: Listener) -> dict[str, Attribute]:
+    """Return the attributes that a listener of this protocol has."""
+    return LISTENER | (SECURE_LISTENER if listener.protocol == "HTTPS" else {})
 
 
 def _is_equal(known: Listener, wanted: Listener) -> bool:

@@ -7,7 +7,12 @@ from msgspec.structs import replace
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import tag
-from ecsd.operations.elbv2.actions import parse_actions, parse_conditions, parse_transforms
+from ecsd.operations.elbv2.actions import (
+    check_versions,
+    parse_actions,
+    parse_conditions,
+    parse_transforms,
+)
 from ecsd.operations.elbv2.paging import page
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.store.finders.elbv2 import (
@@ -36,6 +41,7 @@ async def create_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         _check_number(change, balancer)
         conditions = parse_conditions(request["Conditions"])
         actions, groups = parse_actions(change, balancer, request["Actions"])
+        check_versions(change, listener.protocol, groups)
         transforms = parse_transforms(request.get("Transforms") or [], actions)
         prefix = listener.listener_arn.replace(":listener/", ":listener-rule/")
         rule = Rule(
@@ -88,6 +94,7 @@ async def modify_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         if request.get("Actions"):
             balancer = require_load_balancer(change, listener.load_balancer_arn)
             actions, groups = parse_actions(change, balancer, request["Actions"])
+            check_versions(change, listener.protocol, groups)
             rule = replace(rule, actions=actions, target_group_arns=groups)
         transforms = request.get("Transforms") or ([] if reset else rule.transforms)
         rule = replace(rule, transforms=parse_transforms(transforms, rule.actions))

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ecsd.decisions.balancer_attributes import TARGET_GROUP, contradiction
-from ecsd.decisions.health_check_config import changed, problems
+from ecsd.decisions.health_check_config import GRPC_CHECK, changed, foreign_matcher, problems
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import attribute, tag
@@ -29,6 +29,7 @@ from ecsd.store.store import View
 NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,32}(?<!-)")
 LARGEST_PORT = 65535
 MOST_GROUPS = 3000  # in a region
+MATCHERS = {"GRPC": "GrpcCode"}  # by protocol version
 NEEDED = {"Protocol": "protocol", "Port": "port", "VpcId": "VPC ID"}
 
 
@@ -88,8 +89,7 @@ async def modify_target_group(call: Call, request: dict[str, Any]) -> dict[str, 
     _refuse_later(request)
     async with call.transaction() as change:
         group = require_target_group(change, request["TargetGroupArn"])
-        check = changed(group.health_check, request)
-        _refuse_first(check)
+        check = _check(group.health_check, group.protocol_version or "HTTP1", request)
         group = replace(group, health_check=check)
         change.put(group)
         return {"TargetGroups": [describe(change, group)]}
@@ -150,7 +150,7 @@ def describe(view: View, group: TargetGroup) -> dict[str, Any]:
         "HealthyThresholdCount": check.healthy_threshold,
         "UnhealthyThresholdCount": check.unhealthy_threshold,
         "HealthCheckPath": check.path,
-        "Matcher": {"HttpCode": check.matcher},
+        "Matcher": {MATCHERS.get(group.protocol_version or "", "HttpCode"): check.matcher},
         "LoadBalancerArns": balancers_of_group(view, group.target_group_arn),
         "TargetType": group.target_type,
         "ProtocolVersion": group.protocol_version,
@@ -170,11 +170,11 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
     if kind not in {"ip", "instance"}:
         raise AwsError("ValidationError", f"Target type '{kind}' is not supported by ecsd yet")
     for member, accepted in (
-        ("Protocol", "HTTP"),
-        ("ProtocolVersion", "HTTP1"),
-        ("IpAddressType", "ipv4"),
+        ("Protocol", ("HTTP", "HTTPS")),
+        ("ProtocolVersion", ("HTTP1", "HTTP2", "GRPC")),
+        ("IpAddressType", ("ipv4",)),
     ):
-        if (request.get(member) or accepted) != accepted:
+        if (request.get(member) or accepted[0]) not in accepted:
             raise AwsError(
                 "ValidationError", f"{member} '{request[member]}' is not supported by ecsd yet"
             )
@@ -191,14 +191,14 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
         raise AwsError(
             "ValidationError", f"The VPC ID '{request['VpcId']}' is not found"
         ) from error
-    check = changed(HealthCheck(), request)
-    _refuse_first(check)
+    version = request.get("ProtocolVersion") or "HTTP1"
+    check = _check(GRPC_CHECK if version == "GRPC" else HealthCheck(), version, request)
     prefix = f"arn:aws:elasticloadbalancing:{call.scope.region}:{call.scope.account}"
     return TargetGroup(
         target_group_arn=f"{prefix}:targetgroup/{name}/{call.ids.balancer_id()}",
         name=name,
-        protocol="HTTP",
-        protocol_version="HTTP1",
+        protocol=request["Protocol"],
+        protocol_version=version,
         port=request["Port"],
         vpc_id=request["VpcId"],
         target_type=kind,
@@ -208,17 +208,18 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
 
 
 def _refuse_later(request: dict[str, Any]) -> None:
-    """Refuse by name what belongs to gRPC and to target optimizers."""
+    """Refuse by name what belongs to target optimizers."""
     if request.get("TargetControlPort"):
         raise AwsError("ValidationError", "TargetControlPort is not supported by ecsd yet")
-    if (request.get("Matcher") or {}).get("GrpcCode"):
-        raise AwsError("ValidationError", "Matcher: GrpcCode is not supported by ecsd yet")
 
 
-def _refuse_first(check: HealthCheck) -> None:
-    words = next(problems(check), None)
+def _check(check: HealthCheck, version: str, request: dict[str, Any]) -> HealthCheck:
+    """Return the health check as a request makes it, or refuse the first that is wrong."""
+    check = changed(check, request)
+    words = foreign_matcher(version, request) or next(problems(check, version), None)
     if words is not None:
         raise AwsError("ValidationError", words)
+    return check
 
 
 def _named(view: View, name: str) -> TargetGroup:

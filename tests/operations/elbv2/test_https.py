@@ -307,3 +307,100 @@ async def test_policies_are_described(elb, refused):
     assert (await refused("DescribeSSLPolicies", LoadBalancerType="gateway"))[0] == (
         "ValidationError"
     )
+
+
+async def test_targets_may_be_reached_and_checked_over_https(elb, network, target_group):
+    net = await network()
+    arn = await target_group(net, Protocol="HTTPS", Port=443)
+    [made] = (await elb("DescribeTargetGroups", TargetGroupArns=[arn]))["TargetGroups"]
+    assert (made["Protocol"], made["HealthCheckProtocol"]) == ("HTTPS", "HTTP")
+    changed = await elb("ModifyTargetGroup", TargetGroupArn=arn, HealthCheckProtocol="HTTPS")
+    assert changed["TargetGroups"][0]["HealthCheckProtocol"] == "HTTPS"
+
+
+async def test_only_https_listeners_name_headers_of_tls(elb, https, refused):
+    made, plain = await https(), await https(Protocol="HTTP", Port=80, Certificates=[])
+    version = "routing.http.request.x_amzn_tls_version.header_name"
+
+    async def held(listener):
+        found = await elb("DescribeListenerAttributes", ListenerArn=listener["ListenerArn"])
+        return {one["Key"]: one["Value"] for one in found["Attributes"]}
+
+    assert (await held(made))[version] == "X-Amzn-Tls-Version"
+    assert version not in await held(plain)
+    changes = [{"Key": version, "Value": "X-My-Version"}]
+    await elb("ModifyListenerAttributes", ListenerArn=made["ListenerArn"], Attributes=changes)
+    assert (await held(made))[version] == "X-My-Version"
+    for listener, key, value in (
+        (plain, version, "X-My-Version"),
+        (made, version, "no header: name"),
+        (made, "routing.http.request.x_amzn_mtls_clientcert.header_name", "X-Other"),
+    ):
+        code, words = await refused(
+            "ModifyListenerAttributes",
+            ListenerArn=listener["ListenerArn"],
+            Attributes=[{"Key": key, "Value": value}],
+        )
+        assert (code, key in words) == ("ValidationError", True)
+
+
+@pytest.mark.parametrize(
+    ("version", "path", "matcher"),
+    [
+        ("HTTP1", "/", {"HttpCode": "200"}),
+        ("HTTP2", "/", {"HttpCode": "200"}),
+        ("GRPC", "/AWS.ALB/healthcheck", {"GrpcCode": "12"}),
+    ],
+)
+async def test_a_group_has_its_versions_check(elb, network, target_group, version, path, matcher):
+    arn = await target_group(await network(), ProtocolVersion=version)
+    [made] = (await elb("DescribeTargetGroups", TargetGroupArns=[arn]))["TargetGroups"]
+    assert made["ProtocolVersion"] == version
+    assert (made["HealthCheckPath"], made["Matcher"]) == (path, matcher)
+    member = next(iter(matcher))
+    wanted = "0-99" if version == "GRPC" else "200-299"
+    changed = await elb("ModifyTargetGroup", TargetGroupArn=arn, Matcher={member: wanted})
+    assert changed["TargetGroups"][0]["Matcher"] == {member: wanted}
+    # What Describe answers may be given back as it is.
+    again = await elb("ModifyTargetGroup", TargetGroupArn=arn, Matcher={member: wanted})
+    assert again == changed
+
+
+@pytest.fixture
+def balancer_and_group(network, balancer, target_group):
+    """Make a balancer and a group of a protocol version; return both ARNs."""
+
+    async def make(version):
+        net = await network()
+        arn = (await balancer(net))["LoadBalancerArn"]
+        return arn, await target_group(net, ProtocolVersion=version)
+
+    return make
+
+
+@pytest.mark.parametrize("version", ["HTTP2", "GRPC"])
+async def test_http2_and_grpc_need_an_https_listener(
+    elb, balancer_and_group, imported, refused, version
+):
+    arn, group = await balancer_and_group(version)
+    forward = [{"Type": "forward", "TargetGroupArn": group}]
+    words = (
+        "Listener protocol 'HTTP' is not supported with a target group with the protocol-version "
+        f"'{version}'"
+    )
+    plain = {"LoadBalancerArn": arn, "Protocol": "HTTP", "Port": 80}
+    found = await refused("CreateListener", **plain, DefaultActions=forward)
+    assert found == ("ValidationError", words)
+    listener = (await elb("CreateListener", **plain, DefaultActions=[FIXED]))["Listeners"][0]
+    own = {"ListenerArn": listener["ListenerArn"]}
+    condition = [{"Field": "path-pattern", "Values": ["/x"]}]
+    rule = {"Priority": 1, "Conditions": condition, "Actions": forward}
+    assert (await refused("CreateRule", **own, **rule))[1] == words
+    assert (await refused("ModifyListener", **own, DefaultActions=forward))[1] == words
+    certificates = [{"CertificateArn": await imported()}]
+    await elb("ModifyListener", **own, Protocol="HTTPS", Certificates=certificates)
+    [made] = (await elb("CreateRule", **own, **rule))["Rules"]
+    assert (await refused("ModifyListener", **own, Protocol="HTTP"))[1] == words
+    await elb("ModifyRule", RuleArn=made["RuleArn"], Actions=[FIXED])
+    await elb("ModifyListener", **own, Protocol="HTTP")
+    assert (await refused("ModifyRule", RuleArn=made["RuleArn"], Actions=forward))[1] == words

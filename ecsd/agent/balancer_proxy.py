@@ -9,8 +9,7 @@ import logging
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import msgspec
-
+from ecsd.agent.balancer_notes import read_notes, write_notes
 from ecsd.agent.drivers.haproxy import Haproxy
 from ecsd.agent.drivers.haproxy_commands import (
     KEPT,
@@ -27,13 +26,6 @@ from ecsd.errors import BalancerError
 from ecsd.records.plan import BalancerPlan
 
 log = logging.getLogger(__name__)
-
-
-class Kept(msgspec.Struct, frozen=True):
-    """What the next agent goes on with."""
-
-    plans: list[BalancerPlan]
-    healths: list[tuple[Target, Health]]
 
 
 class BalancerProxy:
@@ -55,13 +47,7 @@ class BalancerProxy:
     def adopt(self) -> dict[Target, Health]:
         """Take over what an earlier agent left here; return the healths that it knew."""
         self._haproxy.adopt()
-        try:
-            kept = msgspec.msgpack.decode((self._folder / "kept.msgpack").read_bytes(), type=Kept)
-        except FileNotFoundError:
-            return {}
-        except msgspec.DecodeError as error:
-            log.warning("a balancer's notes are unreadable", extra={"cause": str(error)})
-            return {}
+        kept = read_notes(self._folder)
         self.plans = {one.load_balancer_arn: one for one in kept.plans}
         return dict(kept.healths)
 
@@ -92,15 +78,8 @@ class BalancerProxy:
 
     def keep(self, healths: list[tuple[Target, Health]]) -> None:
         """Write down what the next agent needs; a disk that refuses costs only that."""
-        if not self.plans:
-            return
-        draft = self._folder / "kept.new"
-        try:
-            draft.write_bytes(msgspec.msgpack.encode(Kept([*self.plans.values()], healths)))
-            draft.chmod(0o600)
-            draft.replace(self._folder / "kept.msgpack")
-        except OSError as error:
-            log.warning("a balancer's notes cannot be kept", extra={"cause": str(error)})
+        if self.plans:
+            write_notes(self._folder, self.plans.values(), healths)
 
     def release(self) -> None:
         """Stop watching; HAProxy goes on."""

@@ -54,7 +54,9 @@ class _Watched:
         self.vpc_id = plan.vpc_id
         self.source = plan.addresses[0] if plan.addresses else ""
         self.check = check
-        self.question = Question(target.address, port, check.path, check.timeout, check.matcher)
+        self.question = Question(
+            target.address, port, check.path, check.timeout, check.matcher, check.protocol
+        )
 
 
 class HealthChecks:

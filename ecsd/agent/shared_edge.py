@@ -77,6 +77,8 @@ class SharedEdge:
         doors: dict[tuple[int, str], Door] = {}
         for folder, own in plans.items():
             for plan in own:
+                if plan.kind == "network":
+                    continue  # what it carries names no host
                 for listener in sorted(plan.listeners, key=lambda one: one.port == HTTP_PORT):
                     port = listener.port if listener.port != HTTP_PORT else self._settings.edge_port
                     if listener.open_to_world and port != self._settings.port:
@@ -90,7 +92,7 @@ class SharedEdge:
             plan.dns_name: plan.entrance
             for own in plans.values()
             for plan in own
-            if entrance_binds([plan])
+            if entrance_binds([plan]) or (plan.kind == "network" and plan.listeners)
         }
         try:
             self._hosts.write(names)

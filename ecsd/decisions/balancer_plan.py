@@ -57,6 +57,8 @@ def compile_balancer(parts: BalancerParts) -> BalancerPlan:
             for one in sorted(parts.groups, key=lambda one: one.target_group_arn)
         ),
         attributes=balancer.attributes,
+        kind=balancer.type,
+        zones=tuple(one.availability_zone for one in balancer.zones),
     )
 
 
@@ -134,6 +136,7 @@ def _group(group: TargetGroup, targets: Sequence[Target]) -> TargetGroupPlan:
                 address=one.target_id,
                 port=one.port,
                 draining=one.draining_since is not None,
+                zone=one.availability_zone or "all",
             )
             for one in sorted(own, key=lambda one: one.place)
         ),

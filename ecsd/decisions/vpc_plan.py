@@ -35,6 +35,11 @@ class VpcParts(NamedTuple):
 def compile_vpc(parts: VpcParts) -> VpcPlan:
     """Return the plan; lists are sorted, so that equal state gives an equal plan."""
     vpc = parts.vpc
+    entrances = {
+        one.zones[0].network_interface_id: one.entrance
+        for one in parts.load_balancers
+        if one.type == "network"
+    }
     return VpcPlan(
         vpc_id=vpc.vpc_id,
         number=vpc.number,
@@ -52,7 +57,7 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
             for one in sorted(parts.security_groups, key=lambda one: one.group_id)
         ),
         interfaces=tuple(
-            _interface(one)
+            _interface(one, entrances.get(one.network_interface_id, ""))
             for one in sorted(parts.interfaces, key=lambda one: one.network_interface_id)
         ),
         names={
@@ -139,7 +144,7 @@ def _packet_rules(rules: Iterator[SecurityGroupRule]) -> Iterator[PacketRule]:
         )
 
 
-def _interface(interface: NetworkInterface) -> InterfacePlan:
+def _interface(interface: NetworkInterface, entrance: str) -> InterfacePlan:
     return InterfacePlan(
         network_interface_id=interface.network_interface_id,
         address=interface.private_ip_address,
@@ -149,12 +154,15 @@ def _interface(interface: NetworkInterface) -> InterfacePlan:
         group_ids=tuple(sorted(interface.group_ids)),
         public=interface.public_ip is not None,
         source_dest_check=interface.source_dest_check,
+        entrance=entrance,
     )
 
 
 def _kind(interface: NetworkInterface) -> str:
     if ":task/" in interface.owner:
         return "task"
+    if ":loadbalancer/net/" in interface.owner:
+        return "network_load_balancer"
     if ":loadbalancer/" in interface.owner:
         return "load_balancer"
     return "nat" if interface.interface_type == "nat_gateway" else "reserved"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ecsd.decisions.addresses import uplink
 from ecsd.decisions.packet_filter import compile_vpc_filter
 from ecsd.decisions.ruleset import Chain, Collection, Table, difference, read_table, whole
-from ecsd.decisions.security_group import Flow, admits
+from ecsd.decisions.security_group import NETWORK, Flow, admits
 from ecsd.records.plan import (
     InterfacePlan,
     PacketRule,
@@ -58,7 +58,7 @@ def plans(draw) -> VpcPlan:
             address=address,
             subnet_id="subnet-1",
             mac_address="0a:00:00:00:00:01",
-            kind=draw(st.sampled_from(["task", "load_balancer", "nat", "reserved"])),
+            kind=draw(st.sampled_from(["task", "load_balancer", NETWORK, "nat", "reserved"])),
             group_ids=tuple(draw(st.sets(st.sampled_from(GROUPS)))),
             public=draw(st.booleans()),
         )
@@ -221,6 +221,8 @@ def matches(table: Table, words: list[str], flow: Flow) -> tuple[bool, list[str]
                 holds = within(table, where, address)
             case ["iifname" | "oifname", *rest]:
                 holds = False  # links are the kernel's affair
+            case ["ct", "status" | "mark", _, *rest]:
+                holds = False  # the flow goes straight to whom it names
             case ["meta", "nfproto", "ipv4", *rest]:
                 holds = True
             case ["meta", "l4proto", protocol, *rest]:

@@ -1,6 +1,6 @@
 """One health check over a socket that lives in the target's VPC.
 
-Source: Application Load Balancers guide, health checks for target groups; ecs_semantics 5.2.
+Source: Application and Network Load Balancers guides, health checks; ecs_semantics 5.2.
 """
 
 import asyncio
@@ -17,13 +17,14 @@ FAREWELL_SECONDS = 0.5  # for an answer to end once its status is known
 
 
 class Question(NamedTuple):
-    """What to ask. timeout: seconds for the whole check."""
+    """What to ask. timeout: seconds for the whole check. Over TCP a connection is the answer."""
 
     address: str
     port: int
     path: str
     timeout: int
     matcher: str
+    protocol: str = "HTTP"
 
     def text(self) -> bytes:
         """Return the request as ELB sends it."""
@@ -40,6 +41,8 @@ async def ask(connection: socket.socket, question: Question, clock: Clock) -> Ou
         async with clock.deadline(question.timeout):
             loop = asyncio.get_running_loop()
             await loop.sock_connect(connection, (question.address, question.port))
+            if question.protocol == "TCP":
+                return Outcome("passed")
             await loop.sock_sendall(connection, question.text())
             code = await _status(connection)
         await _hear_out(connection, clock)

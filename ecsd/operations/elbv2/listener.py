@@ -4,17 +4,20 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.balancer_attributes import LISTENER
+from ecsd.decisions.network_balancer_attributes import listener_attributes
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import attribute, tag
 from ecsd.operations.elbv2.actions import parse_actions
 from ecsd.operations.elbv2.paging import page
-from ecsd.records.elbv2.load_balancer import Listener, Rule
+from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
+from ecsd.records.elbv2.target_group import NETWORK_PROTOCOLS
 from ecsd.store.finders.elbv2 import require_all, require_listener, require_load_balancer
 
 LARGEST_PORT = 65535
 MOST_LISTENERS = 50
+PROTOCOLS = {"application": ("HTTP",), "network": NETWORK_PROTOCOLS}
+TRANSPORTS = {"UDP": {"udp"}, "TCP_UDP": {"tcp", "udp"}}  # every other protocol: TCP
 LATER = ("SslPolicy", "Certificates", "AlpnPolicy", "MutualAuthentication")
 
 
@@ -27,13 +30,15 @@ async def create_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
             raise AwsError("ValidationError", f"A listener {member.lower()} must be specified")
     async with call.transaction() as change:
         balancer = require_load_balancer(change, request["LoadBalancerArn"])
-        arn = balancer.load_balancer_arn
-        actions, groups = parse_actions(change, balancer, request["DefaultActions"])
+        arn, protocol = balancer.load_balancer_arn, request["Protocol"]
+        _check_protocol(balancer, protocol)
+        actions, groups = parse_actions(change, balancer, request["DefaultActions"], protocol)
         others = change.select(Listener, load_balancer_arn=arn)
-        known = next((one for one in others if one.port == request["Port"]), None)
-        if known is not None and known.default_actions == actions:
-            return {"Listeners": [describe(known)]}
-        _check_port(others, request["Port"])
+        for known in others:
+            same = (known.port, known.protocol) == (request["Port"], protocol)
+            if same and known.default_actions == actions:
+                return {"Listeners": [describe(known)]}
+        _check_port(others, request["Port"], protocol)
         if len(others) >= MOST_LISTENERS:
             raise AwsError("TooManyListeners", f"At most {MOST_LISTENERS} listeners")
         listener = Listener(
@@ -68,19 +73,22 @@ async def describe_listeners(call: Call, request: dict[str, Any]) -> dict[str, A
 
 @operation("elbv2", "ModifyListener")
 async def modify_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Change port or default actions; what is not named stays."""
+    """Change port, protocol or default actions; what is not named stays."""
     _check(request)
     async with call.transaction() as change:
         listener = require_listener(change, request["ListenerArn"])
         balancer = require_load_balancer(change, listener.load_balancer_arn)
         port = request.get("Port") or listener.port
-        if port != listener.port:
-            arn = listener.load_balancer_arn
-            _check_port(change.select(Listener, load_balancer_arn=arn), port)
-            listener = replace(listener, port=port)
-        if request.get("DefaultActions"):
-            actions, groups = parse_actions(change, balancer, request["DefaultActions"])
+        protocol = request.get("Protocol") or listener.protocol
+        _check_protocol(balancer, protocol)
+        if (port, protocol) != (listener.port, listener.protocol):
+            others = change.select(Listener, load_balancer_arn=listener.load_balancer_arn)
+            _check_port([one for one in others if one.key != listener.key], port, protocol)
+        given = request.get("DefaultActions") or list(listener.default_actions)
+        if request.get("DefaultActions") or protocol != listener.protocol:
+            actions, groups = parse_actions(change, balancer, given, protocol)
             listener = replace(listener, default_actions=actions, target_group_arns=groups)
+        listener = replace(listener, port=port, protocol=protocol)
         change.put(listener)
     return {"Listeners": [describe(listener)]}
 
@@ -98,7 +106,7 @@ async def delete_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
 async def describe_listener_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """List every attribute with its value."""
     listener = require_listener(call.view, request["ListenerArn"])
-    return attribute.show(LISTENER, listener.attributes)
+    return attribute.show(listener_attributes(listener.protocol), listener.attributes)
 
 
 @operation("elbv2", "ModifyListenerAttributes")
@@ -106,9 +114,10 @@ async def modify_listener_attributes(call: Call, request: dict[str, Any]) -> dic
     """Change attributes."""
     async with call.transaction() as change:
         listener = require_listener(change, request["ListenerArn"])
-        held = attribute.changed("Listener", LISTENER, listener.attributes, request["Attributes"])
+        known = listener_attributes(listener.protocol)
+        held = attribute.changed("Listener", known, listener.attributes, request["Attributes"])
         change.put(replace(listener, attributes=held))
-    return attribute.show(LISTENER, held)
+    return attribute.show(known, held)
 
 
 def describe(listener: Listener) -> dict[str, Any]:
@@ -123,9 +132,9 @@ def describe(listener: Listener) -> dict[str, Any]:
 
 
 def _check(request: dict[str, Any]) -> None:
-    """Refuse by name what is not plain HTTP."""
-    protocol = request.get("Protocol") or "HTTP"
-    if protocol != "HTTP":
+    """Refuse by name what is neither plain HTTP nor TCP nor UDP."""
+    protocol = request.get("Protocol")
+    if protocol and protocol not in {"HTTP", *NETWORK_PROTOCOLS}:
         raise AwsError("UnsupportedProtocol", f"Protocol '{protocol}' is not supported by ecsd yet")
     for member in LATER:
         if request.get(member):
@@ -135,8 +144,23 @@ def _check(request: dict[str, Any]) -> None:
         raise AwsError("ValidationError", f"Port must be between 1 and 65535, got {port}")
 
 
-def _check_port(others: list[Listener], port: int) -> None:
-    if any(one.port == port for one in others):
+def _check_protocol(balancer: LoadBalancer, protocol: str) -> None:
+    known = PROTOCOLS[balancer.type]
+    if protocol not in known:
         raise AwsError(
-            "DuplicateListener", "A listener already exists on this port for this load balancer"
+            "ValidationError",
+            f"Listener protocol '{protocol}' must be one of '{', '.join(sorted(known))}'",
         )
+
+
+def _check_port(others: list[Listener], port: int, protocol: str) -> None:
+    """Refuse a port that another listener has; TCP and UDP have ports of their own."""
+    for one in others:
+        if one.port == port and _transports(one.protocol) & _transports(protocol):
+            raise AwsError(
+                "DuplicateListener", "A listener already exists on this port for this load balancer"
+            )
+
+
+def _transports(protocol: str) -> set[str]:
+    return TRANSPORTS.get(protocol, {"tcp"})

@@ -8,13 +8,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.balancer_attributes import TARGET_GROUP, contradiction
-from ecsd.decisions.health_check_config import changed, problems
+from ecsd.decisions.balancer_attributes import contradiction
+from ecsd.decisions.health_check_config import changed, default_check, problems
+from ecsd.decisions.network_balancer_attributes import target_group_attributes
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import attribute, tag
 from ecsd.operations.elbv2.paging import page
-from ecsd.records.elbv2.target_group import HealthCheck, TargetGroup
+from ecsd.records.elbv2.target_group import NETWORK_PROTOCOLS, HealthCheck, TargetGroup
 from ecsd.store.finders.ec2 import require_vpc
 from ecsd.store.finders.elbv2 import (
     balancers_of_group,
@@ -89,7 +90,7 @@ async def modify_target_group(call: Call, request: dict[str, Any]) -> dict[str, 
     async with call.transaction() as change:
         group = require_target_group(change, request["TargetGroupArn"])
         check = changed(group.health_check, request)
-        _refuse_first(check)
+        _refuse_first(check, group.protocol)
         group = replace(group, health_check=check)
         change.put(group)
         return {"TargetGroups": [describe(change, group)]}
@@ -115,7 +116,7 @@ async def delete_target_group(call: Call, request: dict[str, Any]) -> dict[str, 
 async def describe_target_group_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """List every attribute with its value."""
     group = require_target_group(call.view, request["TargetGroupArn"])
-    return attribute.show(TARGET_GROUP, group.attributes)
+    return attribute.show(target_group_attributes(group.protocol), group.attributes)
 
 
 @operation("elbv2", "ModifyTargetGroupAttributes")
@@ -123,20 +124,19 @@ async def modify_target_group_attributes(call: Call, request: dict[str, Any]) ->
     """Change attributes."""
     async with call.transaction() as change:
         group = require_target_group(change, request["TargetGroupArn"])
-        held = attribute.changed(
-            "Target group", TARGET_GROUP, group.attributes, request["Attributes"]
-        )
-        words = contradiction(held)
+        known = target_group_attributes(group.protocol)
+        held = attribute.changed("Target group", known, group.attributes, request["Attributes"])
+        words = None if group.protocol in NETWORK_PROTOCOLS else contradiction(held)
         if words is not None:
             raise AwsError("ValidationError", words)
         change.put(replace(group, attributes=held))
-    return attribute.show(TARGET_GROUP, held)
+    return attribute.show(known, held)
 
 
 def describe(view: View, group: TargetGroup) -> dict[str, Any]:
     """Return a target group in the API's shape."""
     check = group.health_check
-    return {
+    shown = {
         "TargetGroupArn": group.target_group_arn,
         "TargetGroupName": group.name,
         "Protocol": group.protocol,
@@ -149,13 +149,14 @@ def describe(view: View, group: TargetGroup) -> dict[str, Any]:
         "HealthCheckTimeoutSeconds": check.timeout,
         "HealthyThresholdCount": check.healthy_threshold,
         "UnhealthyThresholdCount": check.unhealthy_threshold,
-        "HealthCheckPath": check.path,
-        "Matcher": {"HttpCode": check.matcher},
         "LoadBalancerArns": balancers_of_group(view, group.target_group_arn),
         "TargetType": group.target_type,
         "ProtocolVersion": group.protocol_version,
         "IpAddressType": group.ip_address_type,
     }
+    if check.protocol != "TCP":
+        shown |= {"HealthCheckPath": check.path, "Matcher": {"HttpCode": check.matcher}}
+    return shown
 
 
 def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
@@ -170,11 +171,11 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
     if kind not in {"ip", "instance"}:
         raise AwsError("ValidationError", f"Target type '{kind}' is not supported by ecsd yet")
     for member, accepted in (
-        ("Protocol", "HTTP"),
-        ("ProtocolVersion", "HTTP1"),
-        ("IpAddressType", "ipv4"),
+        ("Protocol", {"HTTP", *NETWORK_PROTOCOLS}),
+        ("ProtocolVersion", {"HTTP1"}),
+        ("IpAddressType", {"ipv4"}),
     ):
-        if (request.get(member) or accepted) != accepted:
+        if request.get(member) and request[member] not in accepted:
             raise AwsError(
                 "ValidationError", f"{member} '{request[member]}' is not supported by ecsd yet"
             )
@@ -191,14 +192,20 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
         raise AwsError(
             "ValidationError", f"The VPC ID '{request['VpcId']}' is not found"
         ) from error
-    check = changed(HealthCheck(), request)
-    _refuse_first(check)
+    protocol = request["Protocol"]
+    flows = protocol in NETWORK_PROTOCOLS
+    if flows and request.get("ProtocolVersion"):
+        raise AwsError(
+            "ValidationError", f"ProtocolVersion cannot be specified for the protocol {protocol}"
+        )
+    check = changed(default_check(protocol, request.get("HealthCheckProtocol")), request)
+    _refuse_first(check, protocol)
     prefix = f"arn:aws:elasticloadbalancing:{call.scope.region}:{call.scope.account}"
     return TargetGroup(
         target_group_arn=f"{prefix}:targetgroup/{name}/{call.ids.balancer_id()}",
         name=name,
-        protocol="HTTP",
-        protocol_version="HTTP1",
+        protocol=protocol,
+        protocol_version=None if flows else "HTTP1",
         port=request["Port"],
         vpc_id=request["VpcId"],
         target_type=kind,
@@ -215,8 +222,8 @@ def _refuse_later(request: dict[str, Any]) -> None:
         raise AwsError("ValidationError", "Matcher: GrpcCode is not supported by ecsd yet")
 
 
-def _refuse_first(check: HealthCheck) -> None:
-    words = next(problems(check), None)
+def _refuse_first(check: HealthCheck, protocol: str) -> None:
+    words = next(problems(check, protocol), None)
     if words is not None:
         raise AwsError("ValidationError", words)
 

@@ -63,7 +63,7 @@ async def test_another_group_of_the_name_is_refused(network, target_group, refus
         ({"TargetType": "lambda"}, "lambda"),
         ({"TargetType": "alb"}, "alb"),
         ({"Protocol": "HTTPS"}, "HTTPS"),
-        ({"Protocol": "TCP"}, "TCP"),
+        ({"Protocol": "TLS"}, "TLS"),
         ({"ProtocolVersion": "HTTP2"}, "HTTP2"),
         ({"ProtocolVersion": "GRPC"}, "GRPC"),
         ({"IpAddressType": "ipv6"}, "ipv6"),

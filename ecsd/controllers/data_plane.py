@@ -201,12 +201,21 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
                 for balancer in view.select(LoadBalancer, security_groups=group.group_id):
                     yield f"balancer/{balancer.load_balancer_arn}"
         case LoadBalancer() | Listener() | Rule() | TargetGroup() | Target():
-            yield from (f"balancer/{arn}" for arn in _balancers_of(view, record))
+            for arn in _balancers_of(view, record):
+                yield f"balancer/{arn}"
+                yield from _vpc_of(view, arn)
         case _:
             pass  # what lies in a VPC is told below
     vpc_id = getattr(record, "vpc_id", None)
     if vpc_id and not isinstance(record, Task | TargetGroup):
         yield f"vpc/{vpc_id}"
+
+
+def _vpc_of(view: View, load_balancer_arn: str) -> Iterable[str]:
+    """Yield the VPC in which a network load balancer's name depends on its targets."""
+    balancer = view.get(LoadBalancer, load_balancer_arn)
+    if balancer is not None and balancer.type == "network":
+        yield f"vpc/{balancer.vpc_id}"
 
 
 def _balancers_of(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ecsd.decisions.addresses import gate
 from ecsd.decisions.network_balancer_attributes import (
+    DNS,
     END_DEREGISTERED,
     END_UNHEALTHY,
     IDLE,
@@ -36,8 +37,8 @@ Healths = Mapping[tuple[str, str], Mapping[tuple[str, int], Health]]
 class Share(NamedTuple):
     """A target group's part of what comes to an address.
 
-    targets: sorted. translated: they see the balancer's address, not the client's. sticky: a
-    client's address decides.
+    weight: 0 for a group that gets nothing now. targets: sorted. translated: they see the
+    balancer's address, not the client's. sticky: a client's address decides.
     """
 
     target_group_arn: str
@@ -98,7 +99,7 @@ def doors(plan: BalancerPlan, healths: Healths) -> Iterator[Door]:
             shares = tuple(
                 _share(plan, groups[arn], weight, zone, healths)
                 for arn, weight in forwarded(listener)
-                if arn in groups and weight
+                if arn in groups
             )
             for protocol in PROTOCOLS[listener.protocol]:
                 yield Door(
@@ -120,6 +121,22 @@ def forwarded(listener: ListenerPlan) -> list[tuple[str, int]]:
     ]
 
 
+def answering(plan: BalancerPlan, healths: Healths) -> tuple[str, ...]:
+    """Return the addresses that a balancer's name has: of zones where no group lacks targets.
+
+    Where every zone lacks some it has all of them. Source: target group health, DNS failover.
+    """
+    groups = {one.target_group_arn: one for one in plan.target_groups}
+    arns = {arn for one in plan.listeners for arn, weight in forwarded(one) if weight}
+    used = [groups[arn] for arn in sorted(arns) if arn in groups]
+    well = tuple(
+        address
+        for address, zone in zip(plan.addresses, plan.zones, strict=True)
+        if all(_answers(plan, one, zone, healths) for one in used)
+    )
+    return well or plan.addresses
+
+
 def routed(
     group: TargetGroupPlan, zone: str, known: Mapping[tuple[str, int], Health]
 ) -> list[TargetPlan]:
@@ -127,11 +144,7 @@ def routed(
 
     Draining targets get none. Source: target group health, unhealthy state actions.
     """
-    registered = [
-        one
-        for one in group.targets
-        if not one.draining and (zone == EVERY_ZONE or one.zone in {zone, EVERY_ZONE})
-    ]
+    registered = _registered(group, zone)
     healthy = [one for one in registered if _is_healthy(group, one, known)]
     values = group_values(group.protocol, group.attributes)
     return healthy if is_enough(values, ROUTING, len(healthy), len(registered)) else registered
@@ -199,6 +212,24 @@ def _share(
         translated=values[PRESERVE] != "true",
         sticky=values[STICKY] == "true",
     )
+
+
+def _registered(group: TargetGroupPlan, zone: str) -> list[TargetPlan]:
+    return [
+        one
+        for one in group.targets
+        if not one.draining and (zone == EVERY_ZONE or one.zone in {zone, EVERY_ZONE})
+    ]
+
+
+def _answers(plan: BalancerPlan, group: TargetGroupPlan, zone: str, healths: Healths) -> bool:
+    """Tell whether a group has targets enough for a zone's address to be found."""
+    values = group_values(group.protocol, group.attributes)
+    seen = EVERY_ZONE if crosses_zones(values, plan.attributes) else zone
+    registered = _registered(group, seen)
+    known = healths.get((plan.load_balancer_arn, group.target_group_arn), {})
+    healthy = [one for one in registered if _is_healthy(group, one, known)]
+    return is_enough(values, DNS, len(healthy), len(registered))
 
 
 def _idle(listener: ListenerPlan) -> int:

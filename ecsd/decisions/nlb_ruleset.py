@@ -31,8 +31,8 @@ def compile_nlb(doors: Sequence[Door]) -> Table:
     }
     vip = set()
     for door in doors:
-        chains |= {_target_chain(one): Chain(_target_rules(one)) for one in door.shares}
         shares = [one for one in door.shares if one.weight]
+        chains |= {_target_chain(one): Chain(_target_rules(one)) for one in shares}
         if len(shares) == 1:
             chain = _target_chain(shares[0])
         elif shares:

@@ -159,7 +159,7 @@ def test_a_deployment_shifts_a_listeners_flows(account, strategy):
 @pytest.mark.skipif(not SHARED.exists(), reason="the Terraform configurations are not here")
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
 def test_terraform_makes_plans_and_destroys_it(ecsd, account, tmp_path):
-    for name in ("network", "iam", "variables", "providers", "versions"):
+    for name in ("network", "variables", "providers", "versions"):
         shutil.copy(SHARED.parent / "core" / f"{name}.tf", tmp_path)
     (tmp_path / "flows.tf").write_text(CONFIGURATION)
     terraform = Terraform(tmp_path, ecsd, account.number)

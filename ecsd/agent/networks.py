@@ -78,7 +78,8 @@ class HostNetworks:
         await self._names.stop(vpc_id)
         vpc = self._vpcs.pop(vpc_id, None)
         if vpc is not None:
-            self._entrances.lead(vpc_id, ())
+            if not self._entrances.leads(vpc_id, ()):
+                await asyncio.to_thread(self._entrances.lead, vpc_id, ())
             vpc.close()
         if vpc_id in self._namespaces.present():
             uplink_here = await self._uplink_here(vpc_id)
@@ -222,8 +223,9 @@ class HostNetworks:
     async def _lead(self, vpc: VpcNetwork, plan: VpcPlan) -> None:
         """Let the host's programs reach the VPC's network load balancers."""
         entrances = tuple(one.entrance for one in plan.interfaces if one.entrance)
-        await self._host.route_gates(entrances, vpc.uplink)
-        self._entrances.lead(plan.vpc_id, entrances)
+        if not self._entrances.leads(plan.vpc_id, entrances):
+            await self._host.route_gates(entrances, vpc.uplink)
+            await asyncio.to_thread(self._entrances.lead, plan.vpc_id, entrances)
 
     def _uplink(self, plan: VpcPlan) -> Uplink:
         """Return a VPC's uplink: numbers of several ecsd on one machine never meet."""

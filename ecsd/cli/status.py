@@ -83,7 +83,10 @@ def _balancers(api: Api) -> list[dict[str, Any]]:
     for member in answer.iterfind(".//LoadBalancers/member"):
         arn = member.findtext("LoadBalancerArn") or ""
         listeners = api.query("elasticloadbalancing", "DescribeListeners", LoadBalancerArn=arn)
-        ports = [one.text or "" for one in listeners.iterfind(".//Listeners/member/Port")]
+        doors = [
+            (one.findtext("Protocol") or "", one.findtext("Port") or "")
+            for one in listeners.iterfind(".//Listeners/member")
+        ]
         name = member.findtext("DNSName") or ""
         found.append(
             {
@@ -91,10 +94,17 @@ def _balancers(api: Api) -> list[dict[str, Any]]:
                 "name": member.findtext("LoadBalancerName"),
                 "state": member.findtext("State/Code"),
                 "reason": member.findtext("State/Reason"),
-                "urls": [f"http://{name}" + ("" if port == "80" else f":{port}") for port in ports],
+                "urls": [url for protocol, port in doors for url in _urls(protocol, name, port)],
             }
         )
     return found
+
+
+def _urls(protocol: str, name: str, port: str) -> list[str]:
+    """Return where a listener answers; of flows each protocol has its own."""
+    if protocol == "HTTP":
+        return [f"http://{name}" + ("" if port == "80" else f":{port}")]
+    return [f"{one.lower()}://{name}:{port}" for one in protocol.split("_")]
 
 
 def _text(overview: dict[str, Any]) -> str:

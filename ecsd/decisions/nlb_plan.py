@@ -64,21 +64,23 @@ class Door(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """Flows to end: those that came to one of these addresses and went to a target."""
+    """Flows to end: those that came to a port of one of these addresses and went to a target."""
 
     addresses: tuple[str, ...]
     protocol: str
+    port: int
     target: Place
 
 
 class Carried(NamedTuple):
     """A target's flows as they were: which, and on what occasions they end.
 
-    state: ``used`` (new flows reach it), ``draining``, ``unhealthy`` (kept from new flows).
+    doors: protocol and port of the listeners. state: ``used`` (new flows reach it), ``draining``,
+    ``unhealthy`` (kept from new flows).
     """
 
     addresses: tuple[str, ...]
-    protocols: tuple[str, ...]
+    doors: tuple[tuple[str, int], ...]
     target: Place
     state: str
     ends_deregistered: bool
@@ -153,9 +155,11 @@ def routed(
 def carried(plan: BalancerPlan, healths: Healths) -> dict[tuple[str, str, str, int], Carried]:
     """Return every target with what becomes of its flows, by balancer, group, id and port."""
     reached: dict[str, set[Place]] = {}
+    led: dict[str, set[tuple[str, int]]] = {}
     for door in doors(plan, healths):
         for share in door.shares:
             reached.setdefault(share.target_group_arn, set()).update(share.targets)
+            led.setdefault(share.target_group_arn, set()).add((door.protocol, door.port))
     found = {}
     for group in plan.target_groups:
         values = group_values(group.protocol, group.attributes)
@@ -166,7 +170,7 @@ def carried(plan: BalancerPlan, healths: Healths) -> dict[tuple[str, str, str, i
             key = (plan.load_balancer_arn, group.target_group_arn, one.target_id, one.port)
             found[key] = Carried(
                 addresses=addresses_of(plan),
-                protocols=PROTOCOLS[group.protocol],
+                doors=tuple(sorted(led.get(group.target_group_arn, ()))),
                 target=place,
                 state=state,
                 ends_deregistered=values[END_DEREGISTERED] == "true",
@@ -193,7 +197,7 @@ def endings(
         else:
             over = new.state == "unhealthy" != old.state and new.ends_unhealthy
         if over:
-            ended += [Ending(old.addresses, one, old.target) for one in old.protocols]
+            ended += [Ending(old.addresses, *door, old.target) for door in old.doors]
     return ended
 
 

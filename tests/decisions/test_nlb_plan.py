@@ -245,7 +245,7 @@ def test_flows_end_with_their_target_where_the_group_says_so():
     over = {END_DEREGISTERED: "true"}
     then = balancer(group(target(1, draining=True), target(2), **over))
     assert ended((then, known), (balancer(group(target(2), **over)), known)) == [
-        Ending(addresses_of(plan), "tcp", ("10.0.9.1", 7000))
+        Ending(addresses_of(plan), "tcp", 90, ("10.0.9.1", 7000))
     ]
 
 
@@ -257,6 +257,16 @@ def test_flows_to_a_target_that_falls_ill_end_unless_the_group_says_otherwise():
     assert ended((plan, healths(2)), (plan, healths())) == []  # when all are ill they serve on
     gentle = balancer(group(target(1), target(2), **{END_UNHEALTHY: "false"}))
     assert ended((gentle, healths(1, 2)), (gentle, healths(2))) == []
+
+
+def test_flows_by_another_group_to_the_same_target_go_on():
+    one, other = group(target(1), target(2)), group(target(1), name="h")
+    listeners = (listener(("g", 1)), listener(("h", 1), port=91))
+    plan = balancer(one, other, listeners=listeners)
+    known, after = healths(1, 2), healths(2)
+    well = healths(1, name="h")
+    (only,) = ended((plan, known | well), (plan, after | well))
+    assert (only.port, only.target) == (90, ("10.0.9.1", 7000))
 
 
 def test_a_group_that_gets_nothing_keeps_its_flows():

@@ -3,17 +3,22 @@
 import ctypes
 import json
 import socket
+import struct
 import subprocess
 import sys
 import threading
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+from ecsd.agent.drivers.namespaces import Namespaces
+from tests.integration.conftest import INSTANCE
 from tests.integration.sample import eventually
 
 HERE = Path(__file__).parent
 IMAGE = "ecsd/busybox:1"
 PORT = 7000  # where targets listen
+RESOLVER = "10.0.0.2"
 LIBC = ctypes.CDLL(None, use_errno=True)
 PATIENCE = 3.0  # seconds
 
@@ -118,6 +123,44 @@ def reaches(place, address, port, kind=socket.SOCK_STREAM):
         return bool(ask(place, address, port, kind))
     except OSError:
         return False
+
+
+class Knocking:
+    """One new flow after the other, all the while; counts who answered and what failed."""
+
+    def __init__(self, place, address, port):
+        self._where = place, address, port
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work)
+        self.targets, self.failures = Counter(), []
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ended.set()
+        self._thread.join()
+
+    def _work(self):
+        while not self._ended.wait(0.02):
+            try:
+                self.targets[ask(*self._where)[0]] += 1
+            except OSError as error:
+                self.failures.append(repr(error))
+
+
+def resolve(place, name):
+    """Return the addresses that a name has in the place's VPC, sorted."""
+    labels = b"".join(bytes((len(one),)) + one.encode() for one in name.split("."))
+    question = struct.pack(">HHHHHH", 7, 0x0100, 1, 0, 0, 0) + labels + struct.pack(">BHH", 0, 1, 1)
+    with closing(place.open(socket.SOCK_DGRAM)) as asking:
+        asking.connect((RESOLVER, 53))
+        asking.sendall(question)
+        heard = asking.recv(512)
+    (count,) = struct.unpack_from(">H", heard, 6)
+    records = [heard[len(question) + one * 16 :][:16] for one in range(count)]
+    return sorted(socket.inet_ntoa(one[12:]) for one in records)
 
 
 class Flows:
@@ -277,6 +320,16 @@ class Flows:
         """Wait until exactly these are the group's targets, and well."""
         wanted = {one.address: "healthy" for one in targets}
         eventually(lambda: self.states(arn) == wanted)
+
+    def conntrack(self, *words):
+        """Return the kernel's lines about the VPC's flows."""
+        path = Namespaces(f"ecsd{INSTANCE}").path_of(self.account.vpc)
+        return subprocess.run(
+            ["nsenter", f"--net={path}", "conntrack", "-L", *words],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
 
     def close(self):
         for one in self.places:

@@ -8,7 +8,15 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from tests.integration.nlb_world import Flow, Flows, Host, ask, reaches
+from tests.integration.nlb_world import (
+    Flow,
+    Flows,
+    Host,
+    Knocking,
+    ask,
+    reaches,
+    resolve,
+)
 from tests.integration.sample import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -73,8 +81,8 @@ def test_a_target_that_leaves_keeps_its_flows_until_its_time_is_over(flows):
         leaving = [one for one in held if one.ask()[0] == first.address]
         assert 0 < len(leaving) < 20
         flows.deregister(arn, first)
-        eventually(lambda: flows.states(arn)[first.address] == "draining")
-        assert {ask(client, address, 90)[0] for _ in range(20)} == {second.address}
+        eventually(lambda: {ask(client, address, 90)[0] for _ in range(20)} == {second.address})
+        assert flows.states(arn)[first.address] == "draining"
         assert {one.ask()[0] for one in leaving} == {first.address}
         eventually(lambda: first.address not in flows.states(arn))
         eventually(lambda: all(_is_reset(one) for one in leaving))
@@ -148,6 +156,33 @@ def test_datagrams_keep_their_targets_while_others_come_and_go(flows):
     }
 
 
+def test_its_name_leads_past_zones_without_targets_and_silence_ends_as_the_listener_says(flows):
+    first, second = flows.targets("a", "b")
+    (client,) = flows.tasks("a")
+    addresses = flows.balancer()
+    arn = flows.target_group("web", first, second)
+    listener = flows.listen(90, arn)
+    flows.account.elbv2.modify_listener_attributes(
+        ListenerArn=listener, Attributes=[{"Key": "tcp.idle_timeout.seconds", "Value": "60"}]
+    )
+    flows.healthy(arn, first, second)
+    name = flows.account.dns_name
+    eventually(lambda: resolve(client, name) == sorted(addresses.values()))
+    second.deafen()
+    eventually(lambda: resolve(client, name) == [addresses["a"]])
+    first.deafen()
+    eventually(lambda: resolve(client, name) == sorted(addresses.values()))
+    first.hear()
+    eventually(lambda: resolve(client, name) == [addresses["a"]])
+
+    with closing(Flow(client, addresses["a"], 90)) as flow:
+        flow.ask()
+        (line,) = flows.conntrack(
+            "-p", "tcp", "--orig-dst", addresses["a"], "--state", "ESTABLISHED"
+        )
+        assert 50 <= int(line.split()[2]) <= 60
+
+
 def test_weights_share_flows_and_a_sticky_group_knows_its_clients(flows):
     first, second = flows.targets("a", "a")
     clients = flows.tasks(*"aabb")
@@ -178,14 +213,17 @@ def test_an_agent_that_is_killed_leaves_every_flow_and_takes_up_again(flows, ecs
         for _ in range(20):
             flow = stack.enter_context(closing(Flow(client, address, 90)))
             held[flow] = flow.ask()[0]
-        for part in ("agent", "server"):
-            before = ecsd.pids()[part]
-            os.kill(before, signal.SIGKILL)
-            for _ in range(10):
-                assert reaches(client, address, 90)
-            eventually(lambda part=part, before=before: _is_new(ecsd, part, before))
-            assert {flow: flow.ask()[0] for flow in held} == held
-        flows.healthy(arn, first, second)
+        with Knocking(client, address, 90) as knocking:
+            for part in ("agent", "server"):
+                before = ecsd.pids()[part]
+                os.kill(before, signal.SIGKILL)
+                eventually(lambda part=part, before=before: _is_new(ecsd, part, before))
+                assert {flow: flow.ask()[0] for flow in held} == held
+                flows.healthy(arn, first, second)
+                seen = knocking.targets.total()
+                eventually(lambda seen=seen: knocking.targets.total() > seen + 50)
+        assert knocking.failures == []
+        assert set(knocking.targets) == {first.address, second.address}
         flows.deregister(arn, first)
         eventually(lambda: first.address not in flows.states(arn))
         eventually(lambda: {ask(client, address, 90)[0] for _ in range(10)} == {second.address})

@@ -4,6 +4,7 @@ A table of the host's own. What an earlier agent entered stays until its VPC say
 that nobody leads anywhere has no route, and refuses. Source: network.md 5 (host entrance).
 """
 
+import threading
 from collections.abc import Sequence
 
 from ecsd.agent.drivers.nftables import Nftables
@@ -23,18 +24,25 @@ CHAINS = {
 
 
 class Entrances:
-    """The host's entrances. Errors: NetworkError."""
+    """The host's entrances; for any thread. Errors: NetworkError."""
 
     def __init__(self, table: str) -> None:
         self._name = f"ip {table}"
         self._of: dict[str, Sequence[str]] = {}  # VPC → entrances
         self._table: Table | None = None  # as known to be there
+        self._lock = threading.Lock()
+
+    def leads(self, vpc_id: str, entrances: Sequence[str]) -> bool:
+        """Tell whether these are known to be the entrances of a VPC."""
+        return self._of.get(vpc_id, ()) == tuple(entrances)
 
     def lead(self, vpc_id: str, entrances: Sequence[str]) -> None:
         """Let a VPC have these entrances, in 127.64.0.0/10."""
+        with self._lock:
+            self._lead(vpc_id, entrances)
+
+    def _lead(self, vpc_id: str, entrances: Sequence[str]) -> None:
         before = self._of.get(vpc_id, ())
-        if not entrances and not before:
-            return
         filters = Nftables()
         try:
             held = self._table or self._held(filters)

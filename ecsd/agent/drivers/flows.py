@@ -54,8 +54,8 @@ async def end_translated(clock: Clock, path: str, endings: Sequence[Ending]) -> 
                 "-D",
                 "-p",
                 one.protocol,
-                *("--orig-dst", came_to, "--reply-src", address),
-                *("--reply-port-src", str(port)),
+                *("--orig-dst", came_to, "--orig-port-dst", str(one.port)),
+                *("--reply-src", address, "--reply-port-src", str(port)),
             )
             if code != 0 and "0 flow entries" not in words:
                 raise NetworkError(f"conntrack: {words.strip()[:200]}")

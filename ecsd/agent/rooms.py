@@ -1,9 +1,11 @@
 """The doors between the agent's parts: what each offers to ``agent/reconcile.py`` and to others."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from ecsd.decisions.nlb_plan import Ending
+from ecsd.decisions.ruleset import Table
 from ecsd.link.messages import Up
 from ecsd.records.plan import BalancerPlan, HookPlan, SessionPlan, TaskPlan, VpcPlan, ZonePlan
 
@@ -30,6 +32,17 @@ class Networks(Protocol):
 
     async def open_socket(self, vpc_id: str, kind: socket.SocketKind) -> socket.socket:
         """Return a non-blocking IPv4 socket that lives in the VPC."""
+        ...
+
+    async def translate(self, vpc_id: str, addresses: frozenset[str], table: Table) -> None:
+        """Bring a table about flows to these addresses into force, after the VPC's own.
+
+        Groups that judge such flows come first: waits for the VPC's plan with the addresses.
+        """
+        ...
+
+    async def end_flows(self, vpc_id: str, endings: Sequence[Ending]) -> None:
+        """End translated flows: the next packet of each is refused or finds another target."""
         ...
 
     def namespace_path(self, vpc_id: str) -> str:

@@ -208,7 +208,7 @@ def _target_group(api: Api, name: str) -> list[str] | None:
         return None  # no target group is called so
     arn = answer.findtext(".//TargetGroupArn") or ""
     health = api.query("elasticloadbalancing", "DescribeTargetHealth", TargetGroupArn=arn)
-    check = answer.findtext(".//HealthCheckPath")
+    check = answer.findtext(".//HealthCheckPath") or answer.findtext(".//HealthCheckProtocol")
     facts = [f"target group {answer.findtext('.//TargetGroupName')} checks {check}"]
     for target in health.iterfind(".//TargetHealthDescriptions/member"):
         words = (

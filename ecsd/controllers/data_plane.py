@@ -226,7 +226,7 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
                 for balancer in view.select(LoadBalancer, security_groups=group.group_id):
                     yield f"balancer/{balancer.load_balancer_arn}"
         case LoadBalancer() | Listener() | Rule() | Certificate() | TargetGroup() | Target():
-            yield from (f"balancer/{arn}" for arn in _balancers_of(view, record))
+            yield from _with_vpcs(view, _balancers_of(view, record))
         case Namespace() | DiscoveryService() | Instance() | Vpc():
             yield from (f"zone/{one}" for one in _namespaces_of(view, record))
         case _:
@@ -234,6 +234,15 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
     vpc_id = getattr(record, "vpc_id", None)
     if vpc_id and not isinstance(record, Task | TargetGroup | Namespace):
         yield f"vpc/{vpc_id}"
+
+
+def _with_vpcs(view: View, arns: Iterable[str]) -> Iterable[str]:
+    """Yield load balancers' plans, and VPCs in which a network one's name depends on targets."""
+    for arn in arns:
+        yield f"balancer/{arn}"
+        balancer = view.get(LoadBalancer, arn)
+        if balancer is not None and balancer.type == "network":
+            yield f"vpc/{balancer.vpc_id}"
 
 
 def _balancers_of(

@@ -99,7 +99,7 @@ def entrance_binds(plans: Sequence[BalancerPlan]) -> list[tuple[str, int]]:
         (plan.entrance, listener.port)
         for plan in plans
         for listener in plan.listeners
-        if listener.open_to_world and plan.entrance
+        if listener.open_to_world and plan.entrance and plan.kind == "application"
     ]
 
 

@@ -57,8 +57,9 @@ class SecurityGroupPlan(Message, frozen=True, kw_only=True):
 class InterfacePlan(Message, frozen=True, kw_only=True):
     """An address of the VPC.
 
-    kind: ``task`` (a veth into the task's namespace), ``load_balancer`` and ``nat`` (on the VPC's
-    own ``lo``), ``reserved`` (an ENI that nothing uses: the address exists nowhere).
+    kind: ``task`` (a veth into the task's namespace), ``load_balancer``, ``network_load_balancer``
+    and ``nat`` (on the VPC's own ``lo``), ``reserved`` (an ENI that nothing uses: the address
+    exists nowhere). entrance: the balancer's address on the host, given to one of its interfaces.
     """
 
     network_interface_id: str
@@ -69,6 +70,7 @@ class InterfacePlan(Message, frozen=True, kw_only=True):
     group_ids: tuple[str, ...] = ()
     public: bool = False  # may use an ``internet`` route
     source_dest_check: bool = True
+    entrance: str = ""
 
 
 class VpcPlan(Message, frozen=True, kw_only=True):
@@ -129,6 +131,7 @@ class TargetPlan(Message, frozen=True, kw_only=True):
     address: str
     port: int
     draining: bool = False
+    zone: str = "all"  # its Availability Zone; ``all``: of every zone
 
 
 class HealthCheckPlan(Message, frozen=True, kw_only=True):
@@ -210,6 +213,8 @@ class BalancerPlan(Message, frozen=True, kw_only=True):
     target_groups: tuple[TargetGroupPlan, ...] = ()
     certificates: dict[str, str] = {}  # ARN → PEM: certificate, issuers, private key
     attributes: dict[str, str] = {}
+    kind: str = "application"  # application, network
+    zones: tuple[str, ...] = ()  # of the addresses, in their order
 
 
 # ------------------------------------------------------------------ down: tasks

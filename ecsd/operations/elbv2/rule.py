@@ -15,6 +15,7 @@ from ecsd.operations.elbv2.actions import (
 )
 from ecsd.operations.elbv2.paging import page
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
+from ecsd.records.elbv2.target_group import NETWORK_PROTOCOLS
 from ecsd.store.finders.elbv2 import (
     DEFAULT_RULE,
     is_default_rule,
@@ -35,12 +36,17 @@ async def create_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Add a rule to a listener."""
     async with call.transaction() as change:
         listener = require_listener(change, request["ListenerArn"])
+        if listener.protocol in NETWORK_PROTOCOLS:
+            raise AwsError(
+                "InvalidConfigurationRequest",
+                "Rules are unsupported for Network Load Balancer listeners",
+            )
         others = change.select(Rule, listener_arn=listener.listener_arn)
         _check_priority(others, request["Priority"])
         balancer = require_load_balancer(change, listener.load_balancer_arn)
         _check_number(change, balancer)
         conditions = parse_conditions(request["Conditions"])
-        actions, groups = parse_actions(change, balancer, request["Actions"])
+        actions, groups = parse_actions(change, balancer, request["Actions"], listener.protocol)
         check_versions(change, listener.protocol, groups)
         transforms = parse_transforms(request.get("Transforms") or [], actions)
         prefix = listener.listener_arn.replace(":listener/", ":listener-rule/")
@@ -93,7 +99,7 @@ async def modify_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             rule = replace(rule, conditions=parse_conditions(request["Conditions"]))
         if request.get("Actions"):
             balancer = require_load_balancer(change, listener.load_balancer_arn)
-            actions, groups = parse_actions(change, balancer, request["Actions"])
+            actions, groups = parse_actions(change, balancer, request["Actions"], listener.protocol)
             check_versions(change, listener.protocol, groups)
             rule = replace(rule, actions=actions, target_group_arns=groups)
         transforms = request.get("Transforms") or ([] if reset else rule.transforms)

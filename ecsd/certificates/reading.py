@@ -137,6 +137,8 @@ def _one(text: bytes) -> x509.Certificate:
         raise Unfit(NO_CERTIFICATE) from error
     if len(found) > 1:
         raise Unfit(MANY)
+    if found[0].serial_number <= 0:
+        raise Unfit("The serial number of the certificate is not positive.")
     if found[0].version is not x509.Version.v3:
         raise Unfit("The certificate must be an X.509 version 3 certificate.")
     return found[0]

@@ -72,6 +72,7 @@ def test_what_cannot_be_served_is_refused(body, chain, key, words):
         read_material(body, chain, key, NOW)
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
 @given(st.integers(0, 900), st.binary(max_size=4))
 def test_whatever_is_brought_is_read_or_refused(at, noise):
     """No damage to a file ends in another error than a refusal."""

@@ -42,7 +42,9 @@ def balancer_parts(view: View, arn: str) -> BalancerParts | None:
         ],
         certificates=[
             certificate
-            for certificate_arn in {arn for one in listeners for arn in one.certificate_arns}
+            for certificate_arn in sorted(
+                {arn for one in listeners for arn in one.certificate_arns}
+            )
             if (certificate := view.get(Certificate, certificate_arn)) is not None
         ],
     )

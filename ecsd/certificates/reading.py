@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ecsd.certificates.authority import Authority, Issued
+from ecsd.decisions.certificate import Issue
 from ecsd.records.acm.certificate import X509Facts
 
 T = TypeVar("T", bound=x509.ExtensionType)
@@ -94,8 +96,14 @@ def read_material(body: bytes, chain: bytes | None, private_key: bytes, now: dat
 
 
 def read_facts(body: str) -> X509Facts:
-    """Return what a certificate says that the local authority issued (PEM)."""
+    """Return what a certificate says that was checked before (PEM)."""
     return facts_of(x509.load_pem_x509_certificate(body.encode()))
+
+
+def kept_form(authority: Authority, issued: Issued, certificate_arn: str) -> Issue:
+    """Return what was issued as the store keeps it: read, its private key sealed."""
+    sealed_key = authority.seal.seal(issued.private_key, certificate_arn)
+    return Issue(issued.body, issued.chain, sealed_key, read_facts(issued.body))
 
 
 def facts_of(certificate: x509.Certificate) -> X509Facts:

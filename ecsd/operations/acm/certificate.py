@@ -11,8 +11,15 @@ from typing import Any
 from msgspec.structs import replace
 
 from ecsd.certificates.authority import CURVES, SIZES, Issued
-from ecsd.certificates.reading import Material, Unfit, read_facts, read_material
-from ecsd.decisions.certificate import is_domain_name, is_renewable, validation, validation_domains
+from ecsd.certificates.reading import Material, Unfit, kept_form, read_material
+from ecsd.decisions.certificate import (
+    is_domain_name,
+    is_renewable,
+    key_type,
+    renewed,
+    validation,
+    validation_domains,
+)
 from ecsd.errors import AwsError
 from ecsd.operations.acm.refusal import invalid, unsupported
 from ecsd.operations.acm.tag import merged
@@ -119,20 +126,10 @@ async def renew_certificate(call: Call, request: dict[str, Any]) -> dict[str, An
     arn = held.certificate_arn
     if not is_renewable(held, users_of(call.view, arn)):
         raise invalid(f"Certificate {arn} is not eligible for renewal.")
-    algorithm = held.facts.key_algorithm.replace("-", "_", 1)
-    issued = await _issued(call, list(held.subject_alternative_names), algorithm)
+    issued = await _issued(call, list(held.subject_alternative_names), key_type(held))
+    kept = kept_form(call.authority, issued, arn)
     async with call.transaction() as change:
-        current = require_certificate(change, arn)
-        change.put(
-            replace(
-                current,
-                body=issued.body,
-                chain=issued.chain,
-                sealed_key=call.authority.seal.seal(issued.private_key, arn),
-                facts=read_facts(issued.body),
-                renewed_at=call.clock.now(),
-            )
-        )
+        change.put(renewed(require_certificate(change, arn), kept, call.clock.now()))
     return {}
 
 
@@ -233,15 +230,16 @@ def _certificate(
 ) -> Certificate:
     prefix = f"arn:aws:acm:{call.scope.region}:{call.scope.account}:certificate"
     arn = f"{prefix}/{call.ids.uuid()}"
+    kept = kept_form(call.authority, issued, arn)
     return Certificate(
         certificate_arn=arn,
         type=AMAZON_ISSUED,
         domain_name=names[0],
         subject_alternative_names=tuple(names),
-        body=issued.body,
-        chain=issued.chain,
-        sealed_key=call.authority.seal.seal(issued.private_key, arn),
-        facts=read_facts(issued.body),
+        body=kept.body,
+        chain=kept.chain,
+        sealed_key=kept.sealed_key,
+        facts=kept.facts,
         created_at=call.clock.now(),
         validations=validations,
         tags=tags,

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from msgspec.structs import replace
 
 from ecsd.certificates.authority import Authority, Issued
 from ecsd.decisions.certificate import Issue
@@ -24,6 +25,8 @@ from ecsd.records.acm.certificate import X509Facts
 
 T = TypeVar("T", bound=x509.ExtensionType)
 CURVES = {"secp256r1": "EC-prime256v1", "secp384r1": "EC-secp384r1", "secp521r1": "EC-secp521r1"}
+STRONG_RSA, STRONG_EC = 2048, 224  # bits
+WEAK_DIGESTS = ("md5", "sha1")
 RSA_SIZES = (1024, 2048, 3072, 4096)
 USAGES = {
     "digital_signature": "DIGITAL_SIGNATURE",
@@ -87,6 +90,8 @@ def read_material(body: bytes, chain: bytes | None, private_key: bytes, now: dat
         raise Unfit(f"The certificate {'has expired' if late else 'is not yet valid'}.")
     issuers = _several(chain) if chain else []
     _check_chain(certificate, issuers, now)
+    if not all(_is_strong(one) for one in (certificate, *issuers)):
+        facts = replace(facts, servable=False)
     return Material(
         _pem(certificate),
         "".join(_pem(one) for one in issuers),
@@ -178,12 +183,27 @@ def _check_chain(
     before = certificate
     for issuer in issuers:
         try:
+            issuer.public_key()  # its parts are parsed when asked for
             before.verify_directly_issued_by(issuer)
         except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
             raise Unfit(CHAIN_BROKEN) from error
         if not issuer.not_valid_before_utc <= now <= issuer.not_valid_after_utc:
             raise Unfit(CHAIN_BROKEN)
         before = issuer
+
+
+def _is_strong(certificate: x509.Certificate) -> bool:
+    """Tell whether OpenSSL serves it at level 2: 112 bits, in its key and in what signed it.
+
+    What signed a root is nobody's concern. Source: OpenSSL, SSL_CTX_set_security_level(3).
+    """
+    public, digest = certificate.public_key(), certificate.signature_hash_algorithm
+    if isinstance(public, rsa.RSAPublicKey | dsa.DSAPublicKey) and public.key_size < STRONG_RSA:
+        return False
+    if isinstance(public, ec.EllipticCurvePublicKey) and public.key_size < STRONG_EC:
+        return False
+    is_root = certificate.issuer == certificate.subject
+    return is_root or digest is None or digest.name not in WEAK_DIGESTS
 
 
 def _algorithm(public: object) -> tuple[str, int]:

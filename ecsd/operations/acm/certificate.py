@@ -99,7 +99,7 @@ async def import_certificate(call: Call, request: dict[str, Any]) -> dict[str, A
             names = material.facts.domain_names
             issued = Issued(material.body, material.chain, material.private_key)
             fresh = _certificate(call, issued, names, (), tags)
-            certificate = replace(fresh, type=IMPORTED, imported_at=now)
+            certificate = replace(fresh, type=IMPORTED, facts=material.facts, imported_at=now)
         change.put(certificate)
     return {"CertificateArn": certificate.certificate_arn}
 

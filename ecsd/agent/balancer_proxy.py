@@ -10,8 +10,7 @@ import logging
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import msgspec
-
+from ecsd.agent.balancer_notes import read_notes, write_notes
 from ecsd.agent.drivers.balancer_files import BalancerFiles
 from ecsd.agent.drivers.haproxy import Haproxy
 from ecsd.agent.drivers.haproxy_commands import (
@@ -23,20 +22,12 @@ from ecsd.agent.drivers.haproxy_commands import (
     refusals,
 )
 from ecsd.agent.health_checks import Place as Target
-from ecsd.certificates.private_files import write_private
 from ecsd.decisions.listener import Config, Limits, Place, Used, compile_config
 from ecsd.decisions.target_health import Health
 from ecsd.errors import BalancerError
 from ecsd.records.plan import BalancerPlan
 
 log = logging.getLogger(__name__)
-
-
-class Kept(msgspec.Struct, frozen=True):
-    """What the next agent goes on with."""
-
-    plans: list[BalancerPlan]
-    healths: list[tuple[Target, Health]]
 
 
 class BalancerProxy:
@@ -59,13 +50,7 @@ class BalancerProxy:
     def adopt(self) -> dict[Target, Health]:
         """Take over what an earlier agent left here; return the healths that it knew."""
         self._haproxy.adopt()
-        try:
-            kept = msgspec.msgpack.decode((self._folder / "kept.msgpack").read_bytes(), type=Kept)
-        except FileNotFoundError:
-            return {}
-        except msgspec.DecodeError as error:
-            log.warning("a balancer's notes are unreadable", extra={"cause": str(error)})
-            return {}
+        kept = read_notes(self._folder)
         self.plans = {one.load_balancer_arn: one for one in kept.plans}
         return dict(kept.healths)
 
@@ -95,13 +80,8 @@ class BalancerProxy:
 
     def keep(self, healths: list[tuple[Target, Health]]) -> None:
         """Write down what the next agent needs; a disk that refuses costs only that."""
-        if not self.plans:
-            return
-        notes = msgspec.msgpack.encode(Kept([*self.plans.values()], healths))
-        try:
-            write_private(self._folder / "kept.msgpack", notes, lasting=False)  # keys are in it
-        except OSError as error:
-            log.warning("a balancer's notes cannot be kept", extra={"cause": str(error)})
+        if self.plans:
+            write_notes(self._folder, self.plans.values(), healths)
 
     def release(self) -> None:
         """Stop watching; HAProxy goes on."""

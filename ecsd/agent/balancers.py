@@ -1,7 +1,8 @@
-"""Load balancers of this host: one HAProxy per VPC, health checks, ways in from the host.
+"""Load balancers of this host: health checks, ways in from the host, and what carries traffic.
 
-Traffic does not depend on this process: HAProxy goes on without it and is adopted by the next one.
-A target is reported healthy only after HAProxy has it in use.
+That is one HAProxy for each VPC's application load balancers, and the kernel for its network load
+balancers. Neither depends on this process: they go on without it and are adopted by the next one.
+A target is reported healthy only after its carrier has it in use.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import shutil
 from datetime import datetime, timedelta
 
 from ecsd.agent.balancer_proxy import BalancerProxy
+from ecsd.agent.balancer_rules import BalancerRules
 from ecsd.agent.drivers.haproxy import Haproxy
 from ecsd.agent.health_checks import HealthChecks
 from ecsd.agent.rooms import Networks, Report
@@ -48,7 +50,8 @@ class HostBalancers:
         self._report = report
         self._root = settings.run_dir / "haproxy"
         self._limits = machine_limits()._replace(host_namespace=f"{settings.label}-host")
-        self._proxies: dict[str, BalancerProxy] = {}
+        self._rules_root = settings.run_dir / "nlb"
+        self._carriers: dict[str, BalancerProxy | BalancerRules] = {}  # by kind and VPC: see _key
         self._checks = HealthChecks(clock, networks, self._changed)
         self._untold: set[tuple[str, str]] = set()  # (balancer, group) whose targets changed
         self._told_faults: dict[str, str] = {}
@@ -61,50 +64,50 @@ class HostBalancers:
     async def run(self) -> None:
         """Check targets and keep HAProxies running until cancelled; they go on afterwards."""
         self._adopt()
-        for vpc_id, proxy in self._proxies.items():
-            if proxy.plans:
-                self._queue.add(vpc_id)
+        for key, carrier in self._carriers.items():
+            if carrier.plans:
+                self._queue.add(key)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._checks.run())
                 group.create_task(self._queue.run())
         finally:
-            for proxy in self._proxies.values():
+            for proxy in self._proxies():
                 proxy.release()
             self._edge.release()
 
     async def apply(self, plan: BalancerPlan) -> None:
         """Make a load balancer so; twice is the same as once."""
         self._adopt()
-        proxy = self._proxy(plan.vpc_id)
-        proxy.plans[plan.load_balancer_arn] = plan
+        key = _key(plan.kind, plan.vpc_id)
+        self._carrier(key).plans[plan.load_balancer_arn] = plan
         self._checks.follow(plan)
         for group in plan.target_groups:
             self._untold.add((plan.load_balancer_arn, group.target_group_arn))
-        await self._bring(plan.vpc_id)
+        await self._bring(key)
         await self._lead()
 
     async def remove(self, load_balancer_arn: str) -> None:
         """Take a load balancer away."""
         self._adopt()
         self._checks.forget(load_balancer_arn)
-        for vpc_id, proxy in list(self._proxies.items()):
-            if proxy.plans.pop(load_balancer_arn, None) is not None:
-                await self._bring(vpc_id)
-                if not proxy.plans:
-                    self._proxies.pop(vpc_id, None)
-                    self._queue.forget(vpc_id)
+        for key, carrier in list(self._carriers.items()):
+            if carrier.plans.pop(load_balancer_arn, None) is not None:
+                await self._bring(key)
+                if not carrier.plans:
+                    self._carriers.pop(key, None)
+                    self._queue.forget(key)
         await self._lead()
 
     async def present(self) -> set[str]:
         """Return the ARNs of all balancers that exist on this host."""
         self._adopt()
-        return {arn for proxy in self._proxies.values() for arn in proxy.plans}
+        return {arn for carrier in self._carriers.values() for arn in carrier.plans}
 
     def observe_all(self) -> None:
         """Report every target, and every closed way in, again."""
-        for proxy in self._proxies.values():
-            for plan in proxy.plans.values():
+        for carrier in self._carriers.values():
+            for plan in carrier.plans.values():
                 for group in plan.target_groups:
                     self._observe(plan.load_balancer_arn, group.target_group_arn)
         for part, words in self._told_faults.items():
@@ -113,15 +116,19 @@ class HostBalancers:
     async def remove_everything(self) -> None:
         """End every HAProxy and take the names out of the hosts file; ``run`` need not run.
 
+        What the kernel carries goes with its VPC.
+
         Raises:
             BalancerError: a HAProxy cannot be ended.
         """
         self._adopt()
-        for proxy in self._proxies.values():
+        for proxy in self._proxies():
             proxy.plans.clear()
             await proxy.bring([], {}, ())
+        self._carriers.clear()
         await self._edge.bring({})
         shutil.rmtree(self._root, ignore_errors=True)
+        shutil.rmtree(self._rules_root, ignore_errors=True)
 
     # ------------------------------------------------------------------ inside
 
@@ -131,64 +138,86 @@ class HostBalancers:
             return
         self._adopted = True
         self._root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self._rules_root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._edge.adopt()
-        for folder in sorted(self._root.iterdir()):
-            if folder.name != EDGE and folder.is_dir():
-                proxy = self._proxy(folder.name)
-                self._checks.known |= proxy.adopt()
-                for plan in proxy.plans.values():
-                    self._checks.follow(plan)
+        for kind, root in (("application", self._root), ("network", self._rules_root)):
+            for folder in sorted(root.iterdir()):
+                if folder.name != EDGE and folder.is_dir():
+                    carrier = self._carrier(_key(kind, folder.name))
+                    self._checks.known |= carrier.adopt()
+                    for plan in carrier.plans.values():
+                        self._checks.follow(plan)
 
-    def _proxy(self, vpc_id: str) -> BalancerProxy:
-        proxy = self._proxies.get(vpc_id)
-        if proxy is None:
-            folder = self._root / vpc_id
-            namespace = self._networks.namespace_path(vpc_id)
-            haproxy = Haproxy(folder, namespace, self._clock, lambda: self._queue.add(vpc_id))
-            proxy = BalancerProxy(folder, haproxy, self._limits)
-            self._proxies[vpc_id] = proxy
-        return proxy
+    def _carrier(self, key: str) -> BalancerProxy | BalancerRules:
+        carrier = self._carriers.get(key)
+        if carrier is None:
+            kind, _, vpc_id = key.partition("/")
+            if kind == "network":
+                carrier = BalancerRules(self._rules_root / vpc_id, vpc_id, self._networks)
+            else:
+                folder = self._root / vpc_id
+                namespace = self._networks.namespace_path(vpc_id)
+                haproxy = Haproxy(folder, namespace, self._clock, lambda: self._queue.add(key))
+                carrier = BalancerProxy(folder, haproxy, self._limits)
+            self._carriers[key] = carrier
+        return carrier
+
+    def _proxies(self) -> list[BalancerProxy]:
+        return [one for one in self._carriers.values() if isinstance(one, BalancerProxy)]
 
     async def _look(self, key: str) -> datetime | None:
         """Look at what has changed without a plan: health, an ended HAProxy, a port set free."""
-        for vpc_id in [*self._proxies] if key == EDGE else [key]:
-            await self._bring(vpc_id)
+        for one in [*self._carriers] if key == EDGE else [key]:
+            await self._bring(one)
         await self._lead()
-        if self._edge.faults:
+        if self._told_faults:
             return self._clock.now() + timedelta(seconds=CLOSED_PAUSE)
         return None
 
-    async def _bring(self, vpc_id: str) -> None:
-        proxy = self._proxies.get(vpc_id)
-        if proxy is None:
+    async def _bring(self, key: str) -> None:
+        carrier = self._carriers.get(key)
+        if carrier is None:
             return
-        untold = {one for one in self._untold if one[0] in proxy.plans}
+        untold = {one for one in self._untold if one[0] in carrier.plans}
         self._untold -= untold
         try:
-            used = {
-                (arn, group.target_group_arn): in_use(group, self._checks.healths(arn, group))
-                for arn, plan in proxy.plans.items()
-                for group in plan.target_groups
-            }
-            plans = [*proxy.plans.values()]
-            await proxy.bring(plans, used, self._edge.entrances(plans))
+            await self._carry(carrier)
         except BalancerError:
             self._untold |= untold
             raise
-        proxy.keep(list(self._checks.all_known(set(proxy.plans))))
+        carrier.keep(list(self._checks.all_known(set(carrier.plans))))
         for arn, group_arn in untold:
             self._observe(arn, group_arn)
+
+    async def _carry(self, carrier: BalancerProxy | BalancerRules) -> None:
+        """Bring plans and healths of this moment into force."""
+        plans = [*carrier.plans.values()]
+        groups = [(plan.load_balancer_arn, one) for plan in plans for one in plan.target_groups]
+        healths = {
+            (arn, one.target_group_arn): self._checks.healths(arn, one) for arn, one in groups
+        }
+        if isinstance(carrier, BalancerRules):
+            await carrier.bring(plans, healths)
+            return
+        used = {
+            (arn, one.target_group_arn): in_use(one, healths[arn, one.target_group_arn])
+            for arn, one in groups
+        }
+        await carrier.bring(plans, used, self._edge.entrances(plans))
 
     async def _lead(self) -> None:
         """Bring the host's side up to date, and tell what is wrong with it."""
         async with self._edge_lock:
             plans = {
-                proxy.folder: [*proxy.plans.values()]
-                for proxy in self._proxies.values()
-                if proxy.plans
+                carrier.folder: [*carrier.plans.values()]
+                for carrier in self._carriers.values()
+                if carrier.plans
             }
             await self._edge.bring(plans)
-            self._tell_faults(dict(self._edge.faults))
+            faults = dict(self._edge.faults)
+            for carrier in self._carriers.values():
+                faults |= carrier.faults if isinstance(carrier, BalancerRules) else {}
+            self._tell_faults(faults)
 
     def _tell_faults(self, faults: dict[str, str]) -> None:
         """Report ways in that closed or opened; a closed one is tried again."""
@@ -201,13 +230,13 @@ class HostBalancers:
 
     def _changed(self, load_balancer_arn: str, target_group_arn: str) -> None:
         self._untold.add((load_balancer_arn, target_group_arn))
-        for vpc_id, proxy in self._proxies.items():
-            if load_balancer_arn in proxy.plans:
-                self._queue.add(vpc_id)
+        for key, carrier in self._carriers.items():
+            if load_balancer_arn in carrier.plans:
+                self._queue.add(key)
 
     def _observe(self, load_balancer_arn: str, target_group_arn: str) -> None:
-        for proxy in self._proxies.values():
-            plan = proxy.plans.get(load_balancer_arn)
+        for carrier in self._carriers.values():
+            plan = carrier.plans.get(load_balancer_arn)
             groups = plan.target_groups if plan else ()
             for group in groups:
                 if group.target_group_arn == target_group_arn:
@@ -228,6 +257,11 @@ class HostBalancers:
                             ),
                         )
                     )
+
+
+def _key(kind: str, vpc_id: str) -> str:
+    """Return the key of what carries a VPC's balancers of a kind."""
+    return f"{kind}/{vpc_id}"
 
 
 def machine_limits() -> Limits:

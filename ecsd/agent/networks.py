@@ -7,7 +7,10 @@ are answered by ``drivers/names.py``. Everything may be repeated.
 import asyncio
 import logging
 import socket
+from collections.abc import Callable, Sequence
 
+from ecsd.agent.drivers.entrances import Entrances
+from ecsd.agent.drivers.flows import end_translated
 from ecsd.agent.drivers.host import HostNetwork
 from ecsd.agent.drivers.names import NameServer
 from ecsd.agent.drivers.namespaces import Namespaces, Visitor
@@ -18,7 +21,10 @@ from ecsd.agent.drivers.vpc import VpcNetwork
 from ecsd.agent.rooms import Report
 from ecsd.clock import Clock
 from ecsd.decisions.addresses import NUMBERS, Uplink, uplink
+from ecsd.decisions.nlb_plan import Ending
+from ecsd.decisions.ruleset import Table
 from ecsd.errors import NetworkError
+from ecsd.ids import IdSource
 from ecsd.link.messages import HostFaults
 from ecsd.records.plan import TaskPlan, VpcPlan
 from ecsd.settings import Settings
@@ -38,7 +44,8 @@ class HostNetworks:
         self._namespaces = Namespaces(settings.label)
         self._first_number = settings.instance * NUMBERS
         self._host = HostNetwork(clock, settings, self._namespaces)
-        self._names = NameServer(clock, self._visitor)
+        self._entrances = Entrances(f"{settings.label}_entrances")
+        self.names = NameServer(clock, self._visitor, IdSource())
         self._vpcs: dict[str, VpcNetwork] = {}
         self._faults: dict[str, str] | None = None  # of the host; None before it was looked at
         self._preparing = asyncio.Lock()
@@ -47,7 +54,7 @@ class HostNetworks:
     async def run(self) -> None:
         """Make the host ready and answer names until cancelled."""
         await self._prepare()
-        await self._names.run()
+        await self.names.run()
 
     def observe_all(self) -> None:
         """Report what stands in the way on the host, part → words with the fix."""
@@ -61,16 +68,19 @@ class HostNetworks:
             vpc = await self._open(plan)
         if vpc.plan != plan:
             await vpc.apply(plan)
-        await self._names.serve(plan, vpc.path)
+        await self._lead(vpc, plan)
+        await self.names.serve(plan, vpc.path)
         applied = self._condition(plan.vpc_id)
         async with applied:
             applied.notify_all()
 
     async def remove(self, vpc_id: str) -> None:
         """Take a VPC away: the kernel ends all its links together when its name is gone."""
-        await self._names.stop(vpc_id)
+        await self.names.stop(vpc_id)
         vpc = self._vpcs.pop(vpc_id, None)
         if vpc is not None:
+            if not self._entrances.leads(vpc_id, ()):
+                await asyncio.to_thread(self._entrances.lead, vpc_id, ())
             vpc.close()
         if vpc_id in self._namespaces.present():
             uplink_here = await self._uplink_here(vpc_id)
@@ -91,6 +101,23 @@ class HostNetworks:
         )
         await vpc.attach(wanted, sandbox)
 
+    async def translate(self, vpc_id: str, addresses: frozenset[str], table: Table) -> None:
+        """Bring a table about flows to these addresses into force, after the VPC's own."""
+        if vpc_id not in self._vpcs and not addresses:
+            return  # neither a VPC nor anything to lead into it
+
+        def ready() -> bool:
+            vpc = self._vpcs.get(vpc_id)
+            known = vpc.plan.interfaces if vpc and vpc.plan else ()
+            return vpc is not None and addresses <= {one.address for one in known}
+
+        await self._until(vpc_id, ready, f"does not know {', '.join(sorted(addresses))} yet")
+        await self._vpcs[vpc_id].translate(table)
+
+    async def end_flows(self, vpc_id: str, endings: Sequence[Ending]) -> None:
+        """End translated flows."""
+        await end_translated(self._clock, self._namespaces.path_of(vpc_id), endings)
+
     async def open_socket(self, vpc_id: str, kind: socket.SocketKind) -> socket.socket:
         """Return a non-blocking IPv4 socket that lives in the VPC."""
         return await self._visitor.open_socket(self._namespaces.path_of(vpc_id), kind)
@@ -106,7 +133,7 @@ class HostNetworks:
     async def release(self) -> None:
         """Let go of everything that this process holds; the VPCs go on."""
         for vpc_id, vpc in list(self._vpcs.items()):
-            await self._names.stop(vpc_id)
+            await self.names.stop(vpc_id)
             vpc.close()
         self._vpcs.clear()
 
@@ -114,6 +141,7 @@ class HostNetworks:
         """Remove every VPC and put the host back."""
         for vpc_id in self._namespaces.present():
             await self.remove(vpc_id)
+        self._entrances.remove()
         await self._host.remove()
 
     # ------------------------------------------------------------------ parts
@@ -180,15 +208,25 @@ class HostNetworks:
             known = vpc.plan.interfaces if vpc and vpc.plan else ()
             return any(one.network_interface_id == plan.network_interface_id for one in known)
 
+        words = f"does not know the interface {plan.network_interface_id} yet"
+        await self._until(vpc_id, ready, words)
+        return self._vpcs[vpc_id]
+
+    async def _until(self, vpc_id: str, ready: Callable[[], bool], otherwise: str) -> None:
+        """Wait until plans of the VPC have made something so."""
         try:
             applied = self._condition(vpc_id)
             async with self._clock.deadline(ATTACH_SECONDS), applied:
                 await applied.wait_for(ready)
         except TimeoutError as error:
-            raise NetworkError(
-                f"the VPC {vpc_id} does not know the interface {plan.network_interface_id} yet"
-            ) from error
-        return self._vpcs[vpc_id]
+            raise NetworkError(f"the VPC {vpc_id} {otherwise}") from error
+
+    async def _lead(self, vpc: VpcNetwork, plan: VpcPlan) -> None:
+        """Let the host's programs reach the VPC's network load balancers."""
+        entrances = tuple(one.entrance for one in plan.interfaces if one.entrance)
+        if not self._entrances.leads(plan.vpc_id, entrances):
+            await self._host.route_gates(entrances, vpc.uplink)
+            await asyncio.to_thread(self._entrances.lead, plan.vpc_id, entrances)
 
     def _uplink(self, plan: VpcPlan) -> Uplink:
         """Return a VPC's uplink: numbers of several ecsd on one machine never meet."""

@@ -1,11 +1,13 @@
 """The doors between the agent's parts: what each offers to ``agent/reconcile.py`` and to others."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from ecsd.decisions.nlb_plan import Ending
+from ecsd.decisions.ruleset import Table
 from ecsd.link.messages import Up
-from ecsd.records.plan import BalancerPlan, HookPlan, SessionPlan, TaskPlan, VpcPlan
+from ecsd.records.plan import BalancerPlan, HookPlan, SessionPlan, TaskPlan, VpcPlan, ZonePlan
 
 Report = Callable[[Up], None]  # queues an observation for the server; never blocks, never fails
 
@@ -32,12 +34,35 @@ class Networks(Protocol):
         """Return a non-blocking IPv4 socket that lives in the VPC."""
         ...
 
+    async def translate(self, vpc_id: str, addresses: frozenset[str], table: Table) -> None:
+        """Bring a table about flows to these addresses into force, after the VPC's own.
+
+        Groups that judge such flows come first: waits for the VPC's plan with the addresses.
+        """
+        ...
+
+    async def end_flows(self, vpc_id: str, endings: Sequence[Ending]) -> None:
+        """End translated flows: the next packet of each is refused or finds another target."""
+        ...
+
     def namespace_path(self, vpc_id: str) -> str:
         """Return the path of the VPC's namespace, under /run/netns."""
         ...
 
     async def present(self) -> set[str]:
         """Return the ids of all VPCs that exist on this host (adopted by name)."""
+        ...
+
+
+class Names(Protocol):
+    """Namespaces that this host's VPCs ask. In force at once: nothing is waited for."""
+
+    def apply(self, plan: ZonePlan) -> None:
+        """Answer so from now on."""
+        ...
+
+    def remove(self, namespace_id: str) -> None:
+        """Know a namespace no more."""
         ...
 
 
@@ -117,6 +142,7 @@ class Rooms(NamedTuple):
     """The parts that plans go to, by kind."""
 
     networks: Networks
+    names: Names
     balancers: Balancers
     tasks: Tasks
     hooks: Hooks

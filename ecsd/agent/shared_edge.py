@@ -75,6 +75,8 @@ class SharedEdge:
         doors: dict[tuple[int, str], Door] = {}
         for folder, own in plans.items():
             for plan in own:
+                if plan.kind == "network":
+                    continue  # what it carries names no host
                 for listener in sorted(plan.listeners, key=_is_moved):
                     port = self._port(listener)
                     if port and listener.open_to_world and port != self._settings.port:
@@ -96,7 +98,7 @@ class SharedEdge:
             plan.dns_name: plan.entrance
             for own in plans.values()
             for plan in own
-            if entrance_binds([plan])
+            if entrance_binds([plan]) or (plan.kind == "network" and plan.listeners)
         }
         try:
             self._hosts.write(names)

@@ -1,11 +1,12 @@
 """Certificates and keys that users bring, read and checked.
 
 Everything comes back as PEM written anew, so that only what was understood is passed on.
+To be imported at first use: ``cryptography`` is large.
 Source: AWS Certificate Manager User Guide, prerequisites for importing; RFC 5280; RFC 7468.
 """
 
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -19,8 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec.structs import replace
 
-from ecsd.certificates.authority import Authority, Issued
-from ecsd.decisions.certificate import Issue
+from ecsd.certificates.material import Material, Unfit
 from ecsd.records.acm.certificate import X509Facts
 
 T = TypeVar("T", bound=x509.ExtensionType)
@@ -58,19 +58,6 @@ NOT_FITTING = "The private key does not match the certificate."
 CHAIN_BROKEN = "Could not validate the certificate with the certificate chain."
 
 
-class Material(NamedTuple):
-    """A certificate that may be served, in PEM, and what it says."""
-
-    body: str
-    chain: str
-    private_key: str
-    facts: X509Facts
-
-
-class Unfit(Exception):  # noqa: N818 - a finding, told to the client
-    """What was brought cannot be served; the text says why."""
-
-
 def read_material(body: bytes, chain: bytes | None, private_key: bytes, now: datetime) -> Material:
     """Return a certificate with its key and issuers, checked against each other.
 
@@ -98,17 +85,6 @@ def read_material(body: bytes, chain: bytes | None, private_key: bytes, now: dat
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
         facts,
     )
-
-
-def read_facts(body: str) -> X509Facts:
-    """Return what a certificate says that was checked before (PEM)."""
-    return facts_of(x509.load_pem_x509_certificate(body.encode()))
-
-
-def kept_form(authority: Authority, issued: Issued, certificate_arn: str) -> Issue:
-    """Return what was issued as the store keeps it: read, its private key sealed."""
-    sealed_key = authority.seal.seal(issued.private_key, certificate_arn)
-    return Issue(issued.body, issued.chain, sealed_key, read_facts(issued.body))
 
 
 def facts_of(certificate: x509.Certificate) -> X509Facts:

@@ -4,11 +4,13 @@ Source: Fernet's specification (AES-128-CBC, HMAC-SHA256), as ``cryptography`` i
 """
 
 from pathlib import Path
-
-from cryptography.fernet import Fernet, InvalidToken
+from typing import TYPE_CHECKING
 
 from ecsd.certificates.private_files import write_private
 from ecsd.errors import CertificateError
+
+if TYPE_CHECKING:  # loaded at first use
+    from cryptography.fernet import Fernet
 
 FILE = "seal.key"
 
@@ -35,6 +37,8 @@ class KeySeal:
         Raises:
             CertificateError: it was sealed under another key, or for something else.
         """
+        from cryptography.fernet import InvalidToken
+
         if self._fernet is None:
             self._fernet = self._opened()
         if self._fernet is None:
@@ -50,7 +54,9 @@ class KeySeal:
             raise CertificateError(f"the private key of {about} is that of {name}")
         return text
 
-    def _opened(self) -> Fernet | None:
+    def _opened(self) -> "Fernet | None":
+        from cryptography.fernet import Fernet
+
         if self._folder is None:
             return None
         try:
@@ -60,7 +66,9 @@ class KeySeal:
         except ValueError as error:
             raise CertificateError(f"{self._folder}/{FILE} is no key: {error}") from error
 
-    def _made(self) -> Fernet:
+    def _made(self) -> "Fernet":
+        from cryptography.fernet import Fernet
+
         key = Fernet.generate_key()
         if self._folder is not None:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -92,17 +92,23 @@ def _balancers(api: Api) -> list[dict[str, Any]]:
                 "name": member.findtext("LoadBalancerName"),
                 "state": member.findtext("State/Code"),
                 "reason": member.findtext("State/Reason"),
-                "urls": [_url(name, one) for one in listeners.iterfind(".//Listeners/member")],
+                "urls": [
+                    url
+                    for one in listeners.iterfind(".//Listeners/member")
+                    for url in _urls(name, one)
+                ],
             }
         )
     return found
 
 
-def _url(name: str, listener: ET.Element) -> str:
-    """Return where a listener answers; its protocol's own port is left out."""
+def _urls(name: str, listener: ET.Element) -> list[str]:
+    """Return where a listener answers: a protocol's own port is left out, flows have two ways."""
     protocol = (listener.findtext("Protocol") or "HTTP").lower()
     port = listener.findtext("Port") or ""
-    return f"{protocol}://{name}" + ("" if port == PORTS.get(protocol) else f":{port}")
+    if port == PORTS.get(protocol):
+        return [f"{protocol}://{name}"]
+    return [f"{one}://{name}:{port}" for one in protocol.split("_")]
 
 
 def _text(overview: dict[str, Any]) -> str:

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
-from ecsd.certificates.authority import Authority, Issued
-from ecsd.certificates.reading import kept_form
+from ecsd.certificates.authority import Authority
+from ecsd.certificates.material import Material
 from ecsd.clock import Clock
 from ecsd.decisions.certificate import (
     is_renewable,
@@ -24,7 +24,7 @@ from ecsd.store.scope import Scope
 from ecsd.store.store import Change, Store, View
 
 log = logging.getLogger(__name__)
-Issue = Callable[[Sequence[str], str, datetime], Awaitable[Issued]]
+Issue = Callable[[Sequence[str], str, datetime], Awaitable[Material]]
 
 
 class CertificateController:
@@ -71,7 +71,7 @@ class CertificateController:
     async def _renew(self, scope: Scope, old: Certificate) -> None:
         names, arn = old.subject_alternative_names, old.certificate_arn
         issued = await self._issue(names, key_type(old), self._clock.now())
-        kept = kept_form(self._authority, issued, arn)
+        kept = self._authority.kept(issued, arn)
         async with self._store.transaction(scope) as change:
             current = change.get(Certificate, arn)
             if current is None or current.body != old.body:

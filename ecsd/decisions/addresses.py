@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 UPLINKS = int(IPv4Address("240.0.0.0"))  # routed by Linux like any, in nobody's network
 LARGEST_NUMBER = 0x3FFF
+TO_GATE = int(IPv4Address("240.64.0.0")) - int(IPv4Address("127.64.0.0"))
 NUMBERS = 0x1000  # that one ecsd of a machine may use
 FIRST_TABLE = 1000
 SMALLEST_SUBNET = 16  # addresses of a /28
@@ -26,6 +27,14 @@ def uplink(number: int) -> Uplink:
     first = UPLINKS + number * 4
     host, vpc, nat = (str(IPv4Address(first + one)) for one in (1, 2, 3))
     return Uplink(host=host, nat=nat, vpc=vpc, host_interface=f"ecsv{number}")
+
+
+def gate(entrance: str) -> str:
+    """Return how a balancer's entrance on the host, in 127.64.0.0/10, is called in its VPC.
+
+    A loopback address cannot travel: the host translates one into the other.
+    """
+    return str(IPv4Address(int(IPv4Address(entrance)) + TO_GATE))
 
 
 def resolver(vpc_cidr: str) -> str:

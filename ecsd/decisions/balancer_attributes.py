@@ -120,7 +120,8 @@ def problem(noun: str, known: Mapping[str, Attribute], key: str, value: str) -> 
         return f"'{key}' is not supported by ecsd yet with another value than '{attribute.default}'"
     if not re.fullmatch(attribute.pattern, value):
         return f"'{value}' is not a valid value of '{key}'"
-    if attribute.most and not attribute.least <= int(value) <= attribute.most:
+    bounded = attribute.most and value.isdecimal()
+    if bounded and not attribute.least <= int(value) <= attribute.most:
         return f"'{key}' must be between {attribute.least} and {attribute.most}, got {value}"
     if key == "slow_start.duration_seconds" and 0 < int(value) < SHORTEST_SLOW_START:
         return f"'{key}' must be 0 or between {SHORTEST_SLOW_START} and {attribute.most}"

@@ -69,6 +69,8 @@ def compile_balancer(parts: BalancerParts, keys: Mapping[str, str] | None = None
             if keys and one.certificate_arn in keys
         },
         attributes=balancer.attributes,
+        kind=balancer.type,
+        zones=tuple(one.availability_zone for one in balancer.zones),
     )
 
 
@@ -107,6 +109,7 @@ def _listener(listener: Listener, parts: BalancerParts) -> ListenerPlan:
                 priority=one.priority,
                 conditions=one.conditions,
                 actions=one.actions,
+                transforms=one.transforms,
             )
             for one in sorted(own, key=lambda one: one.priority)
         ),
@@ -166,6 +169,7 @@ def _group(group: TargetGroup, targets: Sequence[Target]) -> TargetGroupPlan:
                 address=one.target_id,
                 port=one.port,
                 draining=one.draining_since is not None,
+                zone=one.availability_zone or "all",
             )
             for one in sorted(own, key=lambda one: one.place)
         ),

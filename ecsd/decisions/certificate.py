@@ -29,7 +29,7 @@ LONGEST_NAME = 253
 
 
 class Issue(NamedTuple):
-    """What the local authority issued, as it is kept."""
+    """A certificate as it is kept."""
 
     body: str
     chain: str

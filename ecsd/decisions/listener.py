@@ -23,6 +23,7 @@ from ecsd.decisions.haproxy_condition import compile_conditions
 from ecsd.decisions.haproxy_headers import request_lines
 from ecsd.decisions.haproxy_text import word
 from ecsd.decisions.haproxy_tls import bind_options, certificate_files, crt_list
+from ecsd.decisions.haproxy_transform import RULE, transform_lines
 from ecsd.records.plan import BalancerPlan, ListenerPlan
 
 STICKY = "AWSALBTG"
@@ -98,7 +99,7 @@ def entrance_binds(plans: Sequence[BalancerPlan]) -> list[tuple[str, int]]:
         (plan.entrance, listener.port)
         for plan in plans
         for listener in plan.listeners
-        if listener.open_to_world and plan.entrance
+        if listener.open_to_world and plan.entrance and plan.kind == "application"
     ]
 
 
@@ -123,17 +124,20 @@ def compile_config(plans: Sequence[BalancerPlan], used: Used, place: Place) -> C
     for plan in plans:
         groups = {one.target_group_arn: one for one in plan.target_groups}
         forwarded = dict.fromkeys(groups)
+        rewrites: list[str] = []
         for listener in plan.listeners:
             compiled = _Listener(plan, listener)
             sections.append(tuple(compiled.frontend(place)))
             sections += compiled.answers
             forwarded |= dict.fromkeys(compiled.groups)
+            rewrites += compiled.rewrites
             if listener.tls:
                 lists |= [crt_list(listener.tls, place.folder)]
                 certificates |= certificate_files(listener.tls, plan.certificates, place.folder)
         for arn in forwarded:
             group = groups.get(arn)
-            sections.append(tuple(compile_backend(plan, arn, group.attributes if group else {})))
+            backend = compile_backend(plan, arn, group.attributes if group else {})
+            sections.append((*backend, *(f"  {line}" for line in rewrites)))
             if group:
                 use = used.get((plan.load_balancer_arn, arn), ())
                 servers[backend_name(arn)] = compile_servers(plan, group, use)
@@ -178,6 +182,7 @@ class _Listener:
         self._after: list[str] = []
         self.answers: list[tuple[str, ...]] = []
         self.groups: list[str] = []
+        self.rewrites: list[str] = []  # for the backends
 
     def frontend(self, place: Place) -> list[str]:
         """Return the frontend's lines."""
@@ -212,9 +217,17 @@ class _Listener:
     def _choices(self) -> list[str]:
         """Return ACLs and ``use_backend`` lines in priority order, the default rule last."""
         lines: list[str] = []
+        rewriting = [number for number, rule in enumerate(self._listener.rules) if rule.transforms]
         for number, rule in enumerate(self._listener.rules):
             acls = compile_conditions(f"c{number}", rule.conditions)
             lines += [line for acl in acls.values() for line in acl]
+            if rewriting and number <= rewriting[-1]:
+                mark = f"{self._name}_{rule.priority}"
+                unmarked = f"!{{ var({RULE}) -m found }}"
+                lines.append(
+                    f"http-request set-var({RULE}) str({mark}) if {unmarked} {' '.join(acls)}"
+                )
+                self.rewrites += transform_lines(mark, rule.transforms)
             action = compile_action(rule.actions, self._listener.protocol, self._listener.port)
             lines += self._choose(str(rule.priority), action, " ".join(acls))
         own = self._listener

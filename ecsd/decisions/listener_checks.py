@@ -73,6 +73,16 @@ def check_actions(actions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield from checks.get(action.get("Type", ""), _nothing)(action)
 
 
+def check_flow_actions(actions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what a network load balancer cannot do: it sees flows, not requests."""
+    for action in actions:
+        if action["Type"] != "forward":
+            yield f"Action type '{action['Type']}' is not valid for a network load balancer"
+        stickiness = (action.get("ForwardConfig") or {}).get("TargetGroupStickinessConfig") or {}
+        if stickiness.get("Enabled"):
+            yield "TargetGroupStickinessConfig is not valid for a network load balancer"
+
+
 def _complete_forward(arn: str | None, config: dict[str, Any]) -> dict[str, Any]:
     groups = config.get("TargetGroups") or [{"TargetGroupArn": arn}]
     stickiness = {"Enabled": False} | (config.get("TargetGroupStickinessConfig") or {})

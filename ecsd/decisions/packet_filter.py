@@ -1,18 +1,28 @@
 """Security groups and gateways as nftables, the tables of a VPC's namespace.
 
 Egress and ingress are base chains of their own on every hook: ``accept`` ends its own base chain
-only, so what egress has let out is still judged by ingress. Source: network.md 2 and 6.
+only, so what egress has let out is still judged by ingress.
+
+A flow to a network load balancer is two: before its address is translated it is judged as the
+client's to the balancer, afterwards as the balancer's to the target, by the address that the
+target sees; as AWS does, a rule of the target that names the balancer's group admits it whatever
+that address is. Source: network.md 2, 5 and 6; Network Load Balancers guide, security groups.
 """
 
 from collections.abc import Iterable, Iterator
 
-from ecsd.decisions.addresses import Uplink, link_name
+from ecsd.decisions.addresses import Uplink, gate, link_name
+from ecsd.decisions.nlb_ruleset import BEFORE_TRANSLATION, TRANSLATED
 from ecsd.decisions.ruleset import Chain, Collection, Table
-from ecsd.decisions.security_group import FILTERED, FREE
+from ecsd.decisions.security_group import FREE, NETWORK, is_filtered
 from ecsd.records.plan import InterfacePlan, PacketRule, SecurityGroupPlan, VpcPlan
 
 RESOLVER = "169.254.169.253"
 PROBE_MARK = "0xec5"
+AFTER_TRANSLATION = 105
+# A flow that a balancer has ended is told so, not left waiting.
+RESET = "ip daddr @vips ct state invalid meta l4proto tcp reject with tcp reset"
+RESETTING = "ct state invalid tcp flags rst accept"
 
 
 def compile_vpc_filter(plan: VpcPlan, resolver: str, link: Uplink) -> tuple[Table, ...]:
@@ -27,12 +37,15 @@ def compile_vpc_filter(plan: VpcPlan, resolver: str, link: Uplink) -> tuple[Tabl
 
 
 def _security_groups(plan: VpcPlan, resolver: str) -> Table:
-    filtered = [one for one in plan.interfaces if one.kind in FILTERED]
+    filtered = [one for one in plan.interfaces if is_filtered(one)]
     known = {one.group_id for one in plan.security_groups}
+    places = [(address, _short(one)) for one in filtered for address in _addresses_of(one)]
+    balancers = [one for one in plan.interfaces if one.kind == NETWORK]
     collections = {
         "free4": Collection("set", "type ipv4_addr;", FREE | {resolver}),
-        "out4": _verdicts(f"{one.address} : goto eo_{_short(one)}" for one in filtered),
-        "in4": _verdicts(f"{one.address} : goto ei_{_short(one)}" for one in filtered),
+        "vips": _addresses(address for one in balancers for address in _addresses_of(one)),
+        "out4": _verdicts(f"{address} : goto eo_{short}" for address, short in places),
+        "in4": _verdicts(f"{address} : goto ei_{short}" for address, short in places),
         "routers": Collection(  # may send foreign addresses; their groups judge those too
             "map",
             "type ifname : verdict;",
@@ -47,6 +60,8 @@ def _security_groups(plan: VpcPlan, resolver: str) -> Table:
         "egress": Chain(
             (
                 "ip daddr @free4 accept",
+                "ct status dnat ct original ip daddr vmap @out4",
+                "ct status dnat accept",  # of a balancer without groups
                 "ip saddr vmap @out4",
                 "iifname vmap @routers",
                 'iifname "e*" counter drop',  # of a task whose interface is gone
@@ -57,16 +72,34 @@ def _security_groups(plan: VpcPlan, resolver: str) -> Table:
             ("ct state vmap { established : accept, related : accept, invalid : drop }",)
         ),
     }
+    balancing = {group for one in balancers for group in one.group_ids}
     for group in plan.security_groups:
-        members = [one.address for one in plan.interfaces if group.group_id in one.group_ids]
-        collections[f"m_{name(group.group_id)}"] = _addresses(members)
-        chains |= _group_chains(group, known)
+        members = [one for one in plan.interfaces if group.group_id in one.group_ids]
+        collections[f"m_{name(group.group_id)}"] = _addresses(
+            address for one in members for address in _addresses_of(one)
+        )
+        chains |= _group_chains(group, known, balancing)
     for interface in filtered:
         chains |= _interface_chains(interface, known)
-    for hook in ("forward", "input"):
-        chains |= _base_chains(hook, ())
-    chains |= _base_chains("output", (f"meta mark {PROBE_MARK} accept",))
-    return Table("inet sg", collections, chains)
+    chains |= _base_chains("forward", ())
+    chains |= _base_chains("input", (RESET,))
+    chains |= _base_chains("output", (f"meta mark {PROBE_MARK} accept", RESETTING))
+    return Table("inet sg", collections, chains | _balancer_chains(chains["f_ingress"]))
+
+
+def _balancer_chains(ingress: Chain) -> dict[str, Chain]:
+    """Return the chains of the way to a balancer, and of that to targets that see its address."""
+    head = "policy accept;"
+    reached = f"type filter hook prerouting priority {BEFORE_TRANSLATION}; {head}"
+    return {
+        "v_egress": Chain(("ip daddr @vips ct state new jump egress",), reached),
+        "v_ingress": Chain(("ip daddr @vips ct state new ip daddr vmap @in4",), reached),
+        "f_ingress": Chain((f"ct mark {TRANSLATED} accept", *ingress.rules), ingress.hook),
+        "t_ingress": Chain(
+            (f"ct mark {TRANSLATED} ct state new jump ingress",),
+            f"type filter hook postrouting priority {AFTER_TRANSLATION}; {head}",
+        ),
+    }
 
 
 def _base_chains(hook: str, first: tuple[str, ...]) -> dict[str, Chain]:
@@ -79,28 +112,39 @@ def _base_chains(hook: str, first: tuple[str, ...]) -> dict[str, Chain]:
     }
 
 
-def _group_chains(group: SecurityGroupPlan, known: set[str]) -> dict[str, Chain]:
+def _group_chains(
+    group: SecurityGroupPlan, known: set[str], balancing: set[str]
+) -> dict[str, Chain]:
+    """Return a group's chains. balancing: the groups of network load balancers."""
     return {
         f"{letter}_{name(group.group_id)}": Chain(
             tuple(
                 match
                 for rule in rules
                 if rule.group_id is None or rule.group_id in known
-                for match in _matches(rule, side)
+                for match in _matches(rule, side, balancing)
             )
         )
         for letter, side, rules in (("i", "saddr", group.ingress), ("o", "daddr", group.egress))
     }
 
 
-def _matches(rule: PacketRule, side: str) -> Iterator[str]:
+def _matches(rule: PacketRule, side: str, balancing: set[str]) -> Iterator[str]:
     """Yield nft rules that accept what the security group rule allows."""
     if rule.group_id is not None:
         peer = f"ip {side} @m_{name(rule.group_id)} "
+        if side == "saddr" and rule.group_id in balancing:
+            by_balancer = f"ct status dnat ct original ip daddr @m_{name(rule.group_id)} "
+            yield from _accepting(rule, by_balancer)
     elif rule.cidr == "0.0.0.0/0":
         peer = "meta nfproto ipv4 "
     else:
         peer = f"ip {side} {rule.cidr} "
+    yield from _accepting(rule, peer)
+
+
+def _accepting(rule: PacketRule, peer: str) -> Iterator[str]:
+    """Yield a rule's protocol and ports for those whom ``peer`` matches."""
     protocol = {"6": "tcp", "17": "udp", "1": "icmp"}.get(rule.protocol, rule.protocol)
     match protocol:
         case "-1":
@@ -169,6 +213,11 @@ def _short(interface: InterfacePlan) -> str:
 
 def _addresses(values: Iterable[str]) -> Collection:
     return Collection("set", "type ipv4_addr;", frozenset(values))
+
+
+def _addresses_of(interface: InterfacePlan) -> tuple[str, ...]:
+    """Return every address of an interface in its VPC: a balancer's may be its host's gate too."""
+    return (interface.address, *((gate(interface.entrance),) if interface.entrance else ()))
 
 
 def _verdicts(values: Iterable[str]) -> Collection:

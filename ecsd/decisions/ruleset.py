@@ -28,11 +28,15 @@ class Collection(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Everything of one table, by name; family and name together: ``inet sg``."""
+    """Everything of one table, by name; family and name together: ``inet sg``.
+
+    timeouts: how long flows may be silent, as nft writes it; one of a name never changes.
+    """
 
     name: str
     collections: Mapping[str, Collection]
     chains: Mapping[str, Chain]
+    timeouts: Mapping[str, str] = {}
 
 
 def whole(table: Table) -> str:
@@ -58,12 +62,15 @@ def read_table(name: str, told: Iterable[Mapping[str, Any]]) -> Table:
     """
     collections: dict[str, Collection] = {}
     chains: dict[str, Chain] = {}
+    timeouts: dict[str, str] = {}
     for one in told:
         match one:
+            case {"ct timeout": held}:
+                timeouts[held["name"]] = UNREAD
             case {"set": held}:
-                collections[held["name"]] = Collection("set", f"type {held['type']};", _held(held))
+                collections[held["name"]] = Collection("set", f"type {_type(held)};", _held(held))
             case {"map": held}:
-                header = f"type {held['type']} : {held['map']};"
+                header = f"type {_type(held)} : {held['map']};"
                 collections[held["name"]] = Collection("map", header, _held(held))
             case {"chain": {"name": chain, "hook": hook, **more}}:
                 where = f"type {more['type']} hook {hook} priority {more['prio']}"
@@ -72,18 +79,27 @@ def read_table(name: str, told: Iterable[Mapping[str, Any]]) -> Table:
                 chains[chain] = Chain((UNREAD,))
             case _:
                 continue  # rules, and what nft says of itself
-    return Table(name, collections, chains)
+    return Table(name, collections, chains, timeouts)
+
+
+def _type(collection: Mapping[str, Any]) -> str:
+    kind = collection["type"]
+    return kind if isinstance(kind, str) else " . ".join(kind)
 
 
 def _held(collection: Mapping[str, Any]) -> frozenset[str]:
     quote = '"' if collection["type"] == "ifname" else ""
     found = set()
     for element in collection.get("elem", ()):
-        key, verdict = element if isinstance(element, list) else (element, None)
+        key, value = element if isinstance(element, list) else (element, None)
+        if isinstance(key, dict):
+            key = " . ".join(str(part) for part in key["concat"])
         text = f"{quote}{key}{quote}"
-        if verdict is not None:
-            [(kind, to)] = verdict.items()
+        if isinstance(value, dict):
+            [(kind, to)] = value.items()
             text += f" : {kind} {to['target']}"
+        elif value is not None:
+            text += f" : {value}"
         found.add(text)
     return frozenset(found)
 
@@ -100,13 +116,7 @@ def _reshaped(old: Table, new: Table) -> bool:
 def _change(old: Table, new: Table) -> Iterator[str]:
     """Yield: make, unlink, fill, remove. In this order nothing names what is not there."""
     gone = [name for name in old.chains if name not in new.chains]
-    for name, one in new.collections.items():
-        if name not in old.collections:
-            yield f"add {one.kind} {new.name} {name} {{ {one.header} }}"
-    for name, chain in new.chains.items():
-        if name not in old.chains:
-            hook = f" {{ {chain.hook} }}" if chain.hook else ""
-            yield f"add chain {new.name} {name}{hook}"
+    yield from _made(old, new)
     yield from _elements("delete", old, new)
     for name in gone:
         yield f"flush chain {new.name} {name}"
@@ -116,6 +126,23 @@ def _change(old: Table, new: Table) -> Iterator[str]:
     for name, one in old.collections.items():
         if name not in new.collections:
             yield f"delete {one.kind} {new.name} {name}"
+    for name in old.timeouts:
+        if name not in new.timeouts:
+            yield f"delete ct timeout {new.name} {name}"
+
+
+def _made(old: Table, new: Table) -> Iterator[str]:
+    """Yield what makes everything that only the new table has, still empty."""
+    for name, one in new.collections.items():
+        if name not in old.collections:
+            yield f"add {one.kind} {new.name} {name} {{ {one.header} }}"
+    for name, how in new.timeouts.items():
+        if name not in old.timeouts:
+            yield f"add ct timeout {new.name} {name} {{ {how} }}"
+    for name, chain in new.chains.items():
+        if name not in old.chains:
+            hook = f" {{ {chain.hook} }}" if chain.hook else ""
+            yield f"add chain {new.name} {name}{hook}"
 
 
 def _rules(old: Table, new: Table) -> Iterator[str]:

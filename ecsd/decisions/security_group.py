@@ -16,6 +16,7 @@ LAST_PORT = 65535
 STATELESS = frozenset({"tcp", "udp"})  # AWS tracks every flow of any other protocol
 FREE = frozenset({"169.254.169.253", "169.254.169.254", "169.254.170.2"})
 FILTERED = frozenset({"task", "load_balancer"})  # kinds of interfaces that have groups in force
+NETWORK = "network_load_balancer"
 
 
 class Flow(NamedTuple):
@@ -73,8 +74,15 @@ def narrowed(old: VpcPlan, new: VpcPlan) -> bool:
     return any(
         not _open_rules(old, one) <= after[one.network_interface_id]
         for one in old.interfaces
-        if one.kind in FILTERED and one.network_interface_id in after
+        if is_filtered(one) and one.network_interface_id in after
     )
+
+
+def is_filtered(interface: InterfacePlan) -> bool:
+    """Tell whether groups judge an interface; one of a network load balancer may have none."""
+    if interface.kind == NETWORK:
+        return bool(interface.group_ids)
+    return interface.kind in FILTERED
 
 
 def rules_of(plan: VpcPlan, interface: InterfacePlan, side: str) -> Sequence[PacketRule]:
@@ -89,7 +97,7 @@ def rules_of(plan: VpcPlan, interface: InterfacePlan, side: str) -> Sequence[Pac
 
 def _interface(plan: VpcPlan, address: str) -> InterfacePlan | None:
     """Return the interface of an address, if security groups apply to it."""
-    found = (one for one in plan.interfaces if one.address == address and one.kind in FILTERED)
+    found = (one for one in plan.interfaces if one.address == address and is_filtered(one))
     return next(found, None)
 
 

@@ -7,12 +7,19 @@ goes on. Source: network.md 1 (lo, uplink), 6 (route tables).
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ecsd.decisions.addresses import FIRST_TABLE, Uplink, resolver, router, routing_table
+from ecsd.decisions.addresses import (
+    FIRST_TABLE,
+    Uplink,
+    gate,
+    resolver,
+    router,
+    routing_table,
+)
 from ecsd.decisions.packet_filter import RESOLVER
 from ecsd.records.plan import SubnetPlan, VpcPlan
 
 RULE_PRIORITY = 32800  # after the main table, which has the VPC's own addresses
-OWN_KINDS = frozenset({"load_balancer", "nat"})
+OWN_KINDS = frozenset({"load_balancer", "network_load_balancer", "nat"})
 MAIN_TABLE = 254
 Routes = Mapping[tuple[int, str], str]
 
@@ -33,6 +40,7 @@ def compile_links(plan: VpcPlan, link: Uplink) -> Links:
     """Return the addresses, rules and routes that a VPC is to have."""
     rules = {one.cidr: routing_table(plan.cidr, one.cidr) for one in plan.subnets}
     own = [one.address for one in plan.interfaces if one.kind in OWN_KINDS]
+    own += [gate(one.entrance) for one in plan.interfaces if one.entrance]
     routers = [router(one.cidr) for one in plan.subnets]
     addresses = frozenset((*routers, resolver(plan.cidr), RESOLVER, *own))
     routes: dict[tuple[int, str], str] = {}

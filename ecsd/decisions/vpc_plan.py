@@ -4,6 +4,9 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network
 from typing import NamedTuple
 
+from ecsd.decisions.balancer_plan import BalancerParts, compile_balancer
+from ecsd.decisions.nlb_plan import Healths, answering
+from ecsd.decisions.target_health import Health
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import InternetGateway, NatGateway, Route, RouteTable, Subnet, Vpc
@@ -30,11 +33,17 @@ class VpcParts(NamedTuple):
     security_group_rules: Sequence[SecurityGroupRule]
     interfaces: Sequence[NetworkInterface]
     load_balancers: Sequence[LoadBalancer]
+    network: Sequence[BalancerParts] = ()  # of the network load balancers among them
 
 
 def compile_vpc(parts: VpcParts) -> VpcPlan:
     """Return the plan; lists are sorted, so that equal state gives an equal plan."""
     vpc = parts.vpc
+    entrances = {
+        one.zones[0].network_interface_id: one.entrance
+        for one in parts.load_balancers
+        if one.type == "network"
+    }
     return VpcPlan(
         vpc_id=vpc.vpc_id,
         number=vpc.number,
@@ -52,14 +61,29 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
             for one in sorted(parts.security_groups, key=lambda one: one.group_id)
         ),
         interfaces=tuple(
-            _interface(one)
+            _interface(one, entrances.get(one.network_interface_id, ""))
             for one in sorted(parts.interfaces, key=lambda one: one.network_interface_id)
         ),
-        names={
-            one.dns_name: tuple(zone.private_ip_address for zone in one.zones)
-            for one in sorted(parts.load_balancers, key=lambda one: one.dns_name)
-        },
+        names=dict(sorted(dict(_names(parts)).items())),
     )
+
+
+def _names(parts: VpcParts) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the balancers' names; a network one's leads past zones that lack targets."""
+    for one in parts.load_balancers:
+        yield one.dns_name, tuple(zone.private_ip_address for zone in one.zones)
+    for own in parts.network:
+        plan = compile_balancer(own)
+        yield plan.dns_name, answering(plan, _healths(own))
+
+
+def _healths(own: BalancerParts) -> Healths:
+    """Return the targets' healths as hosts told them last."""
+    found: dict[tuple[str, str], dict[tuple[str, int], Health]] = {}
+    for one in own.targets:
+        key = (own.balancer.load_balancer_arn, one.target_group_arn)
+        found.setdefault(key, {})[one.target_id, one.port] = Health(one.state)
+    return found
 
 
 def _domain(subnets: Sequence[Subnet]) -> str:
@@ -139,7 +163,7 @@ def _packet_rules(rules: Iterator[SecurityGroupRule]) -> Iterator[PacketRule]:
         )
 
 
-def _interface(interface: NetworkInterface) -> InterfacePlan:
+def _interface(interface: NetworkInterface, entrance: str) -> InterfacePlan:
     return InterfacePlan(
         network_interface_id=interface.network_interface_id,
         address=interface.private_ip_address,
@@ -149,12 +173,15 @@ def _interface(interface: NetworkInterface) -> InterfacePlan:
         group_ids=tuple(sorted(interface.group_ids)),
         public=interface.public_ip is not None,
         source_dest_check=interface.source_dest_check,
+        entrance=entrance,
     )
 
 
 def _kind(interface: NetworkInterface) -> str:
     if ":task/" in interface.owner:
         return "task"
+    if ":loadbalancer/net/" in interface.owner:
+        return "network_load_balancer"
     if ":loadbalancer/" in interface.owner:
         return "load_balancer"
     return "nat" if interface.interface_type == "nat_gateway" else "reserved"

@@ -9,6 +9,7 @@ from ecsd.clock import Clock
 from ecsd.controllers.controller import Controllers
 from ecsd.records.ecs.task_end import TaskEnd
 from ecsd.records.host import Host
+from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.store.findings import all_findings
 from ecsd.store.scope import GLOBAL, HOSTS
 from ecsd.store.store import Store
@@ -35,6 +36,18 @@ def pages(
             for _, one in store.everywhere(TaskEnd)
         ]
 
+    def namespaces() -> object:
+        return [
+            {
+                "account": scope.account,
+                "region": scope.region,
+                "namespace_id": one.namespace_id,
+                "name": one.name,
+                "vpc_id": one.vpc_id,
+            }
+            for scope, one in store.everywhere(Namespace)
+        ]
+
     def errors() -> object:
         return [
             {"controller": name, "key": key, **error._asdict()}
@@ -51,6 +64,7 @@ def pages(
     return {
         "scopes": scopes,
         "hosts": hosts,
+        "namespaces": namespaces,
         "ends": ends,
         "errors": errors,
         "findings": findings,

@@ -12,11 +12,13 @@ from datetime import datetime, timedelta
 import uvicorn
 import uvloop
 
-from ecsd.certificates.authority import Authority, Issued
+from ecsd.certificates.authority import Authority
+from ecsd.certificates.material import Material
 from ecsd.clock import Clock, SystemClock
 from ecsd.controllers.certificate import CertificateController
 from ecsd.controllers.controller import Controller, Controllers
 from ecsd.controllers.data_plane import DataPlaneController
+from ecsd.controllers.discovery_instance import InstanceController
 from ecsd.controllers.expiry import ExpiryController
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.controllers.observations import Observations
@@ -154,13 +156,14 @@ def _controllers(
     clock, ids, authority = parts
     shown = timedelta(seconds=settings.ended_shown)
 
-    async def issue(names: Sequence[str], key_algorithm: str, now: datetime) -> Issued:
+    async def issue(names: Sequence[str], key_algorithm: str, now: datetime) -> Material:
         return await asyncio.to_thread(authority.issue, names, key_algorithm, now)
 
     return [
         ServiceController(store, clock, ids),
         TaskController(store, clock, ids, shown),
         TargetGroupController(store, clock),
+        InstanceController(store, clock),
         LogGroupController(store, streams, clock),
         ExpiryController(store, clock),
         CertificateController(store, clock, authority, issue),

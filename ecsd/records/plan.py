@@ -57,8 +57,9 @@ class SecurityGroupPlan(Message, frozen=True, kw_only=True):
 class InterfacePlan(Message, frozen=True, kw_only=True):
     """An address of the VPC.
 
-    kind: ``task`` (a veth into the task's namespace), ``load_balancer`` and ``nat`` (on the VPC's
-    own ``lo``), ``reserved`` (an ENI that nothing uses: the address exists nowhere).
+    kind: ``task`` (a veth into the task's namespace), ``load_balancer``, ``network_load_balancer``
+    and ``nat`` (on the VPC's own ``lo``), ``reserved`` (an ENI that nothing uses: the address
+    exists nowhere). entrance: the balancer's address on the host, given to one of its interfaces.
     """
 
     network_interface_id: str
@@ -69,6 +70,7 @@ class InterfacePlan(Message, frozen=True, kw_only=True):
     group_ids: tuple[str, ...] = ()
     public: bool = False  # may use an ``internet`` route
     source_dest_check: bool = True
+    entrance: str = ""
 
 
 class VpcPlan(Message, frozen=True, kw_only=True):
@@ -85,6 +87,40 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     names: dict[str, tuple[str, ...]] = {}  # lower-case name without final dot → addresses
 
 
+# ------------------------------------------------------------------ down: namespaces
+
+
+class ZoneInstance(Message, frozen=True, kw_only=True):
+    """Something that answers to a service's name. alias: the name of a load balancer."""
+
+    instance_id: str
+    healthy: bool = True
+    ipv4: str | None = None
+    ipv6: str | None = None
+    port: int | None = None
+    cname: str | None = None
+    alias: str | None = None
+
+
+class ZoneService(Message, frozen=True, kw_only=True):
+    """A name with its instances. name: whole, lower case, without final dot."""
+
+    name: str
+    weighted: bool = False  # else multivalue
+    ttls: dict[str, int]  # record type (A, AAAA, SRV, CNAME) → seconds
+    instances: tuple[ZoneInstance, ...] = ()
+
+
+class ZonePlan(Message, frozen=True, kw_only=True):
+    """A Cloud Map namespace that is answered by DNS: in one VPC, or (vpc_id None) in all."""
+
+    namespace_id: str
+    name: str  # lower case
+    vpc_id: str | None = None
+    soa_ttl: int  # seconds that a name's absence may be remembered
+    services: tuple[ZoneService, ...] = ()
+
+
 # ------------------------------------------------------------------ down: load balancers
 
 
@@ -95,6 +131,7 @@ class TargetPlan(Message, frozen=True, kw_only=True):
     address: str
     port: int
     draining: bool = False
+    zone: str = "all"  # its Availability Zone; ``all``: of every zone
 
 
 class HealthCheckPlan(Message, frozen=True, kw_only=True):
@@ -141,12 +178,13 @@ class TlsPlan(Message, frozen=True, kw_only=True):
 
 
 class RulePlan(Message, frozen=True, kw_only=True):
-    """A listener's rule; conditions and actions in AWS's shape (PascalCase members)."""
+    """A listener's rule; what it holds is in AWS's shape (PascalCase members)."""
 
     rule_arn: str
     priority: int  # ascending; the default rule is in ListenerPlan
     conditions: tuple[dict[str, Any], ...]
     actions: tuple[dict[str, Any], ...]
+    transforms: tuple[dict[str, Any], ...] = ()
 
 
 class ListenerPlan(Message, frozen=True, kw_only=True):
@@ -175,6 +213,8 @@ class BalancerPlan(Message, frozen=True, kw_only=True):
     target_groups: tuple[TargetGroupPlan, ...] = ()
     certificates: dict[str, str] = {}  # ARN → PEM: certificate, issuers, private key
     attributes: dict[str, str] = {}
+    kind: str = "application"  # application, network
+    zones: tuple[str, ...] = ()  # of the addresses, in their order
 
 
 # ------------------------------------------------------------------ down: tasks
@@ -255,4 +295,4 @@ class SessionPlan(Message, frozen=True, kw_only=True):
     log_group: str = ""
 
 
-Plan = VpcPlan | BalancerPlan | TaskPlan | HookPlan | SessionPlan
+Plan = VpcPlan | ZonePlan | BalancerPlan | TaskPlan | HookPlan | SessionPlan

@@ -8,7 +8,8 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store
 
-from ecsd.certificates.authority import VALID_DAYS, Authority
+from ecsd.certificates.authority import Authority
+from ecsd.certificates.issuing import VALID_DAYS
 from ecsd.errors import CertificateError
 from tests.certificates.pems import NOW
 

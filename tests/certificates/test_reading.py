@@ -7,7 +7,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsd.certificates.reading import Unfit, read_material
+from ecsd.certificates.material import Unfit
+from ecsd.certificates.reading import read_material
 from tests.certificates.pems import DAY, NOW, key_pem, pair
 
 ROOT = pair("Test root", authority=True)

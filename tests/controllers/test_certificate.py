@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from ecsd.certificates.authority import Authority
-from ecsd.certificates.reading import read_facts
 from ecsd.clock import VIRTUAL_START, VirtualClock
 from ecsd.controllers.certificate import CertificateController
 from ecsd.controllers.controller import Controllers
@@ -43,7 +42,7 @@ class World:
             change.put(*records)
 
     async def begin(self):
-        facts = read_facts(ISSUED.body)
+        facts = ISSUED.facts
         await self.put(
             Certificate(
                 certificate_arn=ARN,

@@ -3,7 +3,6 @@
 import pytest
 
 from ecsd.certificates.authority import Authority
-from ecsd.certificates.reading import read_facts
 from ecsd.clock import VIRTUAL_START
 from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.decisions.balancer_plan import compile_balancer, traffic_digest
@@ -36,7 +35,7 @@ class Published(dict):
 
 
 def certificate(arn, issued):
-    facts = read_facts(issued.body)
+    facts = issued.facts
     return Certificate(
         certificate_arn=arn,
         type="AMAZON_ISSUED",

@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ecsd.certificates.authority import Authority
-from ecsd.certificates.reading import read_facts
 from ecsd.decisions.edge import Door, compile_edge
 from ecsd.decisions.haproxy_backend import backend_name
 from ecsd.decisions.haproxy_tls import certificate_path
 from ecsd.decisions.listener import Limits, Place, compile_config, entrance_binds
+from ecsd.decisions.rule_regex import check_regex
 from ecsd.decisions.sni import sni_choices
 from ecsd.decisions.ssl_policies import POLICIES
 from ecsd.errors import BalancerError
@@ -194,7 +194,7 @@ def test_a_groups_attributes_have_their_effect(attributes, line):
 @pytest.mark.parametrize(
     "condition",
     [
-        {"Field": "path-pattern", "PathPatternConfig": {"RegexValues": ["^/x"]}},
+        {"Field": "source-ip", "SourceIpConfig": {"RegexValues": ["^10"]}},
         {"Field": "moon-phase", "Values": ["full"]},
     ],
 )
@@ -320,6 +320,54 @@ def test_no_text_of_a_user_breaks_out_of_the_configuration(condition, action, co
     written = compile_config([made], {}, closed).text("/run/s")
     expected = compile_config([plain], {}, closed).text("/run/s")
     assert sections(written) - sections(expected) <= {"backend a_"}
+    judge(written)
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            *("a", "é", " ", '"', "'", ",", "#", "%", "${x}", "%[src]", "^", "$", "|", "(", ")"),
+            *("(?:", "(?i)", "(?<n>", "[a-z]", "[^/]", "[]x]", r"\d", r"\.", r"\/", r"\x41"),
+            *("*", "+", "?", "{2}", "{2,}", "{9}", "(a{1000}){9}", "(b+)+", "((a){9}){9}"),
+        ]
+    ),
+    min_size=1,
+    max_size=12,
+).map("".join)
+GOOD = PIECES.filter(lambda one: not list(check_regex(one)))
+
+
+@pytest.mark.integration
+@settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much])
+@given(GOOD, GOOD, GOOD, NASTY)
+def test_every_expression_that_is_let_through_is_one_to_haproxy(path, host, header, replacement):
+    conditions = (
+        {"Field": "path-pattern", "PathPatternConfig": {"RegexValues": [path]}},
+        {"Field": "host-header", "HostHeaderConfig": {"RegexValues": [host]}},
+        {
+            "Field": "http-header",
+            "HttpHeaderConfig": {"HttpHeaderName": "X", "RegexValues": [header]},
+        },
+    )
+    replacement = replacement.replace("$", "")
+    rewrites = {"Rewrites": [{"Regex": path, "Replace": replacement}]}
+    transforms = (
+        {"Type": "url-rewrite", "UrlRewriteConfig": rewrites},
+        {"Type": "host-header-rewrite", "HostHeaderRewriteConfig": rewrites},
+    )
+    made = plan(*conditions)
+    [listener] = made.listeners
+    rules = tuple(replace(one, transforms=transforms) for one in listener.rules)
+    made = replace(made, listeners=(replace(listener, rules=rules),))
+    closed = PLACE._replace(entrances=())
+    written = compile_config([made], {}, closed).text("/run/s")
+    plain = compile_config([plan(*conditions[:1])], {}, closed).text("/run/s")
+    assert sections(written) == sections(plain)
+    judge(written)
+
+
+def judge(written):
+    """Let HAProxy say whether a configuration is one."""
     with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
         Path(file.name).write_text(written)
         judged = subprocess.run(
@@ -424,7 +472,7 @@ def test_no_name_in_a_certificate_breaks_out_of_the_list(names, policy, http2):
 
 
 def certificate_with(names):
-    facts = read_facts(AUTHORITY_PEM.body)
+    facts = AUTHORITY_PEM.facts
     return Certificate(
         certificate_arn=LISTED,
         type="IMPORTED",

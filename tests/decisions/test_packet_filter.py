@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
+from typing import NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ecsd.decisions.addresses import uplink
 from ecsd.decisions.packet_filter import compile_vpc_filter
 from ecsd.decisions.ruleset import Chain, Collection, Table, difference, read_table, whole
-from ecsd.decisions.security_group import Flow, admits
+from ecsd.decisions.security_group import NETWORK, Flow, admits
 from ecsd.records.plan import (
     InterfacePlan,
     PacketRule,
@@ -58,7 +60,7 @@ def plans(draw) -> VpcPlan:
             address=address,
             subnet_id="subnet-1",
             mac_address="0a:00:00:00:00:01",
-            kind=draw(st.sampled_from(["task", "load_balancer", "nat", "reserved"])),
+            kind=draw(st.sampled_from(["task", "load_balancer", NETWORK, "nat", "reserved"])),
             group_ids=tuple(draw(st.sets(st.sampled_from(GROUPS)))),
             public=draw(st.booleans()),
         )
@@ -143,9 +145,12 @@ def told_by_nft(table: Table) -> list[dict]:
     objects: list[dict] = [{"metainfo": {}}, {"table": {}}]
     for name, one in table.collections.items():
         kind, _, verdict = one.header.removeprefix("type ").removesuffix(";").partition(" : ")
-        facts = {"name": name, "type": kind} | ({"map": verdict} if verdict else {})
+        kinds = kind.split(" . ")
+        facts = {"name": name, "type": kinds if len(kinds) > 1 else kind}
+        facts |= {"map": verdict} if verdict else {}
         elements = [element_told(text) for text in one.elements]
         objects.append({one.kind: facts | ({"elem": elements} if elements else {})})
+    objects += [{"ct timeout": {"name": name}} for name in table.timeouts]
     for name, chain in table.chains.items():
         facts = {"name": name}
         if chain.hook:
@@ -157,18 +162,121 @@ def told_by_nft(table: Table) -> list[dict]:
 
 
 def element_told(text: str):
-    key, _, verdict = text.partition(" : ")
+    key, _, value = text.partition(" : ")
     key = key.strip('"')
-    if not verdict:
+    if " . " in key:
+        key = {"concat": [int(part) if part.isdecimal() else part for part in key.split(" . ")]}
+    if not value:
         return key
-    kind, target = verdict.split()
-    return [key, {kind: {"target": target}}]
+    kind, _, target = value.partition(" ")
+    return [key, {kind: {"target": target}} if target else value]
 
 
 def test_a_collection_of_another_kind_is_made_anew():
     old = Table("inet t", {"a": Collection("set", "type ipv4_addr;")}, {})
     new = Table("inet t", {"a": Collection("map", "type ipv4_addr : verdict;")}, {})
     assert difference(old, new) == whole(new)
+
+
+class Led(NamedTuple):
+    """A flow that a network load balancer leads: from a client by one of its addresses."""
+
+    client: str
+    balancer: str
+    target: str
+    port: int
+    translated: bool
+
+
+@settings(max_examples=300)
+@given(plans(), st.sampled_from([*ADDRESSES, OUTSIDE]), st.integers(0, 20), st.booleans())
+def test_a_flow_through_a_balancer_is_judged_as_two(plan, client, port, translated):
+    if len(plan.interfaces) < 2:
+        return
+    balancer, target = plan.interfaces[0].address, plan.interfaces[1].address
+    plan = with_kind(with_kind(plan, balancer, NETWORK), target, "task")
+    led = Led(client, balancer, target, port, translated)
+    filters, _ = compile_vpc_filter(plan, "10.0.0.2", uplink(1))
+    first = Flow("tcp", led.client, led.balancer, led.port)
+    seen = led.balancer if led.translated else led.client
+    second = Flow("tcp", seen, led.target, 7)
+
+    on_the_way = all(
+        verdict(filters, filters.chains[f"v_{one}"], first) != "drop"
+        for one in ("egress", "ingress")
+    )
+    assert on_the_way == admits(plan, first)
+
+    # The balancer's groups let it out, whatever the target's say, and the other way round.
+    let_out = verdict(filters, filters.chains["f_egress"], second, led) != "drop"
+    assert let_out == admits(with_kind(plan, led.target, "reserved"), replace_source(second, led))
+    chain = "t_ingress" if led.translated else "f_ingress"
+    let_in = verdict(filters, filters.chains[chain], second, led) != "drop"
+    by_address = admits(with_kind(plan, seen, "reserved"), second) if seen != led.target else None
+    by_balancer = admits(
+        with_kind(only_by_group(plan), led.balancer, "reserved"), replace_source(second, led)
+    )
+    if by_address is not None:
+        assert let_in == (by_address or by_balancer)
+
+
+def test_a_target_admits_whom_its_balancers_group_names_and_nobody_past_it():
+    only_by_balancer = PacketRule(protocol="tcp", from_port=7, to_port=7, group_id="sg-1")
+    plan = VpcPlan(
+        vpc_id="v",
+        number=1,
+        cidr="10.0.0.0/16",
+        dns_support=True,
+        security_groups=(
+            SecurityGroupPlan(group_id="sg-1"),
+            SecurityGroupPlan(group_id="sg-2", ingress=(only_by_balancer,)),
+        ),
+        interfaces=tuple(
+            InterfacePlan(
+                network_interface_id=f"eni-{number}",
+                address=ADDRESSES[number],
+                subnet_id="subnet-1",
+                mac_address="0a:00:00:00:00:01",
+                kind=kind,
+                group_ids=(group,),
+                entrance=entrance,
+            )
+            for number, (kind, group, entrance) in enumerate(
+                [(NETWORK, "sg-1", "127.64.0.1"), ("task", "sg-2", "")]
+            )
+        ),
+    )
+    filters, _ = compile_vpc_filter(plan, "10.0.0.2", uplink(1))
+    flow = Flow("tcp", OUTSIDE, ADDRESSES[1], 7)
+    chain = filters.chains["f_ingress"]
+    assert verdict(filters, chain, flow) == "drop"
+    for address in (ADDRESSES[0], "240.64.0.1"):  # the gate of the host's programs too
+        led = Led(OUTSIDE, address, ADDRESSES[1], 7, translated=False)
+        assert verdict(filters, chain, flow, led) == "accept"
+        assert address in filters.collections["vips"].elements
+    other = Led(OUTSIDE, ADDRESSES[2], ADDRESSES[1], 7, translated=False)
+    assert verdict(filters, chain, flow, other) == "drop"
+
+
+def replace_source(flow: Flow, led: Led) -> Flow:
+    return flow._replace(source=led.balancer)
+
+
+def with_kind(plan: VpcPlan, address: str, kind: str) -> VpcPlan:
+    """Return the plan with an interface of another kind: ``reserved`` ones have no say."""
+    changed = (
+        replace(one, kind=kind) if one.address == address else one for one in plan.interfaces
+    )
+    return replace(plan, interfaces=tuple(changed))
+
+
+def only_by_group(plan: VpcPlan) -> VpcPlan:
+    """Return the plan without ingress rules that name addresses."""
+    groups = (
+        replace(one, ingress=tuple(rule for rule in one.ingress if rule.group_id))
+        for one in plan.security_groups
+    )
+    return replace(plan, security_groups=tuple(groups))
 
 
 # ------------------------------------------------------------------ a small reading of nft
@@ -181,30 +289,33 @@ def passes(table: Table, flow: Flow) -> bool:
     )
 
 
-def verdict(table: Table, chain: Chain, flow: Flow) -> str | None:
+def verdict(table: Table, chain: Chain, flow: Flow, led: Led | None = None) -> str | None:
+    """Return what a chain says of a new flow; led: it comes by a network load balancer."""
     for rule in chain.rules:
         words = rule.split()
-        matched, rest = matches(table, words, flow)
+        matched, rest = matches(table, words, flow, led)
         if not matched:
             continue
-        found = act(table, rest, flow)
+        found = act(table, rest, flow, led)
         if found:
             return found
     return None
 
 
-def act(table: Table, words: list[str], flow: Flow) -> str | None:
+def act(table: Table, words: list[str], flow: Flow, led: Led | None) -> str | None:
     match [one for one in words if one != "counter"]:
         case ["accept" | "drop" as final]:
             return final
         case ["jump", name]:
-            return verdict(table, table.chains[name], flow)
-        case ["ip", side, "vmap", name]:
+            return verdict(table, table.chains[name], flow, led)
+        case ["ip", side, "vmap", name] | ["ct", "original", "ip", side, "vmap", name]:
             address = flow.source if side == "saddr" else flow.destination
+            if words[0] == "ct":
+                address = led.balancer
             for element in table.collections[name[1:]].elements:
                 key, _, target = element.partition(" : ")
                 if key == address:
-                    found = verdict(table, table.chains[target.removeprefix("goto ")], flow)
+                    found = verdict(table, table.chains[target.removeprefix("goto ")], flow, led)
                     return found or "accept"
             return None
         case ["ct", "state", *_]:
@@ -212,7 +323,7 @@ def act(table: Table, words: list[str], flow: Flow) -> str | None:
     raise AssertionError(words)
 
 
-def matches(table: Table, words: list[str], flow: Flow) -> tuple[bool, list[str]]:
+def matches(table: Table, words: list[str], flow: Flow, led: Led | None) -> tuple[bool, list[str]]:
     """Return whether all matches at the head hold, and what follows them."""
     while True:
         match words:
@@ -221,6 +332,8 @@ def matches(table: Table, words: list[str], flow: Flow) -> tuple[bool, list[str]
                 holds = within(table, where, address)
             case ["iifname" | "oifname", *rest]:
                 holds = False  # links are the kernel's affair
+            case ["ct", *_] if tracked(table, words, led) is not None:
+                holds, rest = tracked(table, words, led)
             case ["meta", "nfproto", "ipv4", *rest]:
                 holds = True
             case ["meta", "l4proto", protocol, *rest]:
@@ -238,6 +351,20 @@ def matches(table: Table, words: list[str], flow: Flow) -> tuple[bool, list[str]
         words = rest
 
 
+def tracked(table: Table, words: list[str], led: Led | None) -> tuple[bool, list[str]] | None:
+    """Return whether what is known of the flow matches, and what follows; None: no match."""
+    match words:
+        case ["ct", "status", "dnat", *rest]:
+            return led is not None, rest
+        case ["ct", "mark", _, *rest]:
+            return led is not None and led.translated, rest
+        case ["ct", "original", "ip", "daddr", where, *rest] if where != "vmap":
+            return led is not None and within(table, where, led.balancer), rest
+        case ["ct", "state", "new", *rest]:
+            return True, rest
+    return None
+
+
 def within(table: Table, where: str, address: str) -> bool:
     if where.startswith("@"):
         return address in table.collections[where[1:]].elements
@@ -246,18 +373,17 @@ def within(table: Table, where: str, address: str) -> bool:
 
 def obey(table: Table, commands: str) -> Table:
     """Return the table after commands; a name that is not there, or still used, is an error."""
-    collections = {
-        name: (one.kind, one.header, set(one.elements)) for name, one in table.collections.items()
-    }
-    chains = {name: (one.hook, list(one.rules)) for name, one in table.chains.items()}
+    collections, chains, timeouts = opened(table)
     for line in commands.splitlines():
         verb, what, rest = *line.split(" ", 2)[:2], line.split(" ", 2)[-1]
-        if what not in {"set", "map", "chain", "rule", "element"}:
-            collections, chains = ({}, {}) if verb == "delete" else (collections, chains)
-            continue
+        rest = rest.removeprefix("timeout ")
         name, _, tail = rest.removeprefix(f"{table.name} ").partition(" ")
         inner = tail.removeprefix("{ ").removesuffix(" }")
         match verb, what:
+            case "delete", "table":
+                collections, chains, timeouts = {}, {}, {}
+            case _, "ct":
+                obey_timeout(timeouts, verb, name, inner, everything({}, chains))
             case "add", "set" | "map":
                 assert name not in collections
                 collections[name] = (what, inner, set())
@@ -277,23 +403,56 @@ def obey(table: Table, commands: str) -> Table:
                 chains[name][1].clear()
             case "delete", _:
                 collections.pop(name, None) or chains.pop(name)
-                everything = [rule for _, held in chains.values() for rule in held]
-                everything += [one for *_, held in collections.values() for one in held]
-                assert name not in used(everything)
+                assert name not in used(everything(collections, chains))
+    return closed(table.name, collections, chains, timeouts)
+
+
+def everything(collections: dict, chains: dict) -> list[str]:
+    """Return every rule and element."""
+    rules = [rule for _, held in chains.values() for rule in held]
+    return rules + [one for *_, held in collections.values() for one in held]
+
+
+def opened(table: Table) -> tuple[dict, dict, dict]:
+    """Return a table's parts, to be changed."""
+    collections = {
+        name: (one.kind, one.header, set(one.elements)) for name, one in table.collections.items()
+    }
+    chains = {name: (one.hook, list(one.rules)) for name, one in table.chains.items()}
+    return collections, chains, dict(table.timeouts)
+
+
+def closed(name: str, collections: dict, chains: dict, timeouts: dict) -> Table:
+    """Return a table of what ``obey`` has worked on."""
     return Table(
-        table.name,
+        name,
         {
-            name: Collection(kind, header, frozenset(held))
-            for name, (kind, header, held) in collections.items()
+            one: Collection(kind, header, frozenset(held))
+            for one, (kind, header, held) in collections.items()
         },
-        {name: Chain(tuple(held), hook) for name, (hook, held) in chains.items()},
+        {one: Chain(tuple(held), hook) for one, (hook, held) in chains.items()},
+        timeouts,
     )
+
+
+def obey_timeout(
+    timeouts: dict[str, str], verb: str, name: str, how: str, rules: list[str]
+) -> None:
+    if verb == "add":
+        assert name not in timeouts
+        timeouts[name] = how
+    else:
+        assert f'ct timeout set "{name}"' not in rules
+        del timeouts[name]
 
 
 def used(texts: Iterable[str]) -> set[str]:
     """Return the chains and collections that rules or elements name."""
     words = [text.split() for text in texts]
     named = {
-        line[at + 1] for line in words for at, word in enumerate(line) if word in {"jump", "goto"}
+        line[at + 1].rstrip(",")
+        for line in words
+        for at, word in enumerate(line)
+        if word in {"jump", "goto"}
     }
     return named | {word[1:] for line in words for word in line if word.startswith("@")}

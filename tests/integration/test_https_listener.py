@@ -19,7 +19,6 @@ from msgspec.structs import replace
 
 from ecsd.agent.drivers.haproxy_commands import LARGEST_PAYLOAD
 from ecsd.certificates.authority import Authority
-from ecsd.certificates.reading import read_facts
 from ecsd.decisions.sni import sni_choices
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.plan import ListenerPlan, TlsPlan
@@ -52,7 +51,7 @@ class Served(NamedTuple):
 
 def served(arn, *names, key="EC_prime256v1"):
     issued = AUTHORITY.issue(names, key, NOW)
-    facts = read_facts(issued.body)
+    facts = issued.facts
     record = Certificate(
         certificate_arn=f"arn:aws:acm:us-east-1:000000000000:certificate/{arn}",
         type="AMAZON_ISSUED",

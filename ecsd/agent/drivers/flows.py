@@ -4,9 +4,11 @@ Source: conntrack(8); network.md 2 (rule removed, connection open).
 """
 
 import logging
+from collections.abc import Sequence
 
 from ecsd.agent.drivers.programs import attempt
 from ecsd.clock import Clock
+from ecsd.decisions.nlb_plan import Ending
 from ecsd.decisions.security_group import Flow
 from ecsd.errors import NetworkError
 
@@ -39,6 +41,25 @@ async def end_flows(clock: Clock, path: str, flows: list[Flow]) -> None:
         if code != 0 and "0 flow entries" not in words:
             raise NetworkError(f"conntrack: {words.strip()[:200]}")
         log.info("an open connection lost its rule", extra={"flow": one._asdict()})
+
+
+async def end_translated(clock: Clock, path: str, endings: Sequence[Ending]) -> None:
+    """Forget flows that a balancer has led to a target."""
+    for one in endings:
+        address, port = one.target
+        for came_to in one.addresses:
+            code, _, words = await _conntrack(
+                clock,
+                path,
+                "-D",
+                "-p",
+                one.protocol,
+                *("--orig-dst", came_to, "--orig-port-dst", str(one.port)),
+                *("--reply-src", address, "--reply-port-src", str(port)),
+            )
+            if code != 0 and "0 flow entries" not in words:
+                raise NetworkError(f"conntrack: {words.strip()[:200]}")
+        log.info("a target's flows are ended", extra={"target": address, "port": port})
 
 
 async def _conntrack(clock: Clock, path: str, *words: str) -> tuple[int, str, str]:

@@ -7,7 +7,7 @@ Source: network.md 6.
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from ecsd.agent.drivers.nftables import Nftables
 from ecsd.agent.drivers.programs import attempt, run
 from ecsd.agent.drivers.rtnetlink import links_gone
 from ecsd.clock import Clock
-from ecsd.decisions.addresses import Uplink
+from ecsd.decisions.addresses import Uplink, gate
 from ecsd.errors import NetworkError
 from ecsd.settings import INSTANCES, Settings
 
@@ -96,6 +96,22 @@ class HostNetwork:
                 f"src {link.host}"
             )
         await run(self._clock, "ip", "-batch", "-", given="\n".join(commands) + "\n")
+
+    async def route_gates(self, entrances: Sequence[str], link: Uplink) -> None:
+        """Route to the gates of a VPC's network load balancers; loopback clients may come back."""
+        if not entrances:
+            return
+        commands = [
+            f"route replace {gate(one)}/32 via {link.vpc} dev {link.host_interface} onlink "
+            f"src {link.host}"
+            for one in entrances
+        ]
+        await run(self._clock, "ip", "-batch", "-", given="\n".join(commands) + "\n")
+        local = Path("/proc/sys/net/ipv4/conf") / link.host_interface / "route_localnet"
+        try:
+            local.write_text("1\n")
+        except OSError as error:
+            raise NetworkError(f"{local} cannot be set: {error.strerror}") from error
 
     async def disconnect(self, interface: str) -> None:
         """See a VPC's uplink go; take it away where a process keeps the VPC's namespace alive."""

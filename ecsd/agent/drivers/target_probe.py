@@ -1,6 +1,6 @@
 """One health check over a socket that lives in the target's VPC.
 
-Source: Application Load Balancers guide, health checks for target groups; ecs_semantics 5.2.
+Source: Application and Network Load Balancers guides, health checks; ecs_semantics 5.2.
 """
 
 import re
@@ -21,7 +21,7 @@ FAREWELL_SECONDS = 0.5  # for an answer to end once its status is known
 class Question(NamedTuple):
     """What to ask. timeout: seconds for the whole check.
 
-    protocol: HTTP, HTTPS. version: HTTP1, HTTP2, GRPC.
+    protocol: HTTP, HTTPS, TCP (a connection is the answer). version: HTTP1, HTTP2, GRPC.
     """
 
     address: str
@@ -48,6 +48,8 @@ async def ask(connection: socket.socket, question: Question, clock: Clock) -> Ou
         async with clock.deadline(question.timeout):
             alpn = ALPN[question.version] if question.protocol == "HTTPS" else ""
             channel = await opened(connection, question.address, question.port, alpn)
+            if question.protocol == "TCP":
+                return Outcome("passed")
             code = await _code(channel, question)
         if question.version == "HTTP1":
             await _hear_out(channel, clock)

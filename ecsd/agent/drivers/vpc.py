@@ -59,6 +59,7 @@ class VpcNetwork:
         self._visitor = visitor
         self._links: Links | None = None  # as known to be there
         self._tables: tuple[Table, ...] | None = None
+        self._translations: dict[str, Table] = {}
         self._unchecked: frozenset[str] = frozenset()
         self._next_index = 0
         self._filters: Nftables | None = None
@@ -100,6 +101,15 @@ class VpcNetwork:
         if before is not None and narrowed(before, plan):
             await self._cut(before, plan)
         self.plan = plan
+
+    async def translate(self, table: Table) -> None:
+        """Bring a table beside the VPC's own into force."""
+        if self._filters is None:
+            raise NetworkError("the VPC is not open")
+        known = self._translations.pop(table.name, None)
+        held = None if known is None else (known,)
+        await asyncio.to_thread(_enforce, self._filters, held, (table,))
+        self._translations[table.name] = table
 
     async def attach(self, wanted: TaskInterface, sandbox: str) -> None:
         """Give the namespace at a path its interface."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ecsd.decisions.invariants.finding import Finding, fatal
+from ecsd.decisions.nlb_plan import PROTOCOLS
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
@@ -63,14 +64,15 @@ def _check_listeners(balancing: Balancing) -> Iterator[Finding]:
     balancers = {one.load_balancer_arn for one in balancing.load_balancers}
     listeners = {one.listener_arn for one in balancing.listeners}
     certificates = {one.certificate_arn for one in balancing.certificates}
-    ports: set[tuple[str, int]] = set()
+    ports: set[tuple[str, str, int]] = set()
     for listener in balancing.listeners:
-        place = (listener.load_balancer_arn, listener.port)
         if listener.load_balancer_arn not in balancers:
             yield fatal(listener.listener_arn, "belongs to no load balancer")
-        if place in ports:
-            yield fatal(listener.listener_arn, f"is a second listener on port {listener.port}")
-        ports.add(place)
+        for transport in PROTOCOLS.get(listener.protocol, ("tcp",)):
+            place = (listener.load_balancer_arn, transport, listener.port)
+            if place in ports:
+                yield fatal(listener.listener_arn, f"is a second listener on port {listener.port}")
+            ports.add(place)
         for arn in set(listener.certificate_arns) - certificates:
             yield fatal(listener.listener_arn, f"serves {arn}, which does not exist")
     priorities: set[tuple[str, int]] = set()
@@ -92,9 +94,24 @@ def _check_groups(balancing: Balancing) -> Iterator[Finding]:
             if arn not in groups:
                 yield fatal(part.key, f"forwards to {arn}, which does not exist")
             users.setdefault(arn, set()).add(owner.get(part.listener_arn, part.listener_arn))
+    yield from _check_protocols(balancing)
     for arn, balancers in users.items():
         if len(balancers) > 1:
             yield fatal(arn, f"is used by {len(balancers)} load balancers")
     for target in balancing.targets:
         if target.target_group_arn not in groups:
             yield fatal(target.place, "is a target of no group")
+
+
+def _check_protocols(balancing: Balancing) -> Iterator[Finding]:
+    """Yield listeners, and groups, of a kind that their load balancer cannot carry."""
+    kinds = {one.load_balancer_arn: one.type for one in balancing.load_balancers}
+    protocols = {one.target_group_arn: one.protocol for one in balancing.target_groups}
+    for listener in balancing.listeners:
+        flows = listener.protocol in PROTOCOLS
+        kind = kinds.get(listener.load_balancer_arn)
+        if kind is not None and flows != (kind == "network"):
+            yield fatal(listener.listener_arn, f"speaks {listener.protocol} on a balancer: {kind}")
+        for arn in listener.target_group_arns:
+            if arn in protocols and (protocols[arn] in PROTOCOLS) != flows:
+                yield fatal(listener.listener_arn, f"forwards to {arn}, of another protocol")

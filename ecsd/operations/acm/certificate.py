@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.certificates.authority import CURVES, SIZES, Issued
-from ecsd.certificates.reading import Material, Unfit, kept_form, read_material
+from ecsd.certificates.authority import KEY_ALGORITHMS
+from ecsd.certificates.material import Material, Unfit
 from ecsd.decisions.certificate import (
     is_domain_name,
     is_renewable,
@@ -69,6 +69,8 @@ async def request_certificate(call: Call, request: dict[str, Any]) -> dict[str, 
 @operation("acm", "ImportCertificate")
 async def import_certificate(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Take a certificate in with its private key; or put another in an imported one's place."""
+    from ecsd.certificates.reading import read_material
+
     now = call.clock.now()
     try:
         material = await asyncio.to_thread(  # a long key takes its time to be checked
@@ -97,9 +99,8 @@ async def import_certificate(call: Call, request: dict[str, Any]) -> dict[str, A
         else:
             _check_number(change)
             names = material.facts.domain_names
-            issued = Issued(material.body, material.chain, material.private_key)
-            fresh = _certificate(call, issued, names, (), tags)
-            certificate = replace(fresh, type=IMPORTED, facts=material.facts, imported_at=now)
+            fresh = _certificate(call, material, names, (), tags)
+            certificate = replace(fresh, type=IMPORTED, imported_at=now)
         change.put(certificate)
     return {"CertificateArn": certificate.certificate_arn}
 
@@ -127,7 +128,7 @@ async def renew_certificate(call: Call, request: dict[str, Any]) -> dict[str, An
     if not is_renewable(held, users_of(call.view, arn)):
         raise invalid(f"Certificate {arn} is not eligible for renewal.")
     issued = await _issued(call, list(held.subject_alternative_names), key_type(held))
-    kept = kept_form(call.authority, issued, arn)
+    kept = call.authority.kept(issued, arn)
     async with call.transaction() as change:
         change.put(renewed(require_certificate(change, arn), kept, call.clock.now()))
     return {}
@@ -163,7 +164,7 @@ def _check_request(request: dict[str, Any]) -> str:
         raise unsupported(f"ValidationMethod '{method}'")
     _check_options(request.get("Options") or {})
     algorithm = request.get("KeyAlgorithm") or "RSA_2048"
-    if algorithm not in CURVES and algorithm not in SIZES:
+    if algorithm not in KEY_ALGORITHMS:
         raise AwsError(
             "InvalidParameterException",
             f"KeyAlgorithm {algorithm} is not supported for public certificates.",
@@ -216,21 +217,21 @@ def _repeated(
     return None
 
 
-async def _issued(call: Call, names: list[str], algorithm: str) -> Issued:
+async def _issued(call: Call, names: list[str], algorithm: str) -> Material:
     """A key takes its time to be made: other requests do not wait for it."""
     return await asyncio.to_thread(call.authority.issue, names, algorithm, call.clock.now())
 
 
 def _certificate(
     call: Call,
-    issued: Issued,
+    issued: Material,
     names: list[str] | tuple[str, ...],
     validations: tuple[DomainValidation, ...],
     tags: tuple[Tag, ...],
 ) -> Certificate:
     prefix = f"arn:aws:acm:{call.scope.region}:{call.scope.account}:certificate"
     arn = f"{prefix}/{call.ids.uuid()}"
-    kept = kept_form(call.authority, issued, arn)
+    kept = call.authority.kept(issued, arn)
     return Certificate(
         certificate_arn=arn,
         type=AMAZON_ISSUED,

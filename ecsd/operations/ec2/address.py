@@ -5,8 +5,6 @@ Source: Amazon EC2 API Reference, AllocateAddress, AssociateAddress.
 
 from typing import Any
 
-from msgspec.structs import replace
-
 from ecsd.decisions.addressing import allocate_elastic
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
@@ -15,8 +13,9 @@ from ecsd.operations.ec2.listing import Listing, chosen, listed, page
 from ecsd.operations.ec2.tagging import specified_tags, tag_set
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.vpc import Address
+from ecsd.store.elastic_ips import associate, dissociate
 from ecsd.store.finders.ec2 import internet_gateway_of, require, require_network_interface
-from ecsd.store.store import Transaction, View
+from ecsd.store.store import View
 
 ADDRESSES = Listing(
     "Addresses",
@@ -154,32 +153,6 @@ def _check_unassociated(view: View, address: Address, interface: NetworkInterfac
                 "Resource.AlreadyAssociated",
                 f"resource {resource} is already associated with associate-id {one.association_id}",
             )
-
-
-def associate(
-    change: Transaction, address: Address, network_interface_id: str, association_id: str
-) -> Address:
-    """Bind an address to an interface, both ways."""
-    interface = require_network_interface(change, network_interface_id)
-    associated = replace(
-        address,
-        association_id=association_id,
-        network_interface_id=network_interface_id,
-        private_ip_address=interface.private_ip_address,
-    )
-    change.put(associated, replace(interface, public_ip=address.public_ip))
-    return associated
-
-
-def dissociate(change: Transaction, address: Address) -> None:
-    """Loosen an address from its interface, if it has one."""
-    if address.network_interface_id:
-        interface = change.get(NetworkInterface, address.network_interface_id)
-        if interface is not None and interface.public_ip == address.public_ip:
-            change.put(replace(interface, public_ip=None))
-    change.put(
-        replace(address, association_id=None, network_interface_id=None, private_ip_address=None)
-    )
 
 
 @action("DisassociateAddress", "AssociationId", "PublicIp")

@@ -13,13 +13,13 @@ from ecsd.decisions.network_interface import new_interface
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import DESCRIBING, Answer, Request, action
-from ecsd.operations.ec2.address import associate, dissociate
 from ecsd.operations.ec2.internet_gateway import mark_routes
 from ecsd.operations.ec2.listing import Listing, chosen, listed
 from ecsd.operations.ec2.network_interface import chosen_address
 from ecsd.operations.ec2.tagging import specified_tags, tag_set
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.vpc import Address, NatGateway, Subnet
+from ecsd.store.elastic_ips import associate, dissociate
 from ecsd.store.finders.ec2 import internet_gateway_of, require, require_subnet
 from ecsd.store.store import Transaction, View
 

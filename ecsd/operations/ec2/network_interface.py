@@ -12,13 +12,13 @@ from ecsd.decisions.network_interface import new_interface
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import DESCRIBING, Answer, Request, action
-from ecsd.operations.ec2.address import dissociate
 from ecsd.operations.ec2.limits import MAX_GROUPS_PER_INTERFACE
 from ecsd.operations.ec2.listing import Listing, chosen, listed
 from ecsd.operations.ec2.tagging import specified_tags, tag_set
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup
 from ecsd.records.ec2.vpc import Address, Subnet, Vpc
+from ecsd.store.elastic_ips import dissociate
 from ecsd.store.finders.ec2 import (
     default_security_group,
     free_address,

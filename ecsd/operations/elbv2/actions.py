@@ -1,10 +1,16 @@
 """Actions and conditions of listeners and rules, checked against the target groups there are."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ecsd.decisions.condition_checks import check_conditions, complete_condition
-from ecsd.decisions.listener_checks import LOOP, check_actions, complete_action
+from ecsd.decisions.listener_checks import (
+    LOOP,
+    check_actions,
+    check_flow_actions,
+    complete_action,
+)
+from ecsd.decisions.rule_transforms import check_transforms
 from ecsd.errors import AwsError
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.store.finders.elbv2 import (
@@ -16,14 +22,26 @@ from ecsd.store.finders.elbv2 import (
 from ecsd.store.store import View
 
 MOST_GROUPS = 100  # target groups a load balancer
+GROUP_PROTOCOLS = {  # by the listener's. Source: Network Load Balancers guide, listeners
+    "HTTP": ("HTTP", "HTTPS"),
+    "HTTPS": ("HTTP", "HTTPS"),
+    "TCP": ("TCP", "TCP_UDP"),
+    "UDP": ("UDP", "TCP_UDP"),
+    "TCP_UDP": ("TCP_UDP",),
+}
 Parts = tuple[dict[str, Any], ...]
 
 
 def parse_actions(
-    view: View, balancer: LoadBalancer, given: list[dict[str, Any]]
+    view: View, balancer: LoadBalancer, given: list[dict[str, Any]], protocol: str
 ) -> tuple[Parts, tuple[str, ...]]:
-    """Return complete actions and the ARNs of the groups that they forward to; or refuse."""
+    """Return complete actions and the ARNs of the groups that they forward to; or refuse.
+
+    protocol: the listener's.
+    """
     _refuse_first(check_actions(given))
+    if balancer.type == "network":
+        _refuse_first(check_flow_actions(given))
     actions = tuple(complete_action(one) for one in given)
     groups = forwarded_groups(actions)
     known = {one.target_group_arn for one in groups_of_balancer(view, balancer.load_balancer_arn)}
@@ -38,6 +56,12 @@ def parse_actions(
             raise AwsError(
                 "InvalidConfigurationRequest",
                 f"The target group '{arn}' and the load balancer are in different VPCs",
+            )
+        if group.protocol not in GROUP_PROTOCOLS[protocol]:
+            raise AwsError(
+                "InvalidConfigurationRequest",
+                f"The protocol '{group.protocol}' of the target group '{arn}' cannot be used with "
+                f"the listener protocol '{protocol}'",
             )
         users = set(balancers_of_group(view, arn)) - {balancer.load_balancer_arn}
         if users:
@@ -67,6 +91,12 @@ def parse_conditions(given: list[dict[str, Any]]) -> Parts:
     """Return complete conditions, or refuse."""
     _refuse_first(check_conditions(given))
     return tuple(complete_condition(one) for one in given)
+
+
+def parse_transforms(given: Sequence[dict[str, Any]], actions: Parts) -> Parts:
+    """Return the transforms of a rule with these actions, or refuse."""
+    _refuse_first(check_transforms(given, actions))
+    return tuple(given)
 
 
 def _refuse_first(problems: Iterator[str]) -> None:

@@ -4,20 +4,22 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.balancer_attributes import LISTENER, SECURE_LISTENER, Attribute
+from ecsd.decisions.network_balancer_attributes import listener_attributes
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import attribute, tag
 from ecsd.operations.elbv2.actions import check_versions, parse_actions
 from ecsd.operations.elbv2.paging import page
 from ecsd.operations.elbv2.tls import describe_tls, secured
-from ecsd.records.elbv2.load_balancer import Listener, Rule
+from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
+from ecsd.records.elbv2.target_group import NETWORK_PROTOCOLS
 from ecsd.store.finders.elbv2 import require_all, require_listener, require_load_balancer
 
 LARGEST_PORT = 65535
 MOST_LISTENERS = 50
+PROTOCOLS = {"application": ("HTTP", "HTTPS"), "network": NETWORK_PROTOCOLS}
+TRANSPORTS = {"UDP": {"udp"}, "TCP_UDP": {"tcp", "udp"}}  # every other protocol: TCP
 LATER = ("AlpnPolicy",)
-PROTOCOLS = ("HTTP", "HTTPS")
 
 
 @operation("elbv2", "CreateListener")
@@ -29,15 +31,17 @@ async def create_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
             raise AwsError("ValidationError", f"A listener {member.lower()} must be specified")
     async with call.transaction() as change:
         balancer = require_load_balancer(change, request["LoadBalancerArn"])
-        arn = balancer.load_balancer_arn
-        actions, groups = parse_actions(change, balancer, request["DefaultActions"])
+        arn, protocol = balancer.load_balancer_arn, request["Protocol"]
+        _check_protocol(balancer, protocol)
+        actions, groups = parse_actions(change, balancer, request["DefaultActions"], protocol)
         others = change.select(Listener, load_balancer_arn=arn)
-        known = next((one for one in others if one.port == request["Port"]), None)
+        place = (request["Port"], protocol)
+        known = next((one for one in others if (one.port, one.protocol) == place), None)
         listener = Listener(
             listener_arn=f"{arn.replace(':loadbalancer/', ':listener/')}/{call.ids.balancer_id()}",
             load_balancer_arn=arn,
             port=request["Port"],
-            protocol=request["Protocol"],
+            protocol=protocol,
             default_actions=actions,
             target_group_arns=groups,
             tags=tag.parse(request.get("Tags")),
@@ -46,7 +50,7 @@ async def create_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
         check_versions(change, listener.protocol, groups)
         if known is not None and _is_equal(known, listener):
             return {"Listeners": [describe(known)]}
-        _check_port(others, request["Port"])
+        _check_port(others, request["Port"], protocol)
         if len(others) >= MOST_LISTENERS:
             raise AwsError("TooManyListeners", f"At most {MOST_LISTENERS} listeners")
         change.put(listener)
@@ -78,15 +82,17 @@ async def modify_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
         listener = require_listener(change, request["ListenerArn"])
         balancer = require_load_balancer(change, listener.load_balancer_arn)
         port = request.get("Port") or listener.port
-        if port != listener.port:
-            arn = listener.load_balancer_arn
-            _check_port(change.select(Listener, load_balancer_arn=arn), port)
-            listener = replace(listener, port=port)
-        listener = replace(listener, protocol=request.get("Protocol") or listener.protocol)
-        listener = secured(change, listener, request, call.clock.now())
-        if request.get("DefaultActions"):
-            actions, groups = parse_actions(change, balancer, request["DefaultActions"])
+        protocol = request.get("Protocol") or listener.protocol
+        _check_protocol(balancer, protocol)
+        if (port, protocol) != (listener.port, listener.protocol):
+            others = change.select(Listener, load_balancer_arn=listener.load_balancer_arn)
+            _check_port([one for one in others if one.key != listener.key], port, protocol)
+        given = request.get("DefaultActions") or list(listener.default_actions)
+        if request.get("DefaultActions") or protocol != listener.protocol:
+            actions, groups = parse_actions(change, balancer, given, protocol)
             listener = replace(listener, default_actions=actions, target_group_arns=groups)
+        listener = replace(listener, port=port, protocol=protocol)
+        listener = secured(change, listener, request, call.clock.now())
         forwarded = list(listener.target_group_arns)
         for rule in change.select(Rule, listener_arn=listener.listener_arn):
             forwarded += rule.target_group_arns
@@ -108,7 +114,7 @@ async def delete_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
 async def describe_listener_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """List every attribute with its value."""
     listener = require_listener(call.view, request["ListenerArn"])
-    return attribute.show(_known(listener), listener.attributes)
+    return attribute.show(listener_attributes(listener.protocol), listener.attributes)
 
 
 @operation("elbv2", "ModifyListenerAttributes")
@@ -116,7 +122,7 @@ async def modify_listener_attributes(call: Call, request: dict[str, Any]) -> dic
     """Change attributes."""
     async with call.transaction() as change:
         listener = require_listener(change, request["ListenerArn"])
-        known = _known(listener)
+        known = listener_attributes(listener.protocol)
         held = attribute.changed("Listener", known, listener.attributes, request["Attributes"])
         change.put(replace(listener, attributes=held))
     return attribute.show(known, held)
@@ -134,11 +140,6 @@ def describe(listener: Listener) -> dict[str, Any]:
     }
 
 
-def _known(listener: Listener) -> dict[str, Attribute]:
-    """Return the attributes that a listener of this protocol has."""
-    return LISTENER | (SECURE_LISTENER if listener.protocol == "HTTPS" else {})
-
-
 def _is_equal(known: Listener, wanted: Listener) -> bool:
     """Tell whether a listener is there already as it is wanted."""
     same = replace(
@@ -153,9 +154,9 @@ def _is_equal(known: Listener, wanted: Listener) -> bool:
 
 
 def _check(request: dict[str, Any]) -> None:
-    """Refuse by name what an application load balancer does not have."""
-    protocol = request.get("Protocol") or "HTTP"
-    if protocol not in PROTOCOLS:
+    """Refuse by name what neither type of load balancer has here."""
+    protocol = request.get("Protocol")
+    if protocol and not any(protocol in known for known in PROTOCOLS.values()):
         raise AwsError("UnsupportedProtocol", f"Protocol '{protocol}' is not supported by ecsd yet")
     for member in LATER:
         if request.get(member):
@@ -165,8 +166,23 @@ def _check(request: dict[str, Any]) -> None:
         raise AwsError("ValidationError", f"Port must be between 1 and 65535, got {port}")
 
 
-def _check_port(others: list[Listener], port: int) -> None:
-    if any(one.port == port for one in others):
+def _check_protocol(balancer: LoadBalancer, protocol: str) -> None:
+    known = PROTOCOLS[balancer.type]
+    if protocol not in known:
         raise AwsError(
-            "DuplicateListener", "A listener already exists on this port for this load balancer"
+            "ValidationError",
+            f"Listener protocol '{protocol}' must be one of '{', '.join(sorted(known))}'",
         )
+
+
+def _check_port(others: list[Listener], port: int, protocol: str) -> None:
+    """Refuse a port that another listener has; TCP and UDP have ports of their own."""
+    for one in others:
+        if one.port == port and _transports(one.protocol) & _transports(protocol):
+            raise AwsError(
+                "DuplicateListener", "A listener already exists on this port for this load balancer"
+            )
+
+
+def _transports(protocol: str) -> set[str]:
+    return TRANSPORTS.get(protocol, {"tcp"})

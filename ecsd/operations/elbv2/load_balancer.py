@@ -1,18 +1,27 @@
-"""Application load balancers. Source: Elastic Load Balancing API Reference; ecs_semantics 5."""
+"""Load balancers, of requests (application) and of flows (network).
+
+Source: Elastic Load Balancing API Reference; ecs_semantics 5.
+"""
 
 import re
 from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.balancer_attributes import LOAD_BALANCER
+from ecsd.decisions.network_balancer_attributes import load_balancer_attributes
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import attribute, tag
 from ecsd.operations.elbv2.paging import page
-from ecsd.operations.elbv2.zones import check_groups, entrance, parse_subnets, zones_in
+from ecsd.operations.elbv2.zones import (
+    check_groups,
+    entrance,
+    let_go,
+    parse_subnets,
+    zones_in,
+)
 from ecsd.records.ec2.network_interface import NetworkInterface
-from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
+from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule, Zone
 from ecsd.store.finders.elbv2 import require_all, require_load_balancer
 from ecsd.store.store import View
 
@@ -22,9 +31,10 @@ HOSTED_ZONE = "Z35SXDOTRQ7X7K"
 LATER = (
     "CustomerOwnedIpv4Pool",
     "EnablePrefixForIpv6SourceNat",
-    "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic",
     "IpamPools",
 )
+PRIVATE_LINK = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"
+LETTERS = {"application": "app", "network": "net"}  # in ARNs
 
 
 @operation("elbv2", "CreateLoadBalancer")
@@ -39,13 +49,16 @@ async def create_load_balancer(call: Call, request: dict[str, Any]) -> dict[str,
             "begin or end with a hyphen, and not begin with 'internal-'",
         )
     scheme = request.get("Scheme") or "internet-facing"
+    kind = request.get("Type") or "application"
     async with call.transaction() as change:
-        subnets = parse_subnets(change, request)
-        groups = check_groups(change, request.get("SecurityGroups"), subnets[0].vpc_id)
+        feet = parse_subnets(change, request, kind, scheme)
+        subnets = [one.subnet for one in feet]
+        groups = check_groups(change, request.get("SecurityGroups"), subnets[0].vpc_id, kind)
         known = next(iter(change.select(LoadBalancer, name=name)), None)
         if known is not None:
             same = {one.subnet_id for one in known.zones} == {one.subnet_id for one in subnets}
-            if same and known.scheme == scheme and set(known.security_groups) == set(groups):
+            same = same and (known.type, known.scheme) == (kind, scheme)
+            if same and set(known.security_groups) == set(groups):
                 return {"LoadBalancers": [describe(change, known)]}
             raise AwsError(
                 "DuplicateLoadBalancerName",
@@ -55,7 +68,7 @@ async def create_load_balancer(call: Call, request: dict[str, Any]) -> dict[str,
             raise AwsError("TooManyLoadBalancers", f"At most {MOST_BALANCERS} load balancers")
         balancer_id = call.ids.balancer_id()
         prefix = f"arn:aws:elasticloadbalancing:{call.scope.region}:{call.scope.account}"
-        arn = f"{prefix}:loadbalancer/app/{name}/{balancer_id}"
+        arn = f"{prefix}:loadbalancer/{LETTERS[kind]}/{name}/{balancer_id}"
         number = int(balancer_id, 16) % 10**10
         inside = "internal-" if scheme == "internal" else ""
         balancer = LoadBalancer(
@@ -63,10 +76,10 @@ async def create_load_balancer(call: Call, request: dict[str, Any]) -> dict[str,
             name=name,
             dns_name=f"{inside}{name}-{number:010}.elb.localhost".lower(),
             scheme=scheme,
-            type="application",
+            type=kind,
             ip_address_type="ipv4",
             vpc_id=subnets[0].vpc_id,
-            zones=zones_in(call, change, arn, subnets, groups),
+            zones=zones_in(call, change, arn, feet, groups),
             security_groups=groups,
             entrance=entrance(
                 [one for _, one in call.store.everywhere(LoadBalancer)], call.settings.instance
@@ -113,7 +126,8 @@ async def delete_load_balancer(call: Call, request: dict[str, Any]) -> dict[str,
         arn = balancer.load_balancer_arn
         for listener in change.select(Listener, load_balancer_arn=arn):
             change.remove(listener, *change.select(Rule, listener_arn=listener.listener_arn))
-        change.remove(balancer, *change.select(NetworkInterface, owner=arn))
+        let_go(change, balancer.zones)
+        change.remove(balancer)
     return {}
 
 
@@ -121,7 +135,7 @@ async def delete_load_balancer(call: Call, request: dict[str, Any]) -> dict[str,
 async def describe_load_balancer_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """List every attribute with its value."""
     balancer = require_load_balancer(call.view, request["LoadBalancerArn"])
-    return attribute.show(LOAD_BALANCER, balancer.attributes)
+    return attribute.show(load_balancer_attributes(balancer.type), balancer.attributes)
 
 
 @operation("elbv2", "ModifyLoadBalancerAttributes")
@@ -129,11 +143,10 @@ async def modify_load_balancer_attributes(call: Call, request: dict[str, Any]) -
     """Change attributes."""
     async with call.transaction() as change:
         balancer = require_load_balancer(change, request["LoadBalancerArn"])
-        held = attribute.changed(
-            "Load balancer", LOAD_BALANCER, balancer.attributes, request["Attributes"]
-        )
+        known = load_balancer_attributes(balancer.type)
+        held = attribute.changed("Load balancer", known, balancer.attributes, request["Attributes"])
         change.put(replace(balancer, attributes=held))
-    return attribute.show(LOAD_BALANCER, held)
+    return attribute.show(known, held)
 
 
 @operation("elbv2", "SetSecurityGroups")
@@ -144,7 +157,14 @@ async def set_security_groups(call: Call, request: dict[str, Any]) -> dict[str, 
         raise AwsError("ValidationError", "At least one security group must be specified")
     async with call.transaction() as change:
         balancer = require_load_balancer(change, request["LoadBalancerArn"])
-        groups = check_groups(change, request["SecurityGroups"], balancer.vpc_id)
+        _check_private_link(balancer, request.get(PRIVATE_LINK) or "")
+        if not balancer.security_groups:
+            raise AwsError(
+                "InvalidConfigurationRequest",
+                "You cannot set the security groups of a Network Load Balancer that was created "
+                "without security groups",
+            )
+        groups = check_groups(change, request["SecurityGroups"], balancer.vpc_id, balancer.type)
         change.put(replace(balancer, security_groups=groups))
         interfaces = change.select(NetworkInterface, owner=balancer.load_balancer_arn)
         change.put(*(replace(one, group_ids=groups) for one in interfaces))
@@ -158,18 +178,15 @@ async def set_subnets(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     _check_address_type(request)
     async with call.transaction() as change:
         balancer = require_load_balancer(change, request["LoadBalancerArn"])
-        subnets = parse_subnets(change, request)
+        feet = parse_subnets(change, request, balancer.type, balancer.scheme)
+        subnets = [one.subnet for one in feet]
         if subnets[0].vpc_id != balancer.vpc_id:
             raise AwsError("InvalidSubnet", "The subnets belong to another VPC")
         wanted = {one.subnet_id for one in subnets}
         kept = tuple(one for one in balancer.zones if one.subnet_id in wanted)
-        gone = [one for one in balancer.zones if one.subnet_id not in wanted]
-        for zone in gone:
-            interface = change.get(NetworkInterface, zone.network_interface_id)
-            if interface is not None:
-                change.remove(interface)
+        let_go(change, [one for one in balancer.zones if one.subnet_id not in wanted])
         have = {one.subnet_id for one in kept}
-        fresh = [one for one in subnets if one.subnet_id not in have]
+        fresh = [one for one in feet if one.subnet.subnet_id not in have]
         arn, groups = balancer.load_balancer_arn, balancer.security_groups
         zones = (*kept, *zones_in(call, change, arn, fresh, groups))
         balancer = replace(balancer, zones=zones)
@@ -197,7 +214,7 @@ def describe(view: View, balancer: LoadBalancer) -> dict[str, Any]:
     state: dict[str, Any] = {"Code": balancer.state}
     if balancer.state_reason:
         state["Reason"] = balancer.state_reason
-    return {
+    shown = {
         "LoadBalancerArn": balancer.load_balancer_arn,
         "DNSName": balancer.dns_name,
         "CanonicalHostedZoneId": HOSTED_ZONE,
@@ -211,6 +228,9 @@ def describe(view: View, balancer: LoadBalancer) -> dict[str, Any]:
         "SecurityGroups": list(balancer.security_groups),
         "IpAddressType": balancer.ip_address_type,
     }
+    if balancer.type == "network" and balancer.security_groups:
+        shown[PRIVATE_LINK] = "on"
+    return shown
 
 
 def _zones(balancer: LoadBalancer) -> list[dict[str, Any]]:
@@ -218,10 +238,17 @@ def _zones(balancer: LoadBalancer) -> list[dict[str, Any]]:
         {
             "ZoneName": one.availability_zone,
             "SubnetId": one.subnet_id,
-            "LoadBalancerAddresses": [],
+            "LoadBalancerAddresses": _addresses(one),
         }
         for one in balancer.zones
     ]
+
+
+def _addresses(zone: Zone) -> list[dict[str, Any]]:
+    """Return the addresses that the caller chose for a zone."""
+    if zone.allocation_id:
+        return [{"IpAddress": zone.public_ip, "AllocationId": zone.allocation_id}]
+    return [{"PrivateIPv4Address": zone.private_ip_address}] if zone.is_given else []
 
 
 def _named(view: View, name: str) -> LoadBalancer:
@@ -232,9 +259,9 @@ def _named(view: View, name: str) -> LoadBalancer:
 
 
 def _check_kind(request: dict[str, Any]) -> None:
-    """Refuse by name what is not an IPv4 application load balancer."""
+    """Refuse by name what is no IPv4 balancer of requests or of flows."""
     kind = request.get("Type") or "application"
-    if kind != "application":
+    if kind not in LETTERS:
         raise AwsError("ValidationError", f"Type '{kind}' is not supported by ecsd yet")
     _refuse_later(request)
     _check_address_type(request)
@@ -244,6 +271,16 @@ def _refuse_later(request: dict[str, Any]) -> None:
     for member in LATER:
         if request.get(member):
             raise AwsError("ValidationError", f"{member} is not supported by ecsd yet")
+
+
+def _check_private_link(balancer: LoadBalancer, said: str) -> None:
+    if said and balancer.type != "network":
+        raise AwsError("ValidationError", f"{PRIVATE_LINK} is for Network Load Balancers only")
+    if said == "off":
+        raise AwsError(
+            "ValidationError",
+            f"{PRIVATE_LINK} 'off' is not supported by ecsd: it has no PrivateLink",
+        )
 
 
 def _check_address_type(request: dict[str, Any]) -> None:

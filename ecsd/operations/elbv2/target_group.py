@@ -8,13 +8,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.balancer_attributes import TARGET_GROUP, contradiction
-from ecsd.decisions.health_check_config import GRPC_CHECK, changed, foreign_matcher, problems
+from ecsd.decisions.balancer_attributes import contradiction
+from ecsd.decisions.health_check_config import changed, default_check, foreign_matcher, problems
+from ecsd.decisions.network_balancer_attributes import target_group_attributes
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import attribute, tag
 from ecsd.operations.elbv2.paging import page
-from ecsd.records.elbv2.target_group import HealthCheck, TargetGroup
+from ecsd.records.elbv2.target_group import NETWORK_PROTOCOLS, HealthCheck, TargetGroup
 from ecsd.store.finders.ec2 import require_vpc
 from ecsd.store.finders.elbv2 import (
     balancers_of_group,
@@ -89,7 +90,7 @@ async def modify_target_group(call: Call, request: dict[str, Any]) -> dict[str, 
     _refuse_later(request)
     async with call.transaction() as change:
         group = require_target_group(change, request["TargetGroupArn"])
-        check = _check(group.health_check, group.protocol_version or "HTTP1", request)
+        check = _check(group.health_check, group.protocol, group.protocol_version, request)
         group = replace(group, health_check=check)
         change.put(group)
         return {"TargetGroups": [describe(change, group)]}
@@ -115,7 +116,7 @@ async def delete_target_group(call: Call, request: dict[str, Any]) -> dict[str, 
 async def describe_target_group_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """List every attribute with its value."""
     group = require_target_group(call.view, request["TargetGroupArn"])
-    return attribute.show(TARGET_GROUP, group.attributes)
+    return attribute.show(target_group_attributes(group.protocol), group.attributes)
 
 
 @operation("elbv2", "ModifyTargetGroupAttributes")
@@ -123,20 +124,19 @@ async def modify_target_group_attributes(call: Call, request: dict[str, Any]) ->
     """Change attributes."""
     async with call.transaction() as change:
         group = require_target_group(change, request["TargetGroupArn"])
-        held = attribute.changed(
-            "Target group", TARGET_GROUP, group.attributes, request["Attributes"]
-        )
-        words = contradiction(held)
+        known = target_group_attributes(group.protocol)
+        held = attribute.changed("Target group", known, group.attributes, request["Attributes"])
+        words = None if group.protocol in NETWORK_PROTOCOLS else contradiction(held)
         if words is not None:
             raise AwsError("ValidationError", words)
         change.put(replace(group, attributes=held))
-    return attribute.show(TARGET_GROUP, held)
+    return attribute.show(known, held)
 
 
 def describe(view: View, group: TargetGroup) -> dict[str, Any]:
     """Return a target group in the API's shape."""
     check = group.health_check
-    return {
+    shown = {
         "TargetGroupArn": group.target_group_arn,
         "TargetGroupName": group.name,
         "Protocol": group.protocol,
@@ -149,13 +149,17 @@ def describe(view: View, group: TargetGroup) -> dict[str, Any]:
         "HealthCheckTimeoutSeconds": check.timeout,
         "HealthyThresholdCount": check.healthy_threshold,
         "UnhealthyThresholdCount": check.unhealthy_threshold,
-        "HealthCheckPath": check.path,
-        "Matcher": {MATCHERS.get(group.protocol_version or "", "HttpCode"): check.matcher},
         "LoadBalancerArns": balancers_of_group(view, group.target_group_arn),
         "TargetType": group.target_type,
         "ProtocolVersion": group.protocol_version,
         "IpAddressType": group.ip_address_type,
     }
+    if check.protocol != "TCP":
+        shown |= {
+            "HealthCheckPath": check.path,
+            "Matcher": {MATCHERS.get(group.protocol_version or "", "HttpCode"): check.matcher},
+        }
+    return shown
 
 
 def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
@@ -170,11 +174,11 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
     if kind not in {"ip", "instance"}:
         raise AwsError("ValidationError", f"Target type '{kind}' is not supported by ecsd yet")
     for member, accepted in (
-        ("Protocol", ("HTTP", "HTTPS")),
-        ("ProtocolVersion", ("HTTP1", "HTTP2", "GRPC")),
-        ("IpAddressType", ("ipv4",)),
+        ("Protocol", {"HTTP", "HTTPS", *NETWORK_PROTOCOLS}),
+        ("ProtocolVersion", {"HTTP1", "HTTP2", "GRPC"}),
+        ("IpAddressType", {"ipv4"}),
     ):
-        if (request.get(member) or accepted[0]) not in accepted:
+        if request.get(member) and request[member] not in accepted:
             raise AwsError(
                 "ValidationError", f"{member} '{request[member]}' is not supported by ecsd yet"
             )
@@ -191,13 +195,20 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
         raise AwsError(
             "ValidationError", f"The VPC ID '{request['VpcId']}' is not found"
         ) from error
-    version = request.get("ProtocolVersion") or "HTTP1"
-    check = _check(GRPC_CHECK if version == "GRPC" else HealthCheck(), version, request)
+    protocol = request["Protocol"]
+    flows = protocol in NETWORK_PROTOCOLS
+    if flows and request.get("ProtocolVersion"):
+        raise AwsError(
+            "ValidationError", f"ProtocolVersion cannot be specified for the protocol {protocol}"
+        )
+    version = None if flows else request.get("ProtocolVersion") or "HTTP1"
+    fresh = default_check(protocol, version, request.get("HealthCheckProtocol"))
+    check = _check(fresh, protocol, version, request)
     prefix = f"arn:aws:elasticloadbalancing:{call.scope.region}:{call.scope.account}"
     return TargetGroup(
         target_group_arn=f"{prefix}:targetgroup/{name}/{call.ids.balancer_id()}",
         name=name,
-        protocol=request["Protocol"],
+        protocol=protocol,
         protocol_version=version,
         port=request["Port"],
         vpc_id=request["VpcId"],
@@ -213,10 +224,12 @@ def _refuse_later(request: dict[str, Any]) -> None:
         raise AwsError("ValidationError", "TargetControlPort is not supported by ecsd yet")
 
 
-def _check(check: HealthCheck, version: str, request: dict[str, Any]) -> HealthCheck:
+def _check(
+    check: HealthCheck, protocol: str, version: str | None, request: dict[str, Any]
+) -> HealthCheck:
     """Return the health check as a request makes it, or refuse the first that is wrong."""
     check = changed(check, request)
-    words = foreign_matcher(version, request) or next(problems(check, version), None)
+    words = foreign_matcher(version, request) or next(problems(check, protocol, version), None)
     if words is not None:
         raise AwsError("ValidationError", words)
     return check

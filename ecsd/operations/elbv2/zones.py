@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address
-from typing import Any
+from typing import Any, NamedTuple
 
+from ecsd.decisions.addressing import is_usable
 from ecsd.decisions.network_interface import new_interface
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
-from ecsd.records.ec2.vpc import Subnet
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.vpc import Address, Subnet
 from ecsd.records.elbv2.load_balancer import LoadBalancer, Zone
+from ecsd.store.elastic_ips import associate, dissociate
 from ecsd.store.finders.ec2 import (
     default_security_group,
     free_address,
@@ -23,24 +26,28 @@ LEAST_ZONES = 2
 MOST_GROUPS = 5
 
 
-def parse_subnets(view: View, request: dict[str, Any]) -> list[Subnet]:
-    """Return the subnets: of one VPC, at least two zones, one subnet a zone; or refuse."""
+class Foot(NamedTuple):
+    """A subnet to stand in, with the addresses that the caller chose, if any."""
+
+    subnet: Subnet
+    private_address: str | None = None
+    elastic: Address | None = None
+
+
+def parse_subnets(view: View, request: dict[str, Any], kind: str, scheme: str) -> list[Foot]:
+    """Return where a balancer of a type and scheme is to stand, or refuse.
+
+    In one VPC, one subnet a zone; an application load balancer in two zones at least.
+    """
     mappings = request.get("SubnetMappings") or []
     names = list(request.get("Subnets") or [])
     if names and mappings:
         raise AwsError("ValidationError", "Subnets and SubnetMappings cannot both be specified")
-    for mapping in mappings:
-        extra = [one for one in mapping if one != "SubnetId" and mapping[one]]
-        if extra:
-            raise AwsError(
-                "ValidationError", f"SubnetMappings: {extra[0]} is not supported by ecsd yet"
-            )
-        if not mapping.get("SubnetId"):
-            raise AwsError("ValidationError", "SubnetMappings: a SubnetId must be specified")
-        names.append(mapping["SubnetId"])
-    if len(set(names)) < len(names):
+    feet = [Foot(_subnet(view, name)) for name in names]
+    feet += [_mapped(view, one, kind, scheme) for one in mappings]
+    subnets = [one.subnet for one in feet]
+    if len({one.subnet_id for one in subnets}) < len(subnets):
         raise AwsError("ValidationError", "A subnet is named twice")
-    subnets = [_subnet(view, name) for name in names]
     if len({one.vpc_id for one in subnets}) > 1:
         raise AwsError("InvalidConfigurationRequest", "The subnets belong to different VPCs")
     zones = {one.availability_zone for one in subnets}
@@ -49,16 +56,63 @@ def parse_subnets(view: View, request: dict[str, Any]) -> list[Subnet]:
             "InvalidConfigurationRequest",
             "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
         )
-    if len(zones) < LEAST_ZONES:
+    if kind == "application" and len(zones) < LEAST_ZONES:
         raise AwsError(
             "ValidationError",
             "At least two subnets in two different Availability Zones must be specified",
         )
-    return subnets
+    if not zones:
+        raise AwsError("ValidationError", "At least one subnet must be specified")
+    return feet
 
 
-def check_groups(view: View, names: list[str] | None, vpc_id: str) -> tuple[str, ...]:
-    """Return the groups, the VPC's default one if none is named; or refuse."""
+def _mapped(view: View, mapping: dict[str, Any], kind: str, scheme: str) -> Foot:
+    """Return the foot that a SubnetMapping asks for."""
+    for member in ("IPv6Address", "SourceNatIpv6Prefix"):
+        if mapping.get(member):
+            raise AwsError(
+                "ValidationError", f"SubnetMappings: {member} is not supported by ecsd yet"
+            )
+    if not mapping.get("SubnetId"):
+        raise AwsError("ValidationError", "SubnetMappings: a SubnetId must be specified")
+    subnet = _subnet(view, mapping["SubnetId"])
+    private, allocation = mapping.get("PrivateIPv4Address"), mapping.get("AllocationId")
+    for member, wanted in (("PrivateIPv4Address", "internal"), ("AllocationId", "internet-facing")):
+        if mapping.get(member) and (kind, scheme) != ("network", wanted):
+            raise AwsError(
+                "InvalidConfigurationRequest",
+                f"{member} can be specified for {wanted} Network Load Balancers only",
+            )
+    if private and not is_usable(subnet.cidr_block, private):
+        raise AwsError(
+            "InvalidConfigurationRequest",
+            f"The private IPv4 address '{private}' is not in the subnet '{subnet.subnet_id}'",
+        )
+    return Foot(subnet, private, _elastic(view, allocation) if allocation else None)
+
+
+def _elastic(view: View, allocation_id: str) -> Address:
+    address = view.get(Address, allocation_id)
+    if address is None:
+        raise AwsError(
+            "AllocationIdNotFound",
+            f"The allocation IDs '{allocation_id}' are not available for use",
+        )
+    if address.association_id:
+        raise AwsError(
+            "ResourceInUse", f"The allocation ID '{allocation_id}' is already associated"
+        )
+    return address
+
+
+def check_groups(view: View, names: list[str] | None, vpc_id: str, kind: str) -> tuple[str, ...]:
+    """Return the groups, or refuse.
+
+    Where none is named an application load balancer has the VPC's default one, a network load
+    balancer none.
+    """
+    if not names and kind == "network":
+        return ()
     if not names:
         return (default_security_group(view, vpc_id).group_id,)
     if len(names) > MOST_GROUPS:
@@ -82,16 +136,15 @@ def zones_in(
     call: Call,
     change: Transaction,
     load_balancer_arn: str,
-    subnets: Sequence[Subnet],
+    feet: Sequence[Foot],
     groups: tuple[str, ...],
 ) -> tuple[Zone, ...]:
     """Give a balancer an interface in each of these subnets."""
     label = load_balancer_arn.partition("loadbalancer/")[2]
     zones = []
-    for subnet in subnets:
-        address = free_address(change, subnet)
-        if address is None:
-            raise AwsError("InvalidSubnet", f"Not enough IP space available in {subnet.subnet_id}")
+    for foot in feet:
+        subnet = foot.subnet
+        address = _free(change, foot)
         interface = new_interface(
             subnet,
             network_interface_id=call.ids.resource_id("eni"),
@@ -101,17 +154,52 @@ def zones_in(
             owner=load_balancer_arn,
             description=f"ELB {label}",
             requester_id="amazon-elb",
+            interface_type="network_load_balancer" if label.startswith("net/") else "interface",
         )
         change.put(interface)
+        if foot.elastic is not None:
+            name = interface.network_interface_id
+            associate(change, foot.elastic, name, call.ids.resource_id("eipassoc"))
         zones.append(
             Zone(
                 subnet_id=subnet.subnet_id,
                 availability_zone=subnet.availability_zone,
                 network_interface_id=interface.network_interface_id,
                 private_ip_address=address,
+                is_given=foot.private_address is not None,
+                allocation_id=foot.elastic.allocation_id if foot.elastic else None,
+                public_ip=foot.elastic.public_ip if foot.elastic else None,
             )
         )
     return tuple(zones)
+
+
+def let_go(change: Transaction, zones: Sequence[Zone]) -> None:
+    """Take a balancer out of these zones: interfaces go, Elastic IPs are free again."""
+    for zone in zones:
+        if zone.allocation_id:
+            elastic = change.get(Address, zone.allocation_id)
+            if elastic is not None:
+                dissociate(change, elastic)
+        interface = change.get(NetworkInterface, zone.network_interface_id)
+        if interface is not None:
+            change.remove(interface)
+
+
+def _free(view: View, foot: Foot) -> str:
+    """Return a free address of a subnet, the chosen one if the caller chose."""
+    subnet, wanted = foot.subnet, foot.private_address
+    if wanted is None:
+        address = free_address(view, subnet)
+        if address is None:
+            raise AwsError("InvalidSubnet", f"Not enough IP space available in {subnet.subnet_id}")
+        return address
+    interfaces = view.select(NetworkInterface, subnet_id=subnet.subnet_id)
+    if any(one.private_ip_address == wanted for one in interfaces):
+        raise AwsError(
+            "InvalidConfigurationRequest", f"The private IPv4 address '{wanted}' is in use"
+        )
+    return wanted
 
 
 def entrance(everywhere: Sequence[LoadBalancer], instance: int) -> str:

@@ -14,6 +14,9 @@ class Zone(Part, frozen=True, kw_only=True):
     availability_zone: str
     network_interface_id: str
     private_ip_address: str
+    is_given: bool = False  # the caller chose the private address
+    allocation_id: str | None = None  # of its Elastic IP
+    public_ip: str | None = None
 
 
 class LoadBalancer(Record, frozen=True, kw_only=True):
@@ -27,7 +30,7 @@ class LoadBalancer(Record, frozen=True, kw_only=True):
     name: str
     dns_name: str  # NAME-<digits>.elb.localhost
     scheme: str  # internet-facing, internal
-    type: str  # application
+    type: str  # application, network
     ip_address_type: str
     vpc_id: str
     zones: tuple[Zone, ...]
@@ -55,7 +58,7 @@ class Listener(Record, frozen=True, kw_only=True):
     listener_arn: str
     load_balancer_arn: str
     port: int
-    protocol: str  # HTTP, HTTPS
+    protocol: str  # HTTP, HTTPS, TCP, UDP, TCP_UDP
     default_actions: tuple[dict[str, Any], ...]
     target_group_arns: tuple[str, ...] = ()  # those that the default actions forward to
     ssl_policy: str | None = None  # of HTTPS
@@ -67,7 +70,7 @@ class Listener(Record, frozen=True, kw_only=True):
 
 
 class Rule(Record, frozen=True, kw_only=True):
-    """A rule of a listener, not the default. Conditions and actions in AWS's shape."""
+    """A rule of a listener, not the default; conditions, actions, transforms in AWS's shape."""
 
     KIND: ClassVar[str] = "listener_rule"
     KEY: ClassVar[str] = "rule_arn"
@@ -78,5 +81,6 @@ class Rule(Record, frozen=True, kw_only=True):
     priority: int
     conditions: tuple[dict[str, Any], ...]
     actions: tuple[dict[str, Any], ...]
+    transforms: tuple[dict[str, Any], ...] = ()
     target_group_arns: tuple[str, ...] = ()
     tags: tuple[Tag, ...] = ()

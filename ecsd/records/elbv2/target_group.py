@@ -6,9 +6,11 @@ from typing import ClassVar
 from ecsd.records.record import Part, Record
 from ecsd.records.tag import Tag
 
+NETWORK_PROTOCOLS = ("TCP", "UDP", "TCP_UDP")  # of Network Load Balancers
+
 
 class HealthCheck(Part, frozen=True, kw_only=True):
-    """How a target shows that it is well. Times in seconds."""
+    """How a target shows that it is well. Times in seconds. Over TCP: path, matcher are empty."""
 
     enabled: bool = True
     protocol: str = "HTTP"

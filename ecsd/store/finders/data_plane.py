@@ -56,6 +56,8 @@ def vpc_parts(view: View, vpc_id: str) -> VpcParts | None:
     if vpc is None:
         return None
     groups = view.select(SecurityGroup, vpc_id=vpc_id)
+    balancers = view.select(LoadBalancer, vpc_id=vpc_id)
+    flows = [one.load_balancer_arn for one in balancers if one.type == "network"]
     return VpcParts(
         vpc=vpc,
         subnets=view.select(Subnet, vpc_id=vpc_id),
@@ -69,5 +71,6 @@ def vpc_parts(view: View, vpc_id: str) -> VpcParts | None:
             for rule in view.select(SecurityGroupRule, group_id=group.group_id)
         ],
         interfaces=view.select(NetworkInterface, vpc_id=vpc_id),
-        load_balancers=view.select(LoadBalancer, vpc_id=vpc_id),
+        load_balancers=balancers,
+        network=[own for arn in flows if (own := balancer_parts(view, arn))],
     )

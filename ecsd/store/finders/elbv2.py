@@ -111,7 +111,12 @@ def listener_of_default(view: View, arn: str) -> Listener | None:
 
 
 def find_rule(view: View, arn: str) -> Rule | Listener | None:
-    """Return a rule by ARN; for a default rule's, the listener that holds its actions."""
+    """Return a rule by ARN; for a default rule's, the listener that holds its actions.
+
+    A listener of a network load balancer has no rules: ECS is told its own ARN.
+    """
+    if ":listener/net/" in arn:
+        return view.get(Listener, arn)
     if is_default_rule(arn):
         place = arn.rpartition("/")[0].replace(":listener-rule/", ":listener/")
         return view.get(Listener, place)

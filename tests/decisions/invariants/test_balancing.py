@@ -97,6 +97,10 @@ SOUND = Balancing(
 )
 
 
+def _flows(group):
+    return replace(group, protocol="TCP_UDP")
+
+
 def test_a_sound_state_has_no_findings():
     assert list(check_balancing(SOUND)) == []
     assert list(check_entrances(SOUND.load_balancers)) == []
@@ -154,11 +158,44 @@ def test_a_sound_state_has_no_findings():
             "arn:tg",
             "used by 2 load balancers",
         ),
+        (
+            SOUND._replace(load_balancers=(replace(LB, type="network"), OTHER)),
+            "arn:listener/1",
+            "speaks HTTP on a balancer: network",
+        ),
+        (
+            SOUND._replace(target_groups=tuple(_flows(one) for one in SOUND.target_groups)),
+            "arn:listener/1",
+            "of another protocol",
+        ),
+        (
+            SOUND._replace(
+                listeners=(
+                    replace(LISTENER, protocol="UDP"),
+                    replace(LISTENER, listener_arn="arn:listener/2", protocol="TCP_UDP"),
+                )
+            ),
+            "arn:listener/2",
+            "second listener on port 80",
+        ),
     ],
 )
 def test_a_contradiction_is_found(broken, subject, words):
     found = [(one.severity, one.subject) for one in check_balancing(broken) if words in one.words]
     assert ("fatal", subject) in found
+
+
+def test_tcp_and_udp_have_ports_of_their_own():
+    network = SOUND._replace(
+        load_balancers=(replace(LB, type="network"), OTHER),
+        listeners=(
+            replace(LISTENER, protocol="TCP"),
+            replace(LISTENER, listener_arn="arn:listener/2", protocol="UDP"),
+        ),
+        rules=(),
+        target_groups=tuple(_flows(one) for one in SOUND.target_groups),
+    )
+    assert list(check_balancing(network)) == []
 
 
 @pytest.mark.parametrize("member", ["entrance", "dns_name"])

@@ -110,7 +110,8 @@ async def test_a_port_is_opened_once(elb, lb, listener, refused):
     ("wanted", "code"),
     [
         ({"Protocol": "HTTPS"}, "ValidationError"),
-        ({"Protocol": "TCP"}, "UnsupportedProtocol"),
+        ({"Protocol": "TLS"}, "UnsupportedProtocol"),
+        ({"Protocol": "TCP"}, "ValidationError"),
         ({"Protocol": None}, "ValidationError"),
         ({"Port": None}, "ValidationError"),
         ({"SslPolicy": "ELBSecurityPolicy-2016-08"}, "ValidationError"),

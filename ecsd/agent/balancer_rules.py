@@ -1,0 +1,87 @@
+"""The network load balancers of one VPC: their plans, kept on disk, and the kernel's translation.
+
+Traffic needs no process: the tables and the flows that they began are the kernel's.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ecsd.agent.balancer_notes import read_notes, write_notes
+from ecsd.agent.health_checks import Place
+from ecsd.agent.rooms import Networks
+from ecsd.decisions.nlb_plan import Carried, Door, Healths, carried, doors, endings
+from ecsd.decisions.nlb_ruleset import compile_idle, compile_nlb
+from ecsd.decisions.target_health import Health
+from ecsd.errors import BalancerError, NetworkError
+from ecsd.records.plan import BalancerPlan
+
+
+class BalancerRules:
+    """One VPC's translation. ``bring`` makes it so; calls wait for each other."""
+
+    def __init__(self, folder: Path, vpc_id: str, networks: Networks) -> None:
+        self.plans: dict[str, BalancerPlan] = {}
+        self.faults: dict[str, str] = {}  # part → words
+        self._folder = folder
+        self._vpc_id = vpc_id
+        self._networks = networks
+        self._carried: dict[tuple[str, str, str, int], Carried] = {}
+        self._lock = asyncio.Lock()
+
+    @property
+    def folder(self) -> Path:
+        """Return where its notes lie."""
+        return self._folder
+
+    def adopt(self) -> dict[Place, Health]:
+        """Take over what an earlier agent left here; return the healths that it knew."""
+        kept = read_notes(self._folder)
+        self.plans = {one.load_balancer_arn: one for one in kept.plans}
+        healths: dict[tuple[str, str], dict[tuple[str, int], Health]] = {}
+        for place, health in kept.healths:
+            known = healths.setdefault((place.load_balancer_arn, place.target_group_arn), {})
+            known[place.target_id, place.port] = health
+        for plan in kept.plans:
+            self._carried |= carried(plan, healths)
+        return dict(kept.healths)
+
+    async def bring(self, plans: Sequence[BalancerPlan], healths: Healths) -> None:
+        """Bring plans and the healths of their targets, both of one moment, into force.
+
+        Raises:
+            BalancerError: the kernel refuses; what was in force goes on.
+        """
+        async with self._lock:
+            led = [door for plan in plans for door in doors(plan, healths)]
+            addresses = frozenset(address for plan in plans for address in plan.addresses)
+            now = {key: one for plan in plans for key, one in carried(plan, healths).items()}
+            try:
+                await self._networks.translate(self._vpc_id, addresses, compile_nlb(led))
+                await self._limit_idleness(addresses, led)
+                ended = endings(self._carried, now)
+                if ended:
+                    await self._networks.end_flows(self._vpc_id, ended)
+            except NetworkError as error:
+                raise BalancerError(str(error)) from error
+            self._carried = now
+            if not plans:
+                shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _limit_idleness(self, addresses: frozenset[str], led: Sequence[Door]) -> None:
+        """Have silent flows end; a kernel that cannot be told how long keeps its own times."""
+        part = f"idle/{self._vpc_id}"
+        try:
+            await self._networks.translate(self._vpc_id, addresses, compile_idle(led))
+        except NetworkError as error:
+            words = "the kernel's own times, not the listeners', end silent flows to network load"
+            self.faults[part] = f"{words} balancers: {error}"
+        else:
+            self.faults.pop(part, None)
+
+    def keep(self, healths: list[tuple[Place, Health]]) -> None:
+        """Write down what the next agent needs."""
+        if self.plans:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_notes(self._folder, self.plans.values(), healths)

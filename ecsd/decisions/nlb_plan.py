@@ -1,0 +1,250 @@
+"""Network Load Balancers: which targets each address and port leads to, and which flows end.
+
+A zone's address leads to the zone's targets, or to all where the group crosses zones; the entrance
+on the host stands for every zone. Source: ecs_semantics 5.4; Network Load Balancers guide, target
+groups, target group health, target group attributes.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from ecsd.decisions.addresses import gate
+from ecsd.decisions.network_balancer_attributes import (
+    DNS,
+    END_DEREGISTERED,
+    END_UNHEALTHY,
+    IDLE,
+    PRESERVE,
+    ROUTING,
+    STICKY,
+    crosses_zones,
+    group_values,
+    is_enough,
+    listener_attributes,
+)
+from ecsd.decisions.target_health import Health
+from ecsd.records.plan import BalancerPlan, ListenerPlan, TargetGroupPlan, TargetPlan
+
+UDP_IDLE = 120  # seconds
+PROTOCOLS = {"TCP": ("tcp",), "UDP": ("udp",), "TCP_UDP": ("tcp", "udp")}
+EVERY_ZONE = "all"
+
+Place = tuple[str, int]  # a target's address and port
+Healths = Mapping[tuple[str, str], Mapping[tuple[str, int], Health]]
+# (balancer, group) → (target id, port) → what is known
+
+
+class Share(NamedTuple):
+    """A target group's part of what comes to an address.
+
+    weight: 0 for a group that gets nothing now. targets: sorted. translated: they see the
+    balancer's address, not the client's. sticky: a client's address decides.
+    """
+
+    target_group_arn: str
+    zone: str
+    weight: int
+    targets: tuple[Place, ...]
+    translated: bool
+    sticky: bool
+
+
+class Door(NamedTuple):
+    """An address, a protocol (``tcp``, ``udp``) and a port that lead to targets.
+
+    source: what targets see where a share is translated. idle: seconds until a silent flow ends.
+    """
+
+    address: str
+    protocol: str
+    port: int
+    source: str
+    idle: int
+    shares: tuple[Share, ...]
+
+
+class Ending(NamedTuple):
+    """Flows to end: those that came to a port of one of these addresses and went to a target."""
+
+    addresses: tuple[str, ...]
+    protocol: str
+    port: int
+    target: Place
+
+
+class Carried(NamedTuple):
+    """A target's flows as they were: which, and on what occasions they end.
+
+    doors: protocol and port of the listeners. state: ``used`` (new flows reach it), ``draining``,
+    ``unhealthy`` (kept from new flows).
+    """
+
+    addresses: tuple[str, ...]
+    doors: tuple[tuple[str, int], ...]
+    target: Place
+    state: str
+    ends_deregistered: bool
+    ends_unhealthy: bool
+
+
+def addresses_of(plan: BalancerPlan) -> tuple[str, ...]:
+    """Return every address at which a balancer takes flows inside its VPC, its gate last."""
+    return (*plan.addresses, gate(plan.entrance))
+
+
+def doors(plan: BalancerPlan, healths: Healths) -> Iterator[Door]:
+    """Yield the doors of a network load balancer."""
+    groups = {one.target_group_arn: one for one in plan.target_groups}
+    zones = dict(zip(plan.addresses, plan.zones, strict=True)) | {gate(plan.entrance): EVERY_ZONE}
+    for listener in plan.listeners:
+        for address, zone in zones.items():
+            shares = tuple(
+                _share(plan, groups[arn], weight, zone, healths)
+                for arn, weight in forwarded(listener)
+                if arn in groups
+            )
+            for protocol in PROTOCOLS[listener.protocol]:
+                yield Door(
+                    address=address,
+                    protocol=protocol,
+                    port=listener.port,
+                    source=address if address in plan.addresses else plan.addresses[0],
+                    idle=_idle(listener) if protocol == "tcp" else UDP_IDLE,
+                    shares=shares,
+                )
+
+
+def forwarded(listener: ListenerPlan) -> list[tuple[str, int]]:
+    """Return the target groups that a listener forwards to, with their weights."""
+    return [
+        (one["TargetGroupArn"], one.get("Weight", 1))
+        for action in listener.default_actions
+        for one in action["ForwardConfig"]["TargetGroups"]
+    ]
+
+
+def answering(plan: BalancerPlan, healths: Healths) -> tuple[str, ...]:
+    """Return the addresses that a balancer's name has: of zones where no group lacks targets.
+
+    Where every zone lacks some it has all of them. Source: target group health, DNS failover.
+    """
+    groups = {one.target_group_arn: one for one in plan.target_groups}
+    arns = {arn for one in plan.listeners for arn, weight in forwarded(one) if weight}
+    used = [groups[arn] for arn in sorted(arns) if arn in groups]
+    well = tuple(
+        address
+        for address, zone in zip(plan.addresses, plan.zones, strict=True)
+        if all(_answers(plan, one, zone, healths) for one in used)
+    )
+    return well or plan.addresses
+
+
+def routed(
+    group: TargetGroupPlan, zone: str, known: Mapping[tuple[str, int], Health]
+) -> list[TargetPlan]:
+    """Return the targets of a zone that new flows reach: the healthy ones; too few: all.
+
+    Draining targets get none. Source: target group health, unhealthy state actions.
+    """
+    registered = _registered(group, zone)
+    healthy = [one for one in registered if _is_healthy(group, one, known)]
+    values = group_values(group.protocol, group.attributes)
+    return healthy if is_enough(values, ROUTING, len(healthy), len(registered)) else registered
+
+
+def carried(plan: BalancerPlan, healths: Healths) -> dict[tuple[str, str, str, int], Carried]:
+    """Return every target with what becomes of its flows, by balancer, group, id and port."""
+    reached: dict[str, set[Place]] = {}
+    led: dict[str, set[tuple[str, int]]] = {}
+    for door in doors(plan, healths):
+        for share in door.shares:
+            reached.setdefault(share.target_group_arn, set()).update(share.targets)
+            led.setdefault(share.target_group_arn, set()).add((door.protocol, door.port))
+    found = {}
+    for group in plan.target_groups:
+        values = group_values(group.protocol, group.attributes)
+        for one in group.targets:
+            place = (one.address, one.port)
+            used = place in reached.get(group.target_group_arn, set())
+            state = "used" if used else "draining" if one.draining else "unhealthy"
+            key = (plan.load_balancer_arn, group.target_group_arn, one.target_id, one.port)
+            found[key] = Carried(
+                addresses=addresses_of(plan),
+                doors=tuple(sorted(led.get(group.target_group_arn, ()))),
+                target=place,
+                state=state,
+                ends_deregistered=values[END_DEREGISTERED] == "true",
+                ends_unhealthy=values[END_UNHEALTHY] == "true",
+            )
+    return found
+
+
+def endings(
+    before: Mapping[tuple[str, str, str, int], Carried],
+    after: Mapping[tuple[str, str, str, int], Carried],
+) -> list[Ending]:
+    """Return the flows that end when one state follows another.
+
+    They end with their balancer; with a target whose drain is over, and with one that has become
+    unhealthy, where the group says so.
+    """
+    balancers = {key[0] for key in after}
+    ended = []
+    for key, old in before.items():
+        new = after.get(key)
+        if new is None:
+            over = old.ends_deregistered or key[0] not in balancers
+        else:
+            over = new.state == "unhealthy" != old.state and new.ends_unhealthy
+        if over:
+            ended += [Ending(old.addresses, *door, old.target) for door in old.doors]
+    return ended
+
+
+def _share(
+    plan: BalancerPlan, group: TargetGroupPlan, weight: int, zone: str, healths: Healths
+) -> Share:
+    values = group_values(group.protocol, group.attributes)
+    if crosses_zones(values, plan.attributes):
+        zone = EVERY_ZONE
+    known = healths.get((plan.load_balancer_arn, group.target_group_arn), {})
+    return Share(
+        target_group_arn=group.target_group_arn,
+        zone=zone,
+        weight=weight,
+        targets=tuple(sorted((one.address, one.port) for one in routed(group, zone, known))),
+        translated=values[PRESERVE] != "true",
+        sticky=values[STICKY] == "true",
+    )
+
+
+def _registered(group: TargetGroupPlan, zone: str) -> list[TargetPlan]:
+    return [
+        one
+        for one in group.targets
+        if not one.draining and (zone == EVERY_ZONE or one.zone in {zone, EVERY_ZONE})
+    ]
+
+
+def _answers(plan: BalancerPlan, group: TargetGroupPlan, zone: str, healths: Healths) -> bool:
+    """Tell whether a group has targets enough for a zone's address to be found."""
+    values = group_values(group.protocol, group.attributes)
+    seen = EVERY_ZONE if crosses_zones(values, plan.attributes) else zone
+    registered = _registered(group, seen)
+    known = healths.get((plan.load_balancer_arn, group.target_group_arn), {})
+    healthy = [one for one in registered if _is_healthy(group, one, known)]
+    return is_enough(values, DNS, len(healthy), len(registered))
+
+
+def _idle(listener: ListenerPlan) -> int:
+    default = listener_attributes("TCP")[IDLE].default
+    return int(listener.attributes.get(IDLE, default))
+
+
+def _is_healthy(
+    group: TargetGroupPlan, target: TargetPlan, known: Mapping[tuple[str, int], Health]
+) -> bool:
+    if not group.health_check.enabled:
+        return True
+    health = known.get((target.target_id, target.port))
+    return health is not None and health.state == "healthy"

@@ -1,0 +1,112 @@
+"""The kernel's part of network load balancers: what is told to it, in which order, and again."""
+
+import pytest
+
+from ecsd.agent.balancer_rules import BalancerRules
+from ecsd.agent.health_checks import Place
+from ecsd.decisions.nlb_plan import Ending
+from ecsd.decisions.target_health import Health
+from ecsd.errors import BalancerError, NetworkError
+from tests.decisions.test_nlb_plan import ADDRESSES, ARN, balancer, group, healths, target
+
+PLAN = balancer(group(target(1), target(2)))
+FIRST = ("10.0.9.1", 7000)
+
+
+class Kernel:
+    """Networks that remember what they are told, and refuse as they are told."""
+
+    def __init__(self):
+        self.told = []
+        self.refuses = ""
+
+    async def translate(self, vpc_id, addresses, table):
+        self._tell(table.name)
+        self.addresses = addresses
+
+    async def end_flows(self, vpc_id, endings):
+        self._tell("end")
+        self.ended = endings
+
+    def _tell(self, what):
+        if what == self.refuses:
+            raise NetworkError(f"no {what}")
+        self.told.append(what)
+
+
+@pytest.fixture
+def kernel():
+    return Kernel()
+
+
+@pytest.fixture
+def rules(kernel, tmp_path):
+    return BalancerRules(tmp_path / "vpc-1", "vpc-1", kernel)
+
+
+async def test_new_flows_are_led_elsewhere_before_old_ones_end(rules, kernel):
+    await rules.bring([PLAN], healths(1, 2))
+    assert kernel.told == ["ip nlb", "ip nlb_idle"]
+    assert kernel.addresses == frozenset(ADDRESSES)
+    await rules.bring([PLAN], healths(2))
+    assert kernel.told[2:] == ["ip nlb", "ip nlb_idle", "end"]
+    assert [one.target for one in kernel.ended] == [FIRST]
+    await rules.bring([PLAN], healths(2))
+    assert kernel.told.count("end") == 1
+
+
+async def test_what_the_kernel_refuses_is_done_again(rules, kernel):
+    await rules.bring([PLAN], healths(1, 2))
+    for part in ("ip nlb", "end"):
+        kernel.refuses = part
+        with pytest.raises(BalancerError, match=f"no {part}"):
+            await rules.bring([PLAN], healths(2))
+    kernel.refuses = ""
+    await rules.bring([PLAN], healths(2))
+    assert [one.target for one in kernel.ended] == [FIRST]
+
+
+async def test_a_kernel_without_idle_times_carries_flows_and_the_fault_is_told(rules, kernel):
+    kernel.refuses = "ip nlb_idle"
+    await rules.bring([PLAN], healths(1))
+    assert kernel.told == ["ip nlb"]
+    assert "no ip nlb_idle" in rules.faults["idle/vpc-1"]
+    kernel.refuses = ""
+    await rules.bring([PLAN], healths(1))
+    assert rules.faults == {}
+
+
+async def test_the_next_agent_ends_what_this_one_could_not(rules, kernel, tmp_path):
+    rules.plans[ARN] = PLAN
+    known = healths(1, 2)
+    await rules.bring([PLAN], known)
+    rules.keep([(Place(ARN, "g", *place), health) for place, health in known[ARN, "g"].items()])
+
+    heir = BalancerRules(tmp_path / "vpc-1", "vpc-1", kernel)
+    assert heir.adopt()[Place(ARN, "g", *FIRST)] == Health("healthy")
+    assert heir.plans == {ARN: PLAN}
+    await heir.bring([PLAN], healths(2))
+    assert [one.target for one in kernel.ended] == [FIRST]
+
+
+async def test_a_balancer_that_goes_takes_its_flows_and_notes_with_it(rules, kernel, tmp_path):
+    rules.plans[ARN] = PLAN
+    await rules.bring([PLAN], healths(1, 2))
+    rules.keep([])
+    assert (tmp_path / "vpc-1").exists()
+    rules.plans.clear()
+    await rules.bring([], {})
+    gone = (*ADDRESSES, "240.64.0.1")
+    assert set(kernel.ended) == {
+        Ending(gone, "tcp", 90, FIRST),
+        Ending(gone, "tcp", 90, ("10.0.9.2", 7000)),
+    }
+    assert kernel.addresses == frozenset()
+    assert not (tmp_path / "vpc-1").exists()
+
+
+async def test_unreadable_notes_are_told_and_forgotten(rules, tmp_path, caplog):
+    (tmp_path / "vpc-1").mkdir()
+    (tmp_path / "vpc-1" / "kept.msgpack").write_bytes(b"\xc1")
+    assert rules.adopt() == {}
+    assert "unreadable" in caplog.text

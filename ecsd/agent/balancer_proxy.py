@@ -1,8 +1,8 @@
 """The load balancers of one VPC: their plans, kept on disk, and the HAProxy that carries them.
 
 What only concerns targets, or the contents of a certificate, goes through the runtime API; anything
-else is a reload. The file always
-says both, so that a HAProxy that starts anew begins with what was known.
+else is a reload. The files always say all of it, so that a HAProxy that starts anew begins with
+what was known.
 """
 
 import asyncio

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ecsd.certificates.material import Material
 from ecsd.certificates.private_files import write_private
 from ecsd.certificates.sealing import KeySeal
+from ecsd.decisions.certificate import Issue
 from ecsd.errors import CertificateError
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ class Authority:
         from ecsd.certificates.issuing import issue
 
         return issue(self._entered(now), names, key_algorithm, now)
+
+    def kept(self, material: Material, certificate_arn: str) -> Issue:
+        """Return a certificate as the store keeps it: its private key sealed."""
+        sealed_key = self.seal.seal(material.private_key, certificate_arn)
+        return Issue(material.body, material.chain, sealed_key, material.facts)
 
     def _entered(self, now: datetime) -> "Root":
         with self._lock:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -18,12 +18,15 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from msgspec.structs import replace
 
 from ecsd.certificates.material import Material, Unfit
 from ecsd.records.acm.certificate import X509Facts
 
 T = TypeVar("T", bound=x509.ExtensionType)
 CURVES = {"secp256r1": "EC-prime256v1", "secp384r1": "EC-secp384r1", "secp521r1": "EC-secp521r1"}
+STRONG_RSA, STRONG_EC = 2048, 224  # bits
+WEAK_DIGESTS = ("md5", "sha1")
 RSA_SIZES = (1024, 2048, 3072, 4096)
 USAGES = {
     "digital_signature": "DIGITAL_SIGNATURE",
@@ -74,6 +77,8 @@ def read_material(body: bytes, chain: bytes | None, private_key: bytes, now: dat
         raise Unfit(f"The certificate {'has expired' if late else 'is not yet valid'}.")
     issuers = _several(chain) if chain else []
     _check_chain(certificate, issuers, now)
+    if not all(_is_strong(one) for one in (certificate, *issuers)):
+        facts = replace(facts, servable=False)
     return Material(
         _pem(certificate),
         "".join(_pem(one) for one in issuers),
@@ -121,6 +126,8 @@ def _one(text: bytes) -> x509.Certificate:
         raise Unfit(NO_CERTIFICATE) from error
     if len(found) > 1:
         raise Unfit(MANY)
+    if found[0].serial_number <= 0:
+        raise Unfit("The serial number of the certificate is not positive.")
     if found[0].version is not x509.Version.v3:
         raise Unfit("The certificate must be an X.509 version 3 certificate.")
     return found[0]
@@ -152,12 +159,27 @@ def _check_chain(
     before = certificate
     for issuer in issuers:
         try:
+            issuer.public_key()  # its parts are parsed when asked for
             before.verify_directly_issued_by(issuer)
         except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
             raise Unfit(CHAIN_BROKEN) from error
         if not issuer.not_valid_before_utc <= now <= issuer.not_valid_after_utc:
             raise Unfit(CHAIN_BROKEN)
         before = issuer
+
+
+def _is_strong(certificate: x509.Certificate) -> bool:
+    """Tell whether OpenSSL serves it at level 2: 112 bits, in its key and in what signed it.
+
+    What signed a root is nobody's concern. Source: OpenSSL, SSL_CTX_set_security_level(3).
+    """
+    public, digest = certificate.public_key(), certificate.signature_hash_algorithm
+    if isinstance(public, rsa.RSAPublicKey | dsa.DSAPublicKey) and public.key_size < STRONG_RSA:
+        return False
+    if isinstance(public, ec.EllipticCurvePublicKey) and public.key_size < STRONG_EC:
+        return False
+    is_root = certificate.issuer == certificate.subject
+    return is_root or digest is None or digest.name not in WEAK_DIGESTS
 
 
 def _algorithm(public: object) -> tuple[str, int]:

@@ -4,12 +4,17 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
-from msgspec.structs import replace
-
 from ecsd.certificates.authority import Authority
 from ecsd.certificates.material import Material
 from ecsd.clock import Clock
-from ecsd.decisions.certificate import is_renewable, next_warning, renewal_due, warns
+from ecsd.decisions.certificate import (
+    is_renewable,
+    key_type,
+    next_warning,
+    renewal_due,
+    renewed,
+    warns,
+)
 from ecsd.records.acm.account_configuration import AccountConfiguration
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.elbv2.load_balancer import Listener
@@ -64,24 +69,14 @@ class CertificateController:
         return self._warn(view, certificate, now)
 
     async def _renew(self, scope: Scope, old: Certificate) -> None:
-        algorithm = old.facts.key_algorithm.replace("-", "_", 1)
-        names = old.subject_alternative_names
-        issued = await self._issue(names, algorithm, self._clock.now())
-        arn = old.certificate_arn
+        names, arn = old.subject_alternative_names, old.certificate_arn
+        issued = await self._issue(names, key_type(old), self._clock.now())
+        kept = self._authority.kept(issued, arn)
         async with self._store.transaction(scope) as change:
             current = change.get(Certificate, arn)
             if current is None or current.body != old.body:
                 return  # deleted, or renewed by hand meanwhile
-            change.put(
-                replace(
-                    current,
-                    body=issued.body,
-                    chain=issued.chain,
-                    sealed_key=self._authority.seal.seal(issued.private_key, arn),
-                    facts=issued.facts,
-                    renewed_at=self._clock.now(),
-                )
-            )
+            change.put(renewed(current, kept, self._clock.now()))
         log.info("a certificate was renewed", extra={"certificate": arn})
 
     def _warn(self, view: View, certificate: Certificate, now: datetime) -> datetime | None:

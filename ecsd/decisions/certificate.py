@@ -8,9 +8,16 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
-from ecsd.records.acm.certificate import AMAZON_ISSUED, Certificate, DomainValidation
+from msgspec.structs import replace
+
+from ecsd.records.acm.certificate import (
+    AMAZON_ISSUED,
+    Certificate,
+    DomainValidation,
+    X509Facts,
+)
 
 RENEWED_BEFORE = timedelta(days=45)  # of its end
 DAY = timedelta(days=1)
@@ -19,6 +26,15 @@ MAILBOXES = ("administrator", "hostmaster", "postmaster", "webmaster", "admin")
 LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 NAME = re.compile(rf"(\*\.)?({LABEL}\.)+{LABEL}")
 LONGEST_NAME = 253
+
+
+class Issue(NamedTuple):
+    """A certificate as it is kept."""
+
+    body: str
+    chain: str
+    sealed_key: str
+    facts: X509Facts
 
 
 def status(certificate: Certificate, now: datetime) -> str:
@@ -34,6 +50,23 @@ def is_renewable(certificate: Certificate, users: Iterable[str]) -> bool:
 def renewal_due(certificate: Certificate) -> datetime:
     """Return from when on an eligible certificate is renewed."""
     return certificate.facts.not_after - RENEWED_BEFORE
+
+
+def key_type(certificate: Certificate) -> str:
+    """Return its key's algorithm as requests and filters name it, such as ``RSA_2048``."""
+    return certificate.facts.key_algorithm.replace("-", "_", 1)
+
+
+def renewed(certificate: Certificate, issued: Issue, now: datetime) -> Certificate:
+    """Return a certificate with what was issued in its place."""
+    return replace(
+        certificate,
+        body=issued.body,
+        chain=issued.chain,
+        sealed_key=issued.sealed_key,
+        facts=issued.facts,
+        renewed_at=now,
+    )
 
 
 def next_warning(certificate: Certificate, days: int, now: datetime) -> datetime | None:

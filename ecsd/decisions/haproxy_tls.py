@@ -12,6 +12,7 @@ from ecsd.decisions.haproxy_text import word
 from ecsd.decisions.ssl_policies import DEFAULT, POLICIES, TLS13, SslPolicy
 from ecsd.records.plan import TlsPlan
 
+MOST_NAMES = 200  # in a line of a list, of which HAProxy reads 64 KiB and 2048 words
 OPEN_SSL = {"TLSv1": "TLSv1.0"}  # HAProxy's names where the API's differ
 EVERY_LEVEL = "@SECLEVEL=0"  # OpenSSL 3 has TLS 1.0 and 1.1 at its lowest level alone
 LEVEL = "@SECLEVEL=2"
@@ -35,11 +36,16 @@ def crt_list(tls: TlsPlan, folder: str) -> tuple[str, str]:
     """
     lines = [f"{certificate_path(folder, tls.default_certificate)} !*"]
     lines += [
-        f"{certificate_path(folder, one.certificate_arn)} {' '.join(one.names)}"
+        f"{certificate_path(folder, one.certificate_arn)} {' '.join(names)}"
         for one in tls.choices
+        for names in _lines(one.names)
     ]
     text = "".join(f"{line}\n" for line in lines)
     return f"{folder}/l-{_digest(text)}.list", text
+
+
+def _lines(names: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return [names[at : at + MOST_NAMES] for at in range(0, len(names), MOST_NAMES)]
 
 
 def bind_options(tls: TlsPlan, folder: str, attributes: Mapping[str, str]) -> str:

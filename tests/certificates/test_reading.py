@@ -73,6 +73,22 @@ def test_what_cannot_be_served_is_refused(body, chain, key, words):
         read_material(body, chain, key, NOW)
 
 
+def test_what_openssl_would_not_serve_is_read_and_told_apart():
+    short = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    weak_root = pair("Weak root", key=short, authority=True)
+    weak_middle = pair("Weak middle", key=short, issuer=ROOT, authority=True)
+
+    def servable(mine, chain=None):
+        return read_material(mine.body, chain, mine.private_key, NOW).facts.servable
+
+    assert servable(LEAF, MIDDLE.body + ROOT.body)
+    assert not servable(pair("a.test", key=short))
+    assert not servable(pair("a.test", issuer=weak_root), weak_root.body)
+    assert not servable(pair("a.test", issuer=weak_middle), weak_middle.body)
+    assert servable(pair("a.test", issuer=weak_root))  # without its chain nobody sees it
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
 @given(st.integers(0, 900), st.binary(max_size=4))
 def test_whatever_is_brought_is_read_or_refused(at, noise):
     """No damage to a file ends in another error than a refusal."""

@@ -530,3 +530,12 @@ def test_targets_are_spoken_to_in_their_groups_version(version):
     assert options("HTTP") == " proto h2"
     assert options("HTTPS").endswith(" proto h2 alpn h2")
     assert "verify none" in options("HTTPS")
+
+
+def test_many_names_are_several_lines_of_the_list():
+    names = tuple(f"h{number}.test" for number in range(450))
+    [content] = compile_config([secure((LISTED, names))], {}, PLACE).lists.values()
+    lines = content.splitlines()
+    assert len(lines) == 4
+    assert {line.split()[0] for line in lines[1:]} == {certificate_path("/run/x", LISTED)}
+    assert tuple(word for line in lines[1:] for word in line.split()[1:]) == names

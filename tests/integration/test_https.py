@@ -6,11 +6,13 @@ import socket
 import ssl
 import threading
 import time
+from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 
 import pytest
 from cryptography import x509
 
+from ecsd.certificates.authority import Authority
 from tests.integration.sample import eventually
 from tests.integration.test_terraform import SHARED, Terraform, plugins
 
@@ -62,6 +64,37 @@ resource "aws_acm_certificate" "mail" {
     certificate_transparency_logging_preference = "DISABLED"
   }
 }
+resource "aws_acm_certificate" "brought" {
+  certificate_body  = file("brought.pem")
+  private_key       = file("brought.key")
+  certificate_chain = file("chain.pem")
+}
+resource "aws_lb_target_group" "grpc" {
+  name             = "grpc"
+  port             = 443
+  protocol         = "HTTPS"
+  protocol_version = "GRPC"
+  target_type      = "ip"
+  vpc_id           = aws_vpc.main.id
+  health_check {
+    protocol = "HTTPS"
+    matcher  = "0-99"
+    interval = 30
+  }
+}
+resource "aws_lb_listener_rule" "grpc" {
+  listener_arn = aws_lb_listener.https.arn
+  priority     = 1
+  action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.grpc.arn
+  }
+  condition {
+    path_pattern {
+      values = ["/echo.Echo/*"]
+    }
+  }
+}
 resource "aws_lb_listener" "http" {
   load_balancer_arn = aws_lb.main.arn
   port              = 80
@@ -90,9 +123,13 @@ resource "aws_lb_listener" "https" {
     }
   }
 }
-resource "aws_lb_listener_certificate" "shop" {
+resource "aws_lb_listener_certificate" "list" {
+  for_each = {
+    shop    = aws_acm_certificate.mail.arn
+    brought = aws_acm_certificate.brought.arn
+  }
   listener_arn    = aws_lb_listener.https.arn
-  certificate_arn = aws_acm_certificate.mail.arn
+  certificate_arn = each.value
 }
 """
 
@@ -100,6 +137,16 @@ resource "aws_lb_listener_certificate" "shop" {
 def root(ecsd):
     """Return the root certificate as the user gets it."""
     return ecsd.run("ca").stdout
+
+
+def bring(folder):
+    """Write a certificate of an authority of the user's own; return that authority's root."""
+    authority, now = Authority(None), datetime.now(UTC)
+    issued = authority.issue(["mine.test"], "EC_prime256v1", now)
+    (folder / "brought.pem").write_text(issued.body)
+    (folder / "brought.key").write_text(issued.private_key)
+    (folder / "chain.pem").write_text(issued.chain)
+    return authority.root(now)
 
 
 class Secure(HTTPConnection):
@@ -120,11 +167,14 @@ class Secure(HTTPConnection):
 
 
 def ask(address, name, cadata, path="/"):
+    """Return status, body, TLS version; None where the handshake fails."""
     connection = Secure(address, name, cadata)
     try:
         connection.request("GET", path, headers={"Host": name})
         answer = connection.getresponse()
         return answer.status, answer.read().decode(), connection.sock.version()
+    except (ssl.SSLError, ConnectionError):
+        return None
     finally:
         connection.close()
 
@@ -135,6 +185,7 @@ def test_terraform_cycles_certificates_and_https(ecsd, account, tmp_path):
     for name in ("network", "variables", "providers", "versions"):
         shutil.copy(SHARED.parent / "core" / f"{name}.tf", tmp_path)
     (tmp_path / "https.tf").write_text(CONFIGURATION)
+    own = bring(tmp_path)
     terraform = Terraform(tmp_path, ecsd, account.number)
     terraform.run("init", "-input=false", *plugins())
     terraform.run("apply", "-auto-approve")
@@ -152,11 +203,14 @@ def test_terraform_cycles_certificates_and_https(ecsd, account, tmp_path):
         assert ask(address, "shop.test", cadata)[2] == "TLSv1.3"
         status, headers, _ = account.get("/x?y=1")
         assert (status, headers["location"]) == (301, f"https://{account.dns_name}:443/x?y=1")
+        assert eventually(lambda: ask(address, "mine.test", own))[0] == 200
+        own = bring(tmp_path)
         changed = ["-var=policy=ELBSecurityPolicy-TLS-1-2-2017-01", "-var=name=new.example.test"]
         terraform.run("apply", "-auto-approve", *changed)
         done = terraform.run("plan", "-detailed-exitcode", *changed, check=False)
         assert done.returncode == 0, done.stdout
-        assert eventually(lambda: ask(address, "shop.test", cadata)[2] == "TLSv1.2")
+        assert eventually(lambda: (ask(address, "shop.test", cadata) or "   ")[2] == "TLSv1.2")
+        assert eventually(lambda: ask(address, "mine.test", own))[0] == 200
         terraform.run("destroy", "-auto-approve", *changed)
         destroyed = True
         left = account.client("acm").list_certificates(

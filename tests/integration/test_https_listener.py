@@ -17,6 +17,7 @@ import pytest
 from cryptography import x509
 from msgspec.structs import replace
 
+from ecsd.agent.drivers.haproxy_commands import LARGEST_PAYLOAD
 from ecsd.certificates.authority import Authority
 from ecsd.decisions.sni import sni_choices
 from ecsd.records.acm.certificate import Certificate
@@ -451,3 +452,24 @@ async def test_one_port_of_the_edge_serves_both_protocols(world):
     assert answer.status == 200
     stranger = await world.get(host="nobody.test", at=("127.0.0.1", PORT))
     assert (stranger.status, "other.elb.localhost" in stranger.text) == (404, True)
+
+
+async def test_a_certificate_of_many_names_is_listed_and_renewed(world):
+    """Its lines in the list are several; its contents are almost too long for a command."""
+    target = world.start_target(5)
+    names = tuple(f"host-{number}.many.test" for number in range(470))
+    await world.balancers.apply(https(target, DEFAULT, served("many", *names)))
+    await world.healthy(target)
+    loads = world.loads()
+    renewed = served("many", *names)
+    assert 14_000 < len(renewed.pem) < LARGEST_PAYLOAD
+    await world.balancers.apply(https(target, DEFAULT, renewed))
+    for name in (names[0], names[-1]):
+        shown, _ = await asyncio.to_thread(handshake, name)
+        assert shown.serial_number == serial(renewed)
+    assert world.loads() == loads
+    longer = served("many", *names, *(f"more-{number}.many.test" for number in range(200)))
+    await world.balancers.apply(https(target, DEFAULT, longer))
+    shown, _ = await asyncio.to_thread(handshake, "more-199.many.test")
+    assert shown.serial_number == serial(longer)
+    assert world.loads() == loads + 1

@@ -12,7 +12,14 @@ from msgspec.structs import replace
 
 from ecsd.certificates.authority import KEY_ALGORITHMS
 from ecsd.certificates.material import Material, Unfit
-from ecsd.decisions.certificate import is_domain_name, is_renewable, validation, validation_domains
+from ecsd.decisions.certificate import (
+    is_domain_name,
+    is_renewable,
+    key_type,
+    renewed,
+    validation,
+    validation_domains,
+)
 from ecsd.errors import AwsError
 from ecsd.operations.acm.refusal import invalid, unsupported
 from ecsd.operations.acm.tag import merged
@@ -66,8 +73,12 @@ async def import_certificate(call: Call, request: dict[str, Any]) -> dict[str, A
 
     now = call.clock.now()
     try:
-        material = read_material(
-            request["Certificate"], request.get("CertificateChain"), request["PrivateKey"], now
+        material = await asyncio.to_thread(  # a long key takes its time to be checked
+            read_material,
+            request["Certificate"],
+            request.get("CertificateChain"),
+            request["PrivateKey"],
+            now,
         )
     except Unfit as error:
         raise invalid(str(error)) from error
@@ -116,20 +127,10 @@ async def renew_certificate(call: Call, request: dict[str, Any]) -> dict[str, An
     arn = held.certificate_arn
     if not is_renewable(held, users_of(call.view, arn)):
         raise invalid(f"Certificate {arn} is not eligible for renewal.")
-    algorithm = held.facts.key_algorithm.replace("-", "_", 1)
-    issued = await _issued(call, list(held.subject_alternative_names), algorithm)
+    issued = await _issued(call, list(held.subject_alternative_names), key_type(held))
+    kept = call.authority.kept(issued, arn)
     async with call.transaction() as change:
-        current = require_certificate(change, arn)
-        change.put(
-            replace(
-                current,
-                body=issued.body,
-                chain=issued.chain,
-                sealed_key=call.authority.seal.seal(issued.private_key, arn),
-                facts=issued.facts,
-                renewed_at=call.clock.now(),
-            )
-        )
+        change.put(renewed(require_certificate(change, arn), kept, call.clock.now()))
     return {}
 
 
@@ -230,15 +231,16 @@ def _certificate(
 ) -> Certificate:
     prefix = f"arn:aws:acm:{call.scope.region}:{call.scope.account}:certificate"
     arn = f"{prefix}/{call.ids.uuid()}"
+    kept = call.authority.kept(issued, arn)
     return Certificate(
         certificate_arn=arn,
         type=AMAZON_ISSUED,
         domain_name=names[0],
         subject_alternative_names=tuple(names),
-        body=issued.body,
-        chain=issued.chain,
-        sealed_key=call.authority.seal.seal(issued.private_key, arn),
-        facts=issued.facts,
+        body=kept.body,
+        chain=kept.chain,
+        sealed_key=kept.sealed_key,
+        facts=kept.facts,
         created_at=call.clock.now(),
         validations=validations,
         tags=tags,

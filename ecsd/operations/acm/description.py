@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from ecsd.decisions.certificate import is_renewable, mailboxes, status
+from ecsd.decisions.certificate import is_renewable, key_type, mailboxes, status
 from ecsd.operations.acm.paging import page
 from ecsd.operations.acm.refusal import invalid, unsupported
 from ecsd.operations.call import Call, operation
@@ -70,7 +70,7 @@ def _listed(certificate: Certificate, request: dict[str, Any], now: datetime) ->
     if includes.get("managedBy") or includes.get("exportOption") == "ENABLED":
         return False  # there are none
     facts = certificate.facts
-    if facts.key_algorithm.replace("-", "_", 1) not in (includes.get("keyTypes") or LISTED):
+    if key_type(certificate) not in (includes.get("keyTypes") or LISTED):
         return False
     return _has(includes.get("keyUsage"), facts.key_usages) and _has(
         includes.get("extendedKeyUsage"), facts.extended_key_usages

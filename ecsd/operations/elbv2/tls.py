@@ -22,8 +22,6 @@ MEMBERS = {
     "MutualAuthentication": "Mutual authentication",
 }
 POST_QUANTUM = "-PQ-"
-WEAK_SIGNATURES = ("MD5", "SHA1WITH")
-WEAK_KEY = "RSA-1024"  # OpenSSL's default security level serves none
 
 
 def secured(view: View, listener: Listener, request: dict[str, Any], now: datetime) -> Listener:
@@ -84,8 +82,7 @@ def require_servable(view: View, arn: str, now: datetime) -> Certificate:
     facts = certificate.facts
     if (
         not any("." in name for name in facts.domain_names)
-        or facts.signature_algorithm.startswith(WEAK_SIGNATURES)
-        or facts.key_algorithm == WEAK_KEY
+        or not facts.servable
         or status(certificate, now) != "ISSUED"
     ):
         raise AwsError(

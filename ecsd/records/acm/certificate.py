@@ -24,6 +24,7 @@ class X509Facts(Part, frozen=True, kw_only=True):
     key_usages: tuple[str, ...] = ()
     extended_key_usages: tuple[str, ...] = ()
     extended_key_usage_ids: tuple[str, ...] = ()  # the same, as OIDs
+    servable: bool = True  # it and its issuers are strong enough for OpenSSL's security level 2
 
 
 class DomainValidation(Part, frozen=True, kw_only=True):

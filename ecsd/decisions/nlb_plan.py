@@ -76,7 +76,7 @@ class Carried(NamedTuple):
     """A target's flows as they were: which, and on what occasions they end.
 
     doors: protocol and port of the listeners. state: ``used`` (new flows reach it), ``draining``,
-    ``unhealthy`` (kept from new flows).
+    ``unhealthy``, ``waiting`` (for its first check).
     """
 
     addresses: tuple[str, ...]
@@ -163,10 +163,11 @@ def carried(plan: BalancerPlan, healths: Healths) -> dict[tuple[str, str, str, i
     found = {}
     for group in plan.target_groups:
         values = group_values(group.protocol, group.attributes)
+        known = healths.get((plan.load_balancer_arn, group.target_group_arn), {})
         for one in group.targets:
             place = (one.address, one.port)
             used = place in reached.get(group.target_group_arn, set())
-            state = "used" if used else "draining" if one.draining else "unhealthy"
+            state = "used" if used else _state(one, known)
             key = (plan.load_balancer_arn, group.target_group_arn, one.target_id, one.port)
             found[key] = Carried(
                 addresses=addresses_of(plan),
@@ -216,6 +217,14 @@ def _share(
         translated=values[PRESERVE] != "true",
         sticky=values[STICKY] == "true",
     )
+
+
+def _state(target: TargetPlan, known: Mapping[tuple[str, int], Health]) -> str:
+    """Return why new flows do not reach a target."""
+    if target.draining:
+        return "draining"
+    health = known.get((target.target_id, target.port))
+    return "unhealthy" if health is not None and health.state == "unhealthy" else "waiting"
 
 
 def _registered(group: TargetGroupPlan, zone: str) -> list[TargetPlan]:

@@ -1,6 +1,7 @@
 """Services behind network load balancers: registered, drained, shifted, and made by Terraform."""
 
 import http.client
+import json
 import shutil
 import threading
 
@@ -74,7 +75,7 @@ class Connections:
                 self.failures.append(repr(error))
 
 
-def test_a_rolling_deployment_refuses_no_connection(account):
+def test_a_rolling_deployment_refuses_no_connection(account, ecsd):
     account.network()
     balancer(account, target_group(account, "web"))
     account.service(account.register())
@@ -84,6 +85,12 @@ def test_a_rolling_deployment_refuses_no_connection(account):
         {"State": "healthy"}
     ] * 2
     assert len({account.get()[2] for _ in range(20)}) == 2
+    told = json.loads(ecsd.run("status", "--json").stdout)["scopes"]
+    (shown,) = [one for scope in told for one in scope["loadBalancers"]]
+    assert shown["urls"] == [f"tcp://{account.dns_name}:80"]
+    why = ecsd.run("why", "flows").stdout
+    assert "checks TCP" in why
+    assert why.count("is healthy") == 2
 
     with Connections(account) as load:
         account.ecs.update_service(

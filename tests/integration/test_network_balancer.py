@@ -201,6 +201,46 @@ def test_weights_share_flows_and_a_sticky_group_knows_its_clients(flows):
         assert len({ask(client, address, 91)[0] for _ in range(10)}) == 1
 
 
+def test_targets_are_told_of_their_clients_by_the_proxy_protocol(flows):
+    first, second = flows.targets("a", "a")
+    (client,) = flows.tasks("a")
+    addresses = flows.balancer()
+    address = addresses["a"]
+    over = {
+        "proxy_protocol_v2.enabled": "true",
+        "deregistration_delay.connection_termination.enabled": "true",
+    }
+    arn = flows.target_group("told", first, second, attributes=over)
+    plain = flows.target_group("plain", first)
+    flows.listen(90, (arn, 50), (plain, 50))
+    flows.healthy(arn, first, second)
+    flows.healthy(plain, first)
+
+    told = (client.address, f"{address}:90", address)
+    seen = Counter(ask(client, address, 90) for _ in range(80))
+    assert set(seen) == {
+        (first.address, "/".join(told)),
+        (second.address, "/".join(told)),
+        (first.address, address),
+    }
+    host = {ask(Host(), flows.account.entrance(), 90)[1].count("/") for _ in range(20)}
+    assert host == {0, 2}
+    relays = flows.relays()
+    assert relays
+    assert not any(reaches(client, *one) for one in relays)  # past the balancer
+
+    with ExitStack() as stack:
+        held = [stack.enter_context(closing(Flow(client, address, 90))) for _ in range(40)]
+        leaving = [one for one in held if one.ask()[0] == second.address]
+        staying = [one for one in held if one not in leaving]
+        assert leaving
+        flows.deregister(arn, second)
+        eventually(lambda: second.address not in flows.states(arn))
+        eventually(lambda: all(_is_over(one) for one in leaving))
+        assert {one.ask()[0] for one in staying} == {first.address}
+        assert {ask(client, address, 90)[0] for _ in range(20)} == {first.address}
+
+
 def test_an_agent_that_is_killed_leaves_every_flow_and_takes_up_again(flows, ecsd):
     first, second = flows.targets("a", "a")
     (client,) = flows.tasks("a")
@@ -259,6 +299,14 @@ def test_security_groups_judge_both_halves_of_a_flow(flows):
     )
     eventually(lambda: reaches(far, addresses["b"], 90))
     assert ask(Host(), flows.account.entrance(), 90)[0] == target.address
+
+
+def _is_over(flow):
+    try:
+        flow.ask()
+    except ConnectionError:
+        return True
+    return False
 
 
 def _is_reset(flow):

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from tests.integration.conftest import new_account
 from tests.integration.nlb_world import (
     Flow,
     Flows,
@@ -268,6 +269,28 @@ def test_an_agent_that_is_killed_leaves_every_flow_and_takes_up_again(flows, ecs
         eventually(lambda: first.address not in flows.states(arn))
         eventually(lambda: {ask(client, address, 90)[0] for _ in range(10)} == {second.address})
         assert {flow: flow.ask()[0] for flow in held} == held  # nobody asked for their end
+
+
+def test_two_vpcs_of_one_range_have_entrances_of_their_own(flows, ecsd, request):
+    with new_account(ecsd, request.node.nodeid + " other") as account:
+        other = Flows(account)
+        try:
+            both = (flows, other)
+            targets = [one.targets("a")[0] for one in both]
+            for one, target in zip(both, targets, strict=True):
+                one.balancer()
+                arn = one.target_group("web", target)
+                one.listen(90, arn)
+                one.healthy(arn, target)
+                target.fall_silent()
+                target.serve(name=one.account.number)
+            for one in both:
+                entrance = one.account.entrance()
+                assert ask(Host(), entrance, 90)[0] == one.account.number
+            flows.account.elbv2.delete_load_balancer(LoadBalancerArn=flows.account.balancer)
+            assert ask(Host(), other.account.entrance(), 90)[0] == other.account.number
+        finally:
+            other.close()
 
 
 def test_security_groups_judge_both_halves_of_a_flow(flows):

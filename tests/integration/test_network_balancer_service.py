@@ -217,6 +217,61 @@ resource "aws_lb" "edge" {
   enable_cross_zone_load_balancing = var.cross_zone
 }
 
+resource "aws_lb" "inside" {
+  name               = "inside"
+  load_balancer_type = "network"
+  internal           = true
+
+  dynamic "subnet_mapping" {
+    for_each = aws_subnet.private
+    content {
+      subnet_id            = subnet_mapping.value.id
+      private_ipv4_address = cidrhost(subnet_mapping.value.cidr_block, 77)
+    }
+  }
+}
+
+resource "aws_eip" "fixed" {
+  domain = "vpc"
+}
+
+resource "aws_lb" "fixed" {
+  name               = "fixed"
+  load_balancer_type = "network"
+
+  subnet_mapping {
+    subnet_id     = aws_subnet.public[0].id
+    allocation_id = aws_eip.fixed.id
+  }
+}
+
+resource "aws_lb_target_group" "inside" {
+  name        = "inside"
+  port        = 80
+  protocol    = "TCP"
+  target_type = "ip"
+  vpc_id      = aws_vpc.main.id
+
+  proxy_protocol_v2      = true
+  connection_termination = true
+
+  health_check {
+    interval = 10
+  }
+}
+
+resource "aws_lb_listener" "inside" {
+  load_balancer_arn        = aws_lb.inside.arn
+  port                     = 5432
+  protocol                 = "TCP"
+  tcp_idle_timeout_seconds = 600
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.inside.arn
+  }
+}
+
 resource "aws_lb_target_group" "edge" {
   for_each = { tcp = "TCP", udp = "UDP" }
 

@@ -52,6 +52,8 @@ def _check_load_balancers(balancing: Balancing) -> Iterator[Finding]:
                 yield fatal(one.load_balancer_arn, f"has lost {zone.network_interface_id}")
             elif interface.private_ip_address != zone.private_ip_address:
                 yield fatal(one.load_balancer_arn, f"and {zone.network_interface_id} disagree")
+            elif zone.allocation_id and interface.public_ip != zone.public_ip:
+                yield fatal(one.load_balancer_arn, f"has lost {zone.allocation_id}")
     arns = {one.load_balancer_arn for one in balancing.load_balancers}
     for interface in balancing.interfaces:
         if ":loadbalancer/" in interface.owner and interface.owner not in arns:

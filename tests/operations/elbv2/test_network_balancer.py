@@ -286,6 +286,8 @@ async def test_checks_have_the_defaults_of_flows(tcp, elb, network, refused):
         assert code == "ValidationError"
         return said
 
+    await tcp(net, "quick", HealthCheckIntervalSeconds=10)  # its timeout is 10 too
+    assert "equal to the interval '9'" in await words(HealthCheckIntervalSeconds=9)
     assert "path" in await words(HealthCheckPath="/")
     assert "'UDP'" in await words(HealthCheckProtocol="UDP")
     assert "200-599" in await words(HealthCheckProtocol="HTTP", Matcher={"HttpCode": "600"})

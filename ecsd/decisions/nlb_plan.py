@@ -25,10 +25,10 @@ from ecsd.decisions.network_balancer_attributes import (
     listener_attributes,
 )
 from ecsd.decisions.target_health import Health
+from ecsd.records.elbv2.target_group import TRANSPORTS
 from ecsd.records.plan import BalancerPlan, ListenerPlan, TargetGroupPlan, TargetPlan
 
 UDP_IDLE = 120  # seconds
-PROTOCOLS = {"TCP": ("tcp",), "UDP": ("udp",), "TCP_UDP": ("tcp", "udp")}
 EVERY_ZONE = "all"
 FIRST_RELAY, RELAYS = 1024, 60_000  # ports of relays
 
@@ -121,7 +121,7 @@ def doors(plan: BalancerPlan, healths: Healths) -> Iterator[Door]:
                 for arn, weight in forwarded(listener)
                 if arn in groups
             )
-            for protocol in PROTOCOLS[listener.protocol]:
+            for protocol in TRANSPORTS[listener.protocol]:
                 yield Door(
                     address=address,
                     protocol=protocol,

@@ -148,3 +148,10 @@ async def test_relays_are_there_before_flows_are_led_to_them_and_go_after(rules,
     assert kernel.ended == [Ending((*ADDRESSES, "240.64.0.1"), "tcp", 90, FIRST, relayed=True)]
     await rules.bring([PLAN], healths(2))
     assert kernel.told[-3:] == ["ip nlb", "ip nlb_idle", "stop"]
+
+
+async def test_notes_that_cannot_be_kept_cost_only_that(rules, tmp_path, caplog):
+    rules.plans[ARN] = PLAN
+    (tmp_path / "vpc-1" / "kept.new").mkdir(parents=True)
+    rules.keep([])
+    assert "cannot be kept" in caplog.text

@@ -1,6 +1,7 @@
 """The network load balancers of one VPC: their plans, kept on disk, and the kernel's translation.
 
-Traffic needs no process: the tables and the flows that they began are the kernel's.
+Traffic needs no process: the tables and the flows that they began are the kernel's. Only groups
+that want the proxy protocol have an HAProxy, which is there before flows are led to it.
 """
 
 import asyncio
@@ -9,8 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ecsd.agent.balancer_notes import read_notes, write_notes
+from ecsd.agent.drivers.haproxy import Haproxy
 from ecsd.agent.health_checks import Place
 from ecsd.agent.rooms import Networks
+from ecsd.decisions.haproxy_relay import compile_relays
+from ecsd.decisions.listener import Limits
 from ecsd.decisions.nlb_plan import Carried, Door, Healths, carried, doors, endings
 from ecsd.decisions.nlb_ruleset import compile_idle, compile_nlb
 from ecsd.decisions.target_health import Health
@@ -21,12 +25,16 @@ from ecsd.records.plan import BalancerPlan
 class BalancerRules:
     """One VPC's translation. ``bring`` makes it so; calls wait for each other."""
 
-    def __init__(self, folder: Path, vpc_id: str, networks: Networks) -> None:
+    def __init__(
+        self, folder: Path, vpc_id: str, networks: Networks, relays: Haproxy, limits: Limits
+    ) -> None:
         self.plans: dict[str, BalancerPlan] = {}
         self.faults: dict[str, str] = {}  # part → words
         self._folder = folder
         self._vpc_id = vpc_id
         self._networks = networks
+        self._relays = relays
+        self._limits = limits
         self._carried: dict[tuple[str, str, str, int], Carried] = {}
         self._lock = asyncio.Lock()
 
@@ -37,6 +45,7 @@ class BalancerRules:
 
     def adopt(self) -> dict[Place, Health]:
         """Take over what an earlier agent left here; return the healths that it knew."""
+        self._relays.adopt()
         kept = read_notes(self._folder)
         self.plans = {one.load_balancer_arn: one for one in kept.plans}
         healths: dict[tuple[str, str], dict[tuple[str, int], Health]] = {}
@@ -51,12 +60,15 @@ class BalancerRules:
         """Bring plans and the healths of their targets, both of one moment, into force.
 
         Raises:
-            BalancerError: the kernel refuses; what was in force goes on.
+            BalancerError: the kernel, or HAProxy, refuses; what was in force goes on.
         """
         async with self._lock:
             led = [door for plan in plans for door in doors(plan, healths)]
             addresses = frozenset(address for plan in plans for address in plan.addresses)
             now = {key: one for plan in plans for key, one in carried(plan, healths).items()}
+            relayed = compile_relays(led, self._limits)
+            if relayed is not None and self._relays.frame != relayed.frame():
+                await self._relays.load(relayed.frame(), relayed.text)
             try:
                 await self._networks.translate(self._vpc_id, addresses, compile_nlb(led))
                 await self._limit_idleness(addresses, led)
@@ -66,6 +78,8 @@ class BalancerRules:
             except NetworkError as error:
                 raise BalancerError(str(error)) from error
             self._carried = now
+            if relayed is None and self._relays.frame is not None:
+                await self._relays.stop()
             if not plans:
                 shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -80,8 +94,16 @@ class BalancerRules:
         else:
             self.faults.pop(part, None)
 
+    def release(self) -> None:
+        """Stop watching; everything goes on."""
+        self._relays.release()
+
+    async def halt(self) -> None:
+        """End what is no part of the VPC itself."""
+        await self._relays.stop()
+
     def keep(self, healths: list[tuple[Place, Health]]) -> None:
         """Write down what the next agent needs."""
         if self.plans:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o711, parents=True, exist_ok=True)
             write_notes(self._folder, self.plans.values(), healths)

@@ -12,6 +12,7 @@ import pwd
 import resource
 import shutil
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from ecsd.agent.balancer_proxy import BalancerProxy
 from ecsd.agent.balancer_rules import BalancerRules
@@ -72,8 +73,8 @@ class HostBalancers:
                 group.create_task(self._checks.run())
                 group.create_task(self._queue.run())
         finally:
-            for proxy in self._proxies():
-                proxy.release()
+            for carrier in self._carriers.values():
+                carrier.release()
             self._edge.release()
 
     async def apply(self, plan: BalancerPlan) -> None:
@@ -122,9 +123,12 @@ class HostBalancers:
             BalancerError: a HAProxy cannot be ended.
         """
         self._adopt()
-        for proxy in self._proxies():
-            proxy.plans.clear()
-            await proxy.bring([], {}, ())
+        for carrier in self._carriers.values():
+            carrier.plans.clear()
+            if isinstance(carrier, BalancerRules):
+                await carrier.halt()
+            else:
+                await carrier.bring([], {}, ())
         self._carriers.clear()
         await self._edge.bring({})
         shutil.rmtree(self._root, ignore_errors=True)
@@ -138,7 +142,7 @@ class HostBalancers:
             return
         self._adopted = True
         self._root.mkdir(mode=0o711, parents=True, exist_ok=True)
-        self._rules_root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._rules_root.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._edge.adopt()
         for kind, root in (("application", self._root), ("network", self._rules_root)):
             for folder in sorted(root.iterdir()):
@@ -153,17 +157,19 @@ class HostBalancers:
         if carrier is None:
             kind, _, vpc_id = key.partition("/")
             if kind == "network":
-                carrier = BalancerRules(self._rules_root / vpc_id, vpc_id, self._networks)
+                folder = self._rules_root / vpc_id
+                relays = self._haproxy(folder / "relays", vpc_id, key)
+                carrier = BalancerRules(folder, vpc_id, self._networks, relays, self._limits)
             else:
                 folder = self._root / vpc_id
-                namespace = self._networks.namespace_path(vpc_id)
-                haproxy = Haproxy(folder, namespace, self._clock, lambda: self._queue.add(key))
-                carrier = BalancerProxy(folder, haproxy, self._limits)
+                carrier = BalancerProxy(folder, self._haproxy(folder, vpc_id, key), self._limits)
             self._carriers[key] = carrier
         return carrier
 
-    def _proxies(self) -> list[BalancerProxy]:
-        return [one for one in self._carriers.values() if isinstance(one, BalancerProxy)]
+    def _haproxy(self, folder: Path, vpc_id: str, key: str) -> Haproxy:
+        """Return the HAProxy of a folder, in a VPC."""
+        namespace = self._networks.namespace_path(vpc_id)
+        return Haproxy(folder, namespace, self._clock, lambda: self._queue.add(key))
 
     async def _look(self, key: str) -> datetime | None:
         """Look at what has changed without a plan: health, an ended HAProxy, a port set free."""

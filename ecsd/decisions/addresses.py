@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 UPLINKS = int(IPv4Address("240.0.0.0"))  # routed by Linux like any, in nobody's network
 LARGEST_NUMBER = 0x3FFF
-TO_GATE = int(IPv4Address("240.64.0.0")) - int(IPv4Address("127.64.0.0"))
+ENTRANCES = int(IPv4Address("127.64.0.0"))
+TO_GATE = int(IPv4Address("240.64.0.0")) - ENTRANCES
+TO_RELAY = int(IPv4Address("240.128.0.0")) - ENTRANCES
 NUMBERS = 0x1000  # that one ecsd of a machine may use
 FIRST_TABLE = 1000
 SMALLEST_SUBNET = 16  # addresses of a /28
@@ -35,6 +37,11 @@ def gate(entrance: str) -> str:
     A loopback address cannot travel: the host translates one into the other.
     """
     return str(IPv4Address(int(IPv4Address(entrance)) + TO_GATE))
+
+
+def relay(entrance: str) -> str:
+    """Return where, in its VPC, a balancer's flows are relayed that need more than translation."""
+    return str(IPv4Address(int(IPv4Address(entrance)) + TO_RELAY))
 
 
 def resolver(vpc_cidr: str) -> str:

@@ -91,10 +91,11 @@ def problems(check: HealthCheck, protocol: str, version: str | None = "HTTP1") -
         value = getattr(check, field)
         if not least <= value <= most:
             yield f"{member} must be between {least} and {most}, got {value}"
-    if check.timeout >= check.interval:
+    # The defaults of flows fit the shortest interval that they once could have.
+    if check.timeout > check.interval or (check.timeout == check.interval and not flows):
         yield (
-            f"Health check timeout '{check.timeout}' must be smaller than the interval "
-            f"'{check.interval}'"
+            f"Health check timeout '{check.timeout}' must be smaller than "
+            f"{'or equal to ' if flows else ''}the interval '{check.interval}'"
         )
     if version == "GRPC":
         yield from _grpc_matcher(check.matcher)

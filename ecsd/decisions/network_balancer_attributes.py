@@ -21,6 +21,7 @@ from ecsd.records.elbv2.target_group import NETWORK_PROTOCOLS
 CROSS_ZONE = "load_balancing.cross_zone.enabled"
 OF_BALANCER = "use_load_balancer_configuration"
 PRESERVE = "preserve_client_ip.enabled"
+PROXY = "proxy_protocol_v2.enabled"
 STICKY = "stickiness.enabled"
 END_DEREGISTERED = "deregistration_delay.connection_termination.enabled"
 END_UNHEALTHY = "target_health_state.unhealthy.connection_termination.enabled"
@@ -59,7 +60,7 @@ def target_group_attributes(protocol: str) -> Mapping[str, Attribute]:
         END_DEREGISTERED: Attribute("false" if tcp else "true", BOOLEAN),
         CROSS_ZONE: Attribute(OF_BALANCER, f"{OF_BALANCER}|{BOOLEAN}"),
         PRESERVE: Attribute("false", BOOLEAN) if tcp else Attribute("true"),
-        "proxy_protocol_v2.enabled": Attribute("false"),
+        PROXY: Attribute("false", BOOLEAN) if tcp else Attribute("false"),
         STICKY: Attribute("false", BOOLEAN),
         "stickiness.type": Attribute("source_ip"),
         f"{DNS}.count": Attribute("1", r"off|\d{1,7}", 1, MOST_TARGETS),
@@ -69,6 +70,17 @@ def target_group_attributes(protocol: str) -> Mapping[str, Attribute]:
         END_UNHEALTHY: Attribute("true", BOOLEAN) if tcp else Attribute("false"),
         "target_health_state.unhealthy.draining_interval_seconds": Attribute("0"),
     }
+
+
+def flow_contradiction(protocol: str, held: Mapping[str, str]) -> str | None:
+    """Return why attributes of a group of flows cannot hold together, or None."""
+    values = group_values(protocol, held)
+    if protocol == "TCP" and values[PROXY] == values[PRESERVE] == "true":
+        return (
+            f"{PROXY} is not supported by ecsd yet together with {PRESERVE}: what speaks the proxy "
+            "protocol has an address of its own"
+        )
+    return None
 
 
 def listener_attributes(protocol: str) -> Mapping[str, Attribute]:

@@ -6,15 +6,17 @@ groups, target group health, target group attributes.
 """
 
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import NamedTuple
 
-from ecsd.decisions.addresses import gate
+from ecsd.decisions.addresses import gate, relay
 from ecsd.decisions.network_balancer_attributes import (
     DNS,
     END_DEREGISTERED,
     END_UNHEALTHY,
     IDLE,
     PRESERVE,
+    PROXY,
     ROUTING,
     STICKY,
     crosses_zones,
@@ -23,22 +25,32 @@ from ecsd.decisions.network_balancer_attributes import (
     listener_attributes,
 )
 from ecsd.decisions.target_health import Health
+from ecsd.records.elbv2.target_group import TRANSPORTS
 from ecsd.records.plan import BalancerPlan, ListenerPlan, TargetGroupPlan, TargetPlan
 
 UDP_IDLE = 120  # seconds
-PROTOCOLS = {"TCP": ("tcp",), "UDP": ("udp",), "TCP_UDP": ("tcp", "udp")}
 EVERY_ZONE = "all"
+FIRST_RELAY, RELAYS = 1024, 60_000  # ports of relays
 
 Place = tuple[str, int]  # a target's address and port
 Healths = Mapping[tuple[str, str], Mapping[tuple[str, int], Health]]
 # (balancer, group) → (target id, port) → what is known
 
 
+class Relay(NamedTuple):
+    """Where a program takes flows over to speak the proxy protocol to targets, from ``source``."""
+
+    address: str
+    port: int
+    source: str
+
+
 class Share(NamedTuple):
     """A target group's part of what comes to an address.
 
     weight: 0 for a group that gets nothing now. targets: sorted. translated: they see the
-    balancer's address, not the client's. sticky: a client's address decides.
+    balancer's address, not the client's. sticky: a client's address decides. relay: set where
+    flows go to targets by a program.
     """
 
     target_group_arn: str
@@ -47,6 +59,7 @@ class Share(NamedTuple):
     targets: tuple[Place, ...]
     translated: bool
     sticky: bool
+    relay: Relay | None = None
 
 
 class Door(NamedTuple):
@@ -64,19 +77,23 @@ class Door(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """Flows to end: those that came to a port of one of these addresses and went to a target."""
+    """Flows to end: those that came to a port of one of these addresses and went to a target.
+
+    relayed: they are a program's connections from these addresses.
+    """
 
     addresses: tuple[str, ...]
     protocol: str
     port: int
     target: Place
+    relayed: bool = False
 
 
 class Carried(NamedTuple):
     """A target's flows as they were: which, and on what occasions they end.
 
     doors: protocol and port of the listeners. state: ``used`` (new flows reach it), ``draining``,
-    ``unhealthy`` (kept from new flows).
+    ``unhealthy``, ``waiting`` (for its first check).
     """
 
     addresses: tuple[str, ...]
@@ -85,6 +102,7 @@ class Carried(NamedTuple):
     state: str
     ends_deregistered: bool
     ends_unhealthy: bool
+    relayed: bool = False
 
 
 def addresses_of(plan: BalancerPlan) -> tuple[str, ...]:
@@ -103,7 +121,7 @@ def doors(plan: BalancerPlan, healths: Healths) -> Iterator[Door]:
                 for arn, weight in forwarded(listener)
                 if arn in groups
             )
-            for protocol in PROTOCOLS[listener.protocol]:
+            for protocol in TRANSPORTS[listener.protocol]:
                 yield Door(
                     address=address,
                     protocol=protocol,
@@ -163,10 +181,11 @@ def carried(plan: BalancerPlan, healths: Healths) -> dict[tuple[str, str, str, i
     found = {}
     for group in plan.target_groups:
         values = group_values(group.protocol, group.attributes)
+        known = healths.get((plan.load_balancer_arn, group.target_group_arn), {})
         for one in group.targets:
             place = (one.address, one.port)
             used = place in reached.get(group.target_group_arn, set())
-            state = "used" if used else "draining" if one.draining else "unhealthy"
+            state = "used" if used else _state(one, known)
             key = (plan.load_balancer_arn, group.target_group_arn, one.target_id, one.port)
             found[key] = Carried(
                 addresses=addresses_of(plan),
@@ -175,6 +194,7 @@ def carried(plan: BalancerPlan, healths: Healths) -> dict[tuple[str, str, str, i
                 state=state,
                 ends_deregistered=values[END_DEREGISTERED] == "true",
                 ends_unhealthy=values[END_UNHEALTHY] == "true",
+                relayed=values.get(PROXY) == "true",
             )
     return found
 
@@ -197,7 +217,7 @@ def endings(
         else:
             over = new.state == "unhealthy" != old.state and new.ends_unhealthy
         if over:
-            ended += [Ending(old.addresses, *door, old.target) for door in old.doors]
+            ended += [Ending(old.addresses, *door, old.target, old.relayed) for door in old.doors]
     return ended
 
 
@@ -207,6 +227,7 @@ def _share(
     values = group_values(group.protocol, group.attributes)
     if crosses_zones(values, plan.attributes):
         zone = EVERY_ZONE
+    proxied = values.get(PROXY) == "true"
     known = healths.get((plan.load_balancer_arn, group.target_group_arn), {})
     return Share(
         target_group_arn=group.target_group_arn,
@@ -215,7 +236,32 @@ def _share(
         targets=tuple(sorted((one.address, one.port) for one in routed(group, zone, known))),
         translated=values[PRESERVE] != "true",
         sticky=values[STICKY] == "true",
+        relay=_relay(plan, group, zone) if proxied else None,
     )
+
+
+def _relay(plan: BalancerPlan, group: TargetGroupPlan, zone: str) -> Relay:
+    """Return the relay of a group as a zone sees it, on a port that stays the same."""
+    taken: set[int] = set()
+    port = FIRST_RELAY
+    arns = sorted(one.target_group_arn for one in plan.target_groups)
+    for name in [f"{arn} {seen}" for arn in arns for seen in (*sorted(plan.zones), EVERY_ZONE)]:
+        port = FIRST_RELAY + int(sha256(name.encode()).hexdigest(), 16) % RELAYS
+        while port in taken:
+            port = FIRST_RELAY + (port + 1 - FIRST_RELAY) % RELAYS
+        taken.add(port)
+        if name == f"{group.target_group_arn} {zone}":
+            break
+    of_zone = dict(zip(plan.zones, plan.addresses, strict=True))
+    return Relay(relay(plan.entrance), port, of_zone.get(zone, plan.addresses[0]))
+
+
+def _state(target: TargetPlan, known: Mapping[tuple[str, int], Health]) -> str:
+    """Return why new flows do not reach a target."""
+    if target.draining:
+        return "draining"
+    health = known.get((target.target_id, target.port))
+    return "unhealthy" if health is not None and health.state == "unhealthy" else "waiting"
 
 
 def _registered(group: TargetGroupPlan, zone: str) -> list[TargetPlan]:

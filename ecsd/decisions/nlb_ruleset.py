@@ -89,6 +89,8 @@ def _target_rules(share: Share) -> tuple[str, ...]:
     """Return the rule that picks one of a group's targets; none where it has none."""
     if not share.targets:
         return ()
+    if share.relay is not None:
+        return (f"meta l4proto tcp dnat ip to {share.relay.address}:{share.relay.port}",)
     mark = f"ct mark set {TRANSLATED} " if share.translated else ""
     if len(share.targets) == 1:
         ((address, port),) = share.targets

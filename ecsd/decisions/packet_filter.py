@@ -11,7 +11,7 @@ that address is. Source: network.md 2, 5 and 6; Network Load Balancers guide, se
 
 from collections.abc import Iterable, Iterator
 
-from ecsd.decisions.addresses import Uplink, gate, link_name
+from ecsd.decisions.addresses import Uplink, gate, link_name, relay
 from ecsd.decisions.nlb_ruleset import BEFORE_TRANSLATION, TRANSLATED
 from ecsd.decisions.ruleset import Chain, Collection, Table
 from ecsd.decisions.security_group import FREE, NETWORK, is_filtered
@@ -43,6 +43,7 @@ def _security_groups(plan: VpcPlan, resolver: str) -> Table:
     balancers = [one for one in plan.interfaces if one.kind == NETWORK]
     collections = {
         "free4": Collection("set", "type ipv4_addr;", FREE | {resolver}),
+        "relays": _addresses(relay(one.entrance) for one in balancers if one.entrance),
         "vips": _addresses(address for one in balancers for address in _addresses_of(one)),
         "out4": _verdicts(f"{address} : goto eo_{short}" for address, short in places),
         "in4": _verdicts(f"{address} : goto ei_{short}" for address, short in places),
@@ -60,6 +61,7 @@ def _security_groups(plan: VpcPlan, resolver: str) -> Table:
         "egress": Chain(
             (
                 "ip daddr @free4 accept",
+                "ct status dnat ip daddr @relays accept",  # on its way to the balancer still
                 "ct status dnat ct original ip daddr vmap @out4",
                 "ct status dnat accept",  # of a balancer without groups
                 "ip saddr vmap @out4",
@@ -67,7 +69,14 @@ def _security_groups(plan: VpcPlan, resolver: str) -> Table:
                 'iifname "e*" counter drop',  # of a task whose interface is gone
             )
         ),
-        "ingress": Chain(("ip daddr vmap @in4", 'oifname "e*" counter drop')),
+        "ingress": Chain(
+            (
+                "ct status dnat ip daddr @relays accept",
+                "ip daddr @relays counter drop",
+                "ip daddr vmap @in4",
+                'oifname "e*" counter drop',
+            )
+        ),
         "state": Chain(
             ("ct state vmap { established : accept, related : accept, invalid : drop }",)
         ),

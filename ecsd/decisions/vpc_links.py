@@ -11,6 +11,7 @@ from ecsd.decisions.addresses import (
     FIRST_TABLE,
     Uplink,
     gate,
+    relay,
     resolver,
     router,
     routing_table,
@@ -40,7 +41,8 @@ def compile_links(plan: VpcPlan, link: Uplink) -> Links:
     """Return the addresses, rules and routes that a VPC is to have."""
     rules = {one.cidr: routing_table(plan.cidr, one.cidr) for one in plan.subnets}
     own = [one.address for one in plan.interfaces if one.kind in OWN_KINDS]
-    own += [gate(one.entrance) for one in plan.interfaces if one.entrance]
+    for entrance in [one.entrance for one in plan.interfaces if one.entrance]:
+        own += [gate(entrance), relay(entrance)]
     routers = [router(one.cidr) for one in plan.subnets]
     addresses = frozenset((*routers, resolver(plan.cidr), RESOLVER, *own))
     routes: dict[tuple[int, str], str] = {}

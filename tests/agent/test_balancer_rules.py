@@ -4,12 +4,15 @@ import pytest
 
 from ecsd.agent.balancer_rules import BalancerRules
 from ecsd.agent.health_checks import Place
+from ecsd.decisions.listener import Limits
+from ecsd.decisions.network_balancer_attributes import PROXY
 from ecsd.decisions.nlb_plan import Ending
 from ecsd.decisions.target_health import Health
 from ecsd.errors import BalancerError, NetworkError
 from tests.decisions.test_nlb_plan import ADDRESSES, ARN, balancer, group, healths, target
 
 PLAN = balancer(group(target(1), target(2)))
+LIMITS = Limits(100, 1)
 FIRST = ("10.0.9.1", 7000)
 
 
@@ -21,17 +24,37 @@ class Kernel:
         self.refuses = ""
 
     async def translate(self, vpc_id, addresses, table):
-        self._tell(table.name)
+        self.tell(table.name)
         self.addresses = addresses
 
     async def end_flows(self, vpc_id, endings):
-        self._tell("end")
+        self.tell("end")
         self.ended = endings
 
-    def _tell(self, what):
+    def tell(self, what):
         if what == self.refuses:
             raise NetworkError(f"no {what}")
         self.told.append(what)
+
+
+class Relays:
+    """An HAProxy that is told about and never runs."""
+
+    def __init__(self, kernel):
+        self._kernel = kernel
+        self.frame = None
+        self.adopted = False
+
+    def adopt(self):
+        self.adopted = True
+
+    async def load(self, frame, render):
+        self._kernel.tell("load")
+        self.frame, self.text = frame, render("/admin.sock")
+
+    async def stop(self):
+        self._kernel.tell("stop")
+        self.frame = None
 
 
 @pytest.fixture
@@ -41,7 +64,7 @@ def kernel():
 
 @pytest.fixture
 def rules(kernel, tmp_path):
-    return BalancerRules(tmp_path / "vpc-1", "vpc-1", kernel)
+    return BalancerRules(tmp_path / "vpc-1", "vpc-1", kernel, Relays(kernel), LIMITS)
 
 
 async def test_new_flows_are_led_elsewhere_before_old_ones_end(rules, kernel):
@@ -82,9 +105,11 @@ async def test_the_next_agent_ends_what_this_one_could_not(rules, kernel, tmp_pa
     await rules.bring([PLAN], known)
     rules.keep([(Place(ARN, "g", *place), health) for place, health in known[ARN, "g"].items()])
 
-    heir = BalancerRules(tmp_path / "vpc-1", "vpc-1", kernel)
+    relays = Relays(kernel)
+    heir = BalancerRules(tmp_path / "vpc-1", "vpc-1", kernel, relays, LIMITS)
     assert heir.adopt()[Place(ARN, "g", *FIRST)] == Health("healthy")
     assert heir.plans == {ARN: PLAN}
+    assert relays.adopted
     await heir.bring([PLAN], healths(2))
     assert [one.target for one in kernel.ended] == [FIRST]
 
@@ -110,3 +135,23 @@ async def test_unreadable_notes_are_told_and_forgotten(rules, tmp_path, caplog):
     (tmp_path / "vpc-1" / "kept.msgpack").write_bytes(b"\xc1")
     assert rules.adopt() == {}
     assert "unreadable" in caplog.text
+
+
+async def test_relays_are_there_before_flows_are_led_to_them_and_go_after(rules, kernel):
+    told = balancer(group(target(1), target(2), **{PROXY: "true"}))
+    await rules.bring([told], healths(1, 2))
+    assert kernel.told == ["load", "ip nlb", "ip nlb_idle"]
+    await rules.bring([told], healths(1, 2))
+    assert kernel.told.count("load") == 1
+    await rules.bring([told], healths(2))
+    assert kernel.told[-4:] == ["load", "ip nlb", "ip nlb_idle", "end"]
+    assert kernel.ended == [Ending((*ADDRESSES, "240.64.0.1"), "tcp", 90, FIRST, relayed=True)]
+    await rules.bring([PLAN], healths(2))
+    assert kernel.told[-3:] == ["ip nlb", "ip nlb_idle", "stop"]
+
+
+async def test_notes_that_cannot_be_kept_cost_only_that(rules, tmp_path, caplog):
+    rules.plans[ARN] = PLAN
+    (tmp_path / "vpc-1" / "kept.msgpack.new").mkdir(parents=True)
+    rules.keep([])
+    assert "cannot be kept" in caplog.text

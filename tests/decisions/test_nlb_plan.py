@@ -259,6 +259,14 @@ def test_flows_to_a_target_that_falls_ill_end_unless_the_group_says_otherwise():
     assert ended((gentle, healths(1, 2)), (gentle, healths(2))) == []
 
 
+def test_a_target_that_was_tried_before_its_first_check_keeps_its_flows():
+    plan = balancer(group(target(1), target(2)))
+    tried = healths(others="initial")
+    assert ended((plan, tried), (plan, healths(1, others="initial"))) == []
+    (one,) = ended((plan, tried), (plan, healths(1)))
+    assert one.target == ("10.0.9.2", 7000)
+
+
 def test_flows_by_another_group_to_the_same_target_go_on():
     one, other = group(target(1), target(2)), group(target(1), name="h")
     listeners = (listener(("g", 1)), listener(("h", 1), port=91))

@@ -257,6 +257,12 @@ def test_a_target_admits_whom_its_balancers_group_names_and_nobody_past_it():
     other = Led(OUTSIDE, ADDRESSES[2], ADDRESSES[1], 7, translated=False)
     assert verdict(filters, chain, flow, other) == "drop"
 
+    to_relay = Flow("tcp", OUTSIDE, "240.128.0.1", 2000)
+    by_balancer = Led(OUTSIDE, ADDRESSES[0], "240.128.0.1", 2000, translated=False)
+    for side in ("egress", "ingress"):
+        assert verdict(filters, filters.chains[f"i_{side}"], to_relay, by_balancer) == "accept"
+    assert verdict(filters, filters.chains["i_ingress"], to_relay) == "drop"
+
 
 def replace_source(flow: Flow, led: Led) -> Flow:
     return flow._replace(source=led.balancer)

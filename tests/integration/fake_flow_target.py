@@ -1,23 +1,40 @@
 """A target of flows: answers every line and datagram with its name and who asked.
 
-Arguments: port, name. Says ``ready`` when it listens. A line ``close`` ends its connection.
+Arguments: port, name. Says ``ready`` when it listens. Where a header of the proxy protocol, version
+2, says who asked and whom, it tells both and its peer: ``client/address:port/peer``.
 """
 
 import asyncio
+import socket
+import struct
 import sys
 
 PORT, NAME = int(sys.argv[1]), sys.argv[2]
 
 
 async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    client = writer.get_extra_info("peername")[0]
     try:
-        while (line := await reader.readline()) and line != b"close\n":
-            writer.write(f"{NAME} {writer.get_extra_info('peername')[0]}\n".encode())
+        while line := await reader.readline():
+            if line == b"\r\n":
+                client = f"{await header(reader)}/{client}"
+                continue
+            writer.write(f"{NAME} {client}\n".encode())
             await writer.drain()
     except ConnectionError:
         return
     finally:
         writer.close()
+
+
+async def header(reader: asyncio.StreamReader) -> str:
+    """Read the rest of a header; return the client, and the address and port that it asked."""
+    assert await reader.readexactly(10) == b"\r\n\x00\r\nQUIT\n"
+    version, family, size = struct.unpack(">BBH", await reader.readexactly(4))
+    assert (version, family) == (0x21, 0x11)
+    addresses = await reader.readexactly(size)
+    source, destination, _, port = struct.unpack_from(">4s4sHH", addresses)
+    return f"{socket.inet_ntoa(source)}/{socket.inet_ntoa(destination)}:{port}"
 
 
 class Datagrams(asyncio.DatagramProtocol):

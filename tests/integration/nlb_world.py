@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import re
 import socket
 import struct
 import subprocess
@@ -31,12 +32,12 @@ class Place:
         self.path = f"/proc/{pid}/ns/net"
         self._server = None
 
-    def serve(self, port=PORT):
-        """Answer flows, as a container of the task would."""
+    def serve(self, port=PORT, name=None):
+        """Answer flows, as a container of the task would; by its address, or a name."""
         self._server = subprocess.Popen(
             [
                 *("nsenter", f"--net={self.path}", sys.executable),
-                *(str(HERE / "fake_flow_target.py"), str(port), self.address),
+                *(str(HERE / "fake_flow_target.py"), str(port), name or self.address),
             ],
             stdout=subprocess.PIPE,
             text=True,
@@ -323,13 +324,18 @@ class Flows:
 
     def conntrack(self, *words):
         """Return the kernel's lines about the VPC's flows."""
+        return self._inside("conntrack", "-L", *words).splitlines()
+
+    def relays(self):
+        """Return address and port of every relay that flows are led to."""
+        listed = self._inside("nft", "list", "table", "ip", "nlb")
+        return [(one, int(port)) for one, port in re.findall(r"(240\.[\d.]+):(\d+)", listed)]
+
+    def _inside(self, *command):
         path = Namespaces(f"ecsd{INSTANCE}").path_of(self.account.vpc)
         return subprocess.run(
-            ["nsenter", f"--net={path}", "conntrack", "-L", *words],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.splitlines()
+            ["nsenter", f"--net={path}", *command], capture_output=True, text=True, check=True
+        ).stdout
 
     def close(self):
         for one in self.places:

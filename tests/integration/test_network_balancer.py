@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from tests.integration.conftest import new_account
 from tests.integration.nlb_world import (
     Flow,
     Flows,
@@ -201,6 +202,46 @@ def test_weights_share_flows_and_a_sticky_group_knows_its_clients(flows):
         assert len({ask(client, address, 91)[0] for _ in range(10)}) == 1
 
 
+def test_targets_are_told_of_their_clients_by_the_proxy_protocol(flows):
+    first, second = flows.targets("a", "a")
+    (client,) = flows.tasks("a")
+    addresses = flows.balancer()
+    address = addresses["a"]
+    over = {
+        "proxy_protocol_v2.enabled": "true",
+        "deregistration_delay.connection_termination.enabled": "true",
+    }
+    arn = flows.target_group("told", first, second, attributes=over)
+    plain = flows.target_group("plain", first)
+    flows.listen(90, (arn, 50), (plain, 50))
+    flows.healthy(arn, first, second)
+    flows.healthy(plain, first)
+
+    told = (client.address, f"{address}:90", address)
+    seen = Counter(ask(client, address, 90) for _ in range(80))
+    assert set(seen) == {
+        (first.address, "/".join(told)),
+        (second.address, "/".join(told)),
+        (first.address, address),
+    }
+    host = {ask(Host(), flows.account.entrance(), 90)[1].count("/") for _ in range(20)}
+    assert host == {0, 2}
+    relays = flows.relays()
+    assert relays
+    assert not any(reaches(client, *one) for one in relays)  # past the balancer
+
+    with ExitStack() as stack:
+        held = [stack.enter_context(closing(Flow(client, address, 90))) for _ in range(40)]
+        leaving = [one for one in held if one.ask()[0] == second.address]
+        staying = [one for one in held if one not in leaving]
+        assert leaving
+        flows.deregister(arn, second)
+        eventually(lambda: second.address not in flows.states(arn))
+        eventually(lambda: all(_is_over(one) for one in leaving))
+        assert {one.ask()[0] for one in staying} == {first.address}
+        assert {ask(client, address, 90)[0] for _ in range(20)} == {first.address}
+
+
 def test_an_agent_that_is_killed_leaves_every_flow_and_takes_up_again(flows, ecsd):
     first, second = flows.targets("a", "a")
     (client,) = flows.tasks("a")
@@ -228,6 +269,28 @@ def test_an_agent_that_is_killed_leaves_every_flow_and_takes_up_again(flows, ecs
         eventually(lambda: first.address not in flows.states(arn))
         eventually(lambda: {ask(client, address, 90)[0] for _ in range(10)} == {second.address})
         assert {flow: flow.ask()[0] for flow in held} == held  # nobody asked for their end
+
+
+def test_two_vpcs_of_one_range_have_entrances_of_their_own(flows, ecsd, request):
+    with new_account(ecsd, request.node.nodeid + " other") as account:
+        other = Flows(account)
+        try:
+            both = (flows, other)
+            targets = [one.targets("a")[0] for one in both]
+            for one, target in zip(both, targets, strict=True):
+                one.balancer()
+                arn = one.target_group("web", target)
+                one.listen(90, arn)
+                one.healthy(arn, target)
+                target.fall_silent()
+                target.serve(name=one.account.number)
+            for one in both:
+                entrance = one.account.entrance()
+                assert ask(Host(), entrance, 90)[0] == one.account.number
+            flows.account.elbv2.delete_load_balancer(LoadBalancerArn=flows.account.balancer)
+            assert ask(Host(), other.account.entrance(), 90)[0] == other.account.number
+        finally:
+            other.close()
 
 
 def test_security_groups_judge_both_halves_of_a_flow(flows):
@@ -259,6 +322,14 @@ def test_security_groups_judge_both_halves_of_a_flow(flows):
     )
     eventually(lambda: reaches(far, addresses["b"], 90))
     assert ask(Host(), flows.account.entrance(), 90)[0] == target.address
+
+
+def _is_over(flow):
+    try:
+        flow.ask()
+    except ConnectionError:
+        return True
+    return False
 
 
 def _is_reset(flow):

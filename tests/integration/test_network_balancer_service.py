@@ -1,6 +1,7 @@
 """Services behind network load balancers: registered, drained, shifted, and made by Terraform."""
 
 import http.client
+import json
 import shutil
 import threading
 
@@ -74,7 +75,7 @@ class Connections:
                 self.failures.append(repr(error))
 
 
-def test_a_rolling_deployment_refuses_no_connection(account):
+def test_a_rolling_deployment_refuses_no_connection(account, ecsd):
     account.network()
     balancer(account, target_group(account, "web"))
     account.service(account.register())
@@ -84,6 +85,12 @@ def test_a_rolling_deployment_refuses_no_connection(account):
         {"State": "healthy"}
     ] * 2
     assert len({account.get()[2] for _ in range(20)}) == 2
+    told = json.loads(ecsd.run("status", "--json").stdout)["scopes"]
+    (shown,) = [one for scope in told for one in scope["loadBalancers"]]
+    assert shown["urls"] == [f"tcp://{account.dns_name}:80"]
+    why = ecsd.run("why", "flows").stdout
+    assert "checks TCP" in why
+    assert why.count("is healthy") == 2
 
     with Connections(account) as load:
         account.ecs.update_service(
@@ -208,6 +215,61 @@ resource "aws_lb" "edge" {
   security_groups                  = [aws_security_group.edge.id]
   subnets                          = aws_subnet.public[*].id
   enable_cross_zone_load_balancing = var.cross_zone
+}
+
+resource "aws_lb" "inside" {
+  name               = "inside"
+  load_balancer_type = "network"
+  internal           = true
+
+  dynamic "subnet_mapping" {
+    for_each = aws_subnet.private
+    content {
+      subnet_id            = subnet_mapping.value.id
+      private_ipv4_address = cidrhost(subnet_mapping.value.cidr_block, 77)
+    }
+  }
+}
+
+resource "aws_eip" "fixed" {
+  domain = "vpc"
+}
+
+resource "aws_lb" "fixed" {
+  name               = "fixed"
+  load_balancer_type = "network"
+
+  subnet_mapping {
+    subnet_id     = aws_subnet.public[0].id
+    allocation_id = aws_eip.fixed.id
+  }
+}
+
+resource "aws_lb_target_group" "inside" {
+  name        = "inside"
+  port        = 80
+  protocol    = "TCP"
+  target_type = "ip"
+  vpc_id      = aws_vpc.main.id
+
+  proxy_protocol_v2      = true
+  connection_termination = true
+
+  health_check {
+    interval = 10
+  }
+}
+
+resource "aws_lb_listener" "inside" {
+  load_balancer_arn        = aws_lb.inside.arn
+  port                     = 5432
+  protocol                 = "TCP"
+  tcp_idle_timeout_seconds = 600
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.inside.arn
+  }
 }
 
 resource "aws_lb_target_group" "edge" {

@@ -1,6 +1,6 @@
 """Open connections of a VPC, as the kernel tracks them: listed, and ended one by one.
 
-Source: conntrack(8); network.md 2 (rule removed, connection open).
+Source: conntrack(8), ss(8); network.md 2 (rule removed, connection open).
 """
 
 import logging
@@ -44,22 +44,36 @@ async def end_flows(clock: Clock, path: str, flows: list[Flow]) -> None:
 
 
 async def end_translated(clock: Clock, path: str, endings: Sequence[Ending]) -> None:
-    """Forget flows that a balancer has led to a target."""
+    """Forget flows that a balancer has led to a target; cut those that a program relays."""
     for one in endings:
-        address, port = one.target
         for came_to in one.addresses:
-            code, _, words = await _conntrack(
-                clock,
-                path,
-                "-D",
-                "-p",
-                one.protocol,
-                *("--orig-dst", came_to, "--orig-port-dst", str(one.port)),
-                *("--reply-src", address, "--reply-port-src", str(port)),
-            )
-            if code != 0 and "0 flow entries" not in words:
-                raise NetworkError(f"conntrack: {words.strip()[:200]}")
-        log.info("a target's flows are ended", extra={"target": address, "port": port})
+            await (_cut if one.relayed else _forget)(clock, path, one, came_to)
+        log.info(
+            "a target's flows are ended", extra={"target": one.target[0], "port": one.target[1]}
+        )
+
+
+async def _forget(clock: Clock, path: str, one: Ending, came_to: str) -> None:
+    address, port = one.target
+    code, _, words = await _conntrack(
+        clock,
+        path,
+        *("-D", "-p", one.protocol),
+        *("--orig-dst", came_to, "--orig-port-dst", str(one.port)),
+        *("--reply-src", address, "--reply-port-src", str(port)),
+    )
+    if code != 0 and "0 flow entries" not in words:
+        raise NetworkError(f"conntrack: {words.strip()[:200]}")
+
+
+async def _cut(clock: Clock, path: str, one: Ending, source: str) -> None:
+    address, port = one.target
+    matching = ("src", source, "dst", address, "dport", "=", f":{port}")
+    code, _, words = await attempt(
+        clock, "nsenter", f"--net={path}", "ss", "--kill", "--tcp", *matching
+    )
+    if code != 0:
+        raise NetworkError(f"ss: {words.strip()[:200]}")
 
 
 async def _conntrack(clock: Clock, path: str, *words: str) -> tuple[int, str, str]:

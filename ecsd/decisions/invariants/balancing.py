@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ecsd.decisions.invariants.finding import Finding, fatal
-from ecsd.decisions.nlb_plan import PROTOCOLS
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
-from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.elbv2.target_group import TRANSPORTS, Target, TargetGroup
 
 
 class Balancing(NamedTuple):
@@ -54,6 +53,8 @@ def _check_load_balancers(balancing: Balancing) -> Iterator[Finding]:
                 yield fatal(one.load_balancer_arn, f"has lost {zone.network_interface_id}")
             elif interface.private_ip_address != zone.private_ip_address:
                 yield fatal(one.load_balancer_arn, f"and {zone.network_interface_id} disagree")
+            elif zone.allocation_id and interface.public_ip != zone.public_ip:
+                yield fatal(one.load_balancer_arn, f"has lost {zone.allocation_id}")
     arns = {one.load_balancer_arn for one in balancing.load_balancers}
     for interface in balancing.interfaces:
         if ":loadbalancer/" in interface.owner and interface.owner not in arns:
@@ -68,7 +69,7 @@ def _check_listeners(balancing: Balancing) -> Iterator[Finding]:
     for listener in balancing.listeners:
         if listener.load_balancer_arn not in balancers:
             yield fatal(listener.listener_arn, "belongs to no load balancer")
-        for transport in PROTOCOLS.get(listener.protocol, ("tcp",)):
+        for transport in TRANSPORTS.get(listener.protocol, ("tcp",)):
             place = (listener.load_balancer_arn, transport, listener.port)
             if place in ports:
                 yield fatal(listener.listener_arn, f"is a second listener on port {listener.port}")
@@ -108,10 +109,10 @@ def _check_protocols(balancing: Balancing) -> Iterator[Finding]:
     kinds = {one.load_balancer_arn: one.type for one in balancing.load_balancers}
     protocols = {one.target_group_arn: one.protocol for one in balancing.target_groups}
     for listener in balancing.listeners:
-        flows = listener.protocol in PROTOCOLS
+        flows = listener.protocol in TRANSPORTS
         kind = kinds.get(listener.load_balancer_arn)
         if kind is not None and flows != (kind == "network"):
             yield fatal(listener.listener_arn, f"speaks {listener.protocol} on a balancer: {kind}")
         for arn in listener.target_group_arns:
-            if arn in protocols and (protocols[arn] in PROTOCOLS) != flows:
+            if arn in protocols and (protocols[arn] in TRANSPORTS) != flows:
                 yield fatal(listener.listener_arn, f"forwards to {arn}, of another protocol")

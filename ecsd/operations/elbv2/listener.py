@@ -12,13 +12,12 @@ from ecsd.operations.elbv2.actions import check_versions, parse_actions
 from ecsd.operations.elbv2.paging import page
 from ecsd.operations.elbv2.tls import describe_tls, secured
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
-from ecsd.records.elbv2.target_group import NETWORK_PROTOCOLS
+from ecsd.records.elbv2.target_group import NETWORK_PROTOCOLS, TRANSPORTS
 from ecsd.store.finders.elbv2 import require_all, require_listener, require_load_balancer
 
 LARGEST_PORT = 65535
 MOST_LISTENERS = 50
 PROTOCOLS = {"application": ("HTTP", "HTTPS"), "network": NETWORK_PROTOCOLS}
-TRANSPORTS = {"UDP": {"udp"}, "TCP_UDP": {"tcp", "udp"}}  # every other protocol: TCP
 LATER = ("AlpnPolicy",)
 
 
@@ -185,4 +184,4 @@ def _check_port(others: list[Listener], port: int, protocol: str) -> None:
 
 
 def _transports(protocol: str) -> set[str]:
-    return TRANSPORTS.get(protocol, {"tcp"})
+    return set(TRANSPORTS.get(protocol, ("tcp",)))

@@ -26,7 +26,7 @@ from ecsd.store.finders.elbv2 import require_all, require_load_balancer
 from ecsd.store.store import View
 
 NAME = re.compile(r"(?!internal-)(?!-)[A-Za-z0-9-]{1,32}(?<!-)")
-MOST_BALANCERS = 50  # in a region
+MOST_BALANCERS = 50  # of a type in a region
 HOSTED_ZONE = "Z35SXDOTRQ7X7K"
 LATER = (
     "CustomerOwnedIpv4Pool",
@@ -64,7 +64,7 @@ async def create_load_balancer(call: Call, request: dict[str, Any]) -> dict[str,
                 "DuplicateLoadBalancerName",
                 f"A load balancer with the same name '{name}' exists, but with different settings",
             )
-        if len(change.select(LoadBalancer)) >= MOST_BALANCERS:
+        if sum(one.type == kind for one in change.select(LoadBalancer)) >= MOST_BALANCERS:
             raise AwsError("TooManyLoadBalancers", f"At most {MOST_BALANCERS} load balancers")
         balancer_id = call.ids.balancer_id()
         prefix = f"arn:aws:elasticloadbalancing:{call.scope.region}:{call.scope.account}"

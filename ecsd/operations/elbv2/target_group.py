@@ -10,7 +10,10 @@ from msgspec.structs import replace
 
 from ecsd.decisions.balancer_attributes import contradiction
 from ecsd.decisions.health_check_config import changed, default_check, foreign_matcher, problems
-from ecsd.decisions.network_balancer_attributes import target_group_attributes
+from ecsd.decisions.network_balancer_attributes import (
+    flow_contradiction,
+    target_group_attributes,
+)
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import attribute, tag
@@ -126,7 +129,8 @@ async def modify_target_group_attributes(call: Call, request: dict[str, Any]) ->
         group = require_target_group(change, request["TargetGroupArn"])
         known = target_group_attributes(group.protocol)
         held = attribute.changed("Target group", known, group.attributes, request["Attributes"])
-        words = None if group.protocol in NETWORK_PROTOCOLS else contradiction(held)
+        flows = group.protocol in NETWORK_PROTOCOLS
+        words = flow_contradiction(group.protocol, held) if flows else contradiction(held)
         if words is not None:
             raise AwsError("ValidationError", words)
         change.put(replace(group, attributes=held))

@@ -6,7 +6,8 @@ from typing import ClassVar
 from ecsd.records.record import Part, Record
 from ecsd.records.tag import Tag
 
-NETWORK_PROTOCOLS = ("TCP", "UDP", "TCP_UDP")  # of Network Load Balancers
+TRANSPORTS = {"TCP": ("tcp",), "UDP": ("udp",), "TCP_UDP": ("tcp", "udp")}
+NETWORK_PROTOCOLS = tuple(TRANSPORTS)  # of Network Load Balancers; every other one is over TCP
 
 
 class HealthCheck(Part, frozen=True, kw_only=True):

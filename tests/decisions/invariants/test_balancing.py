@@ -97,6 +97,10 @@ SOUND = Balancing(
 )
 
 
+def _elastic(zone):
+    return replace(zone, allocation_id="eipalloc-1", public_ip="203.0.113.1")
+
+
 def _flows(group):
     return replace(group, protocol="TCP_UDP")
 
@@ -157,6 +161,16 @@ def test_a_sound_state_has_no_findings():
             ),
             "arn:tg",
             "used by 2 load balancers",
+        ),
+        (
+            SOUND._replace(
+                load_balancers=(
+                    replace(LB, zones=tuple(_elastic(one) for one in LB.zones)),
+                    OTHER,
+                )
+            ),
+            LB.load_balancer_arn,
+            "has lost eipalloc-1",
         ),
         (
             SOUND._replace(load_balancers=(replace(LB, type="network"), OTHER)),

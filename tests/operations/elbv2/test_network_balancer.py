@@ -182,7 +182,8 @@ async def test_balancers_attributes(attribute, flows, elb, network, refused):
         ("TCP", "preserve_client_ip.enabled", "false", "true", "on"),
         ("UDP", "preserve_client_ip.enabled", "true", None, "false"),
         ("TCP_UDP", "preserve_client_ip.enabled", "true", None, "false"),
-        ("TCP", "proxy_protocol_v2.enabled", "false", None, "true"),
+        ("TCP", "proxy_protocol_v2.enabled", "false", "true", "on"),
+        ("UDP", "proxy_protocol_v2.enabled", "false", None, "true"),
         ("TCP", "stickiness.type", "source_ip", None, "lb_cookie"),
         ("UDP", "stickiness.enabled", "false", "true", "2"),
         ("TCP", "deregistration_delay.timeout_seconds", "300", "0", "3601"),
@@ -249,6 +250,18 @@ async def test_groups_attributes_by_protocol(attribute, tcp, elb, network, refus
     assert (code, key in words) == ("ValidationError", True), words
 
 
+async def test_the_proxy_protocol_and_clients_own_addresses_exclude_each_other(
+    tcp, elb, network, refused
+):
+    arn = await tcp(await network())
+    proxy = {"Key": "proxy_protocol_v2.enabled", "Value": "true"}
+    keep = {"Key": "preserve_client_ip.enabled", "Value": "true"}
+    request = {"TargetGroupArn": arn, "Attributes": [proxy]}
+    await elb("ModifyTargetGroupAttributes", **request)
+    code, words = await refused("ModifyTargetGroupAttributes", **request | {"Attributes": [keep]})
+    assert (code, proxy["Key"] in words, keep["Key"] in words) == ("ValidationError", True, True)
+
+
 async def test_checks_have_the_defaults_of_flows(tcp, elb, network, refused):
     net = await network()
     arn = await tcp(net)
@@ -273,6 +286,8 @@ async def test_checks_have_the_defaults_of_flows(tcp, elb, network, refused):
         assert code == "ValidationError"
         return said
 
+    await tcp(net, "quick", HealthCheckIntervalSeconds=10)  # its timeout is 10 too
+    assert "equal to the interval '9'" in await words(HealthCheckIntervalSeconds=9)
     assert "path" in await words(HealthCheckPath="/")
     assert "'UDP'" in await words(HealthCheckProtocol="UDP")
     assert "200-599" in await words(HealthCheckProtocol="HTTP", Matcher={"HttpCode": "600"})

@@ -30,6 +30,7 @@ class VpcParts(NamedTuple):
     security_group_rules: Sequence[SecurityGroupRule]
     interfaces: Sequence[NetworkInterface]
     load_balancers: Sequence[LoadBalancer]
+    account: str = ""
 
 
 def compile_vpc(parts: VpcParts) -> VpcPlan:
@@ -37,6 +38,7 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
     vpc = parts.vpc
     return VpcPlan(
         vpc_id=vpc.vpc_id,
+        account=parts.account,
         number=vpc.number,
         cidr=vpc.cidr_block,
         domain=_domain(parts.subnets),

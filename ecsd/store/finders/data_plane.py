@@ -62,4 +62,5 @@ def vpc_parts(view: View, vpc_id: str) -> VpcParts | None:
         ],
         interfaces=view.select(NetworkInterface, vpc_id=vpc_id),
         load_balancers=view.select(LoadBalancer, vpc_id=vpc_id),
+        account=view.scope.account,
     )

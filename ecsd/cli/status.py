@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from ecsd.cli.api import Api
+from ecsd.cli.balancers import balancers
 from ecsd.cli.screen import paint, state, table
 from ecsd.settings import Settings
 
@@ -78,23 +79,16 @@ def _all(api: Api, operation: str, member: str, **request: object) -> list[str]:
 
 
 def _balancers(api: Api) -> list[dict[str, Any]]:
-    answer = api.query("elasticloadbalancing", "DescribeLoadBalancers")
-    found = []
-    for member in answer.iterfind(".//LoadBalancers/member"):
-        arn = member.findtext("LoadBalancerArn") or ""
-        listeners = api.query("elasticloadbalancing", "DescribeListeners", LoadBalancerArn=arn)
-        ports = [one.text or "" for one in listeners.iterfind(".//Listeners/member/Port")]
-        name = member.findtext("DNSName") or ""
-        found.append(
-            {
-                "arn": arn,
-                "name": member.findtext("LoadBalancerName"),
-                "state": member.findtext("State/Code"),
-                "reason": member.findtext("State/Reason"),
-                "urls": [f"http://{name}" + ("" if port == "80" else f":{port}") for port in ports],
-            }
-        )
-    return found
+    return [
+        {
+            "arn": one["LoadBalancerArn"],
+            "name": one["LoadBalancerName"],
+            "state": one["State"]["Code"],
+            "reason": one["State"].get("Reason"),
+            "urls": one["Urls"],
+        }
+        for one in balancers(api)
+    ]
 
 
 def _text(overview: dict[str, Any]) -> str:

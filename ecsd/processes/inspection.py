@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping
 from msgspec.structs import asdict
 
 from ecsd.controllers.controller import Controllers
+from ecsd.decisions.domain_name import resolved
 from ecsd.records.ecs.task_end import TaskEnd
 from ecsd.records.host import Host
 from ecsd.records.servicediscovery.namespace import Namespace
+from ecsd.store.finders.route53 import all_zones
 from ecsd.store.findings import all_findings
-from ecsd.store.scope import GLOBAL, HOSTS
+from ecsd.store.scope import GLOBAL, HOSTS, Scope
 from ecsd.store.store import Store
 
 
@@ -44,6 +46,19 @@ def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], o
             for scope, one in store.everywhere(Namespace)
         ]
 
+    def zones() -> object:
+        accounts = {scope.account for scope in store.scopes() if scope != HOSTS}
+        return [
+            {
+                "account": account,
+                "zone_id": one.zone_id,
+                "name": resolved(one.name),
+                "vpc_ids": one.vpc_ids,
+            }
+            for account in sorted(accounts)
+            for one in all_zones(store.view(Scope(account, GLOBAL)))
+        ]
+
     def errors() -> object:
         return [
             {"controller": name, "key": key, **error._asdict()}
@@ -58,6 +73,7 @@ def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], o
         "scopes": scopes,
         "hosts": hosts,
         "namespaces": namespaces,
+        "zones": zones,
         "ends": ends,
         "errors": errors,
         "findings": findings,

@@ -46,7 +46,7 @@ async def create_private_dns_namespace(call: Call, request: dict[str, Any]) -> d
 
 @operation("servicediscovery", "CreatePublicDnsNamespace")
 async def create_public_dns_namespace(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Make a namespace whose names every VPC resolves."""
+    """Make a namespace whose names every VPC of the account resolves."""
     return await _create(call, request, "DNS_PUBLIC")
 
 

@@ -57,7 +57,9 @@ def _named(settings: Settings, name: str) -> Iterator[dict[str, Any]]:
 def _pages(balancer: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the listeners that browsers can ask, the usual ports first."""
     asked = [one for one in balancer["Listeners"] if one["Protocol"] in WEB]
-    return sorted(asked, key=lambda one: (WEB[one["Protocol"]] != int(one["Port"]), one["Port"]))
+    return sorted(
+        asked, key=lambda one: (WEB[one["Protocol"]] != int(one["Port"]), int(one["Port"]))
+    )
 
 
 def _of_browsers(balancer: dict[str, Any], listener: dict[str, Any], settings: Settings) -> str:

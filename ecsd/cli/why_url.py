@@ -23,6 +23,10 @@ from ecsd.cli.why_zone import alias_targets
 from ecsd.decisions.rule_match import Asked, meets
 
 WORLD = "0.0.0.0/0"
+SPEAKS = {  # a URL's scheme → protocols of listeners that let it through
+    "http": {"HTTP", "TCP", "TCP_UDP"},
+    "https": {"HTTPS", "TLS", "TCP", "TCP_UDP"},
+}
 
 
 def explain_url(api: Api, url: str) -> list[str] | None:
@@ -49,11 +53,11 @@ def _balancer(api: Api, balancer: dict[str, Any], asked: SplitResult) -> Iterato
         others = ", ".join(f"{one['Protocol']} {one['Port']}" for one in balancer["Listeners"])
         yield f"it stops here: no listener has port {port}; listeners: {others or 'none'}"
         return
-    if listener["Protocol"] != asked.scheme.upper():
+    if listener["Protocol"] not in SPEAKS.get(asked.scheme, {asked.scheme.upper()}):
         yield f"it stops here: the listener of port {port} speaks {listener['Protocol']}"
         return
     yield f"listener {listener['Protocol']} {port} takes it"
-    stop = _entrance(api, balancer, port)
+    stop = _entrance(api, balancer, port) if balancer.get("SecurityGroups") else None
     if stop:
         yield stop
         return
@@ -64,7 +68,8 @@ def _rule(
     api: Api, balancer: dict[str, Any], listener: dict[str, Any], asked: SplitResult
 ) -> Iterator[str]:
     request = Asked(asked.hostname or "", asked.path or "/", asked.query)
-    rules = listener["Rules"]
+    default = {"IsDefault": "true", "Actions": listener["DefaultActions"]}
+    rules = listener["Rules"] or [default]
     rule = next(
         one
         for one in rules
@@ -105,14 +110,14 @@ def _group(api: Api, balancer: dict[str, Any], group: dict[str, Any], share: str
         if health.get("Reason"):
             words += f": {health.get('Description') or ''} ({health['Reason']})"
         yield words
-        stop = _to_target(api, balancer, one["Target"])
+        stop = _to_target(api, balancer, one["Target"]) if balancer.get("SecurityGroups") else None
         if stop:
             yield stop
 
 
 def _entrance(api: Api, balancer: dict[str, Any], port: int) -> str | None:
     """Return why nobody from this machine may enter, or None."""
-    groups = balancer.get("SecurityGroups") or []
+    groups = balancer["SecurityGroups"]
     peers = [peer for one in _groups(api, groups, "ipPermissions") for peer in _peers(one, port)]
     if WORLD in peers:
         return None
@@ -123,7 +128,7 @@ def _entrance(api: Api, balancer: dict[str, Any], port: int) -> str | None:
 def _to_target(api: Api, balancer: dict[str, Any], target: dict[str, Any]) -> str | None:
     """Return which security group keeps the load balancer from a target, or None."""
     address, port = target["Id"], int(target["Port"])
-    own = balancer.get("SecurityGroups") or []
+    own = balancer["SecurityGroups"]
     interface = next(iter(_interfaces(api, balancer, "private-ip-address", address)), None)
     if interface is None:
         return f"it stops here: no interface of VPC {balancer['VpcId']} has the address {address}"

@@ -5,7 +5,6 @@ Source: RFC 1035 (messages, truncation), RFC 2308 (negative answers), RFC 2782 (
 """
 
 import struct
-from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
@@ -285,12 +284,6 @@ def _read_name(packet: bytes, position: int) -> tuple[str, int]:
             return ".".join(labels), position if end is None else end
         labels.append(packet[position : position + length].decode("ascii"))
         position += length
-
-
-def soa_record(zone: str, ttl: int, values: Sequence[int], names: tuple[str, str]) -> Resource:
-    """Return a zone's SOA. values: serial, refresh, retry, expire, minimum; names: server, mail."""
-    content = b"".join(packed_name(one) for one in names) + struct.pack(">5I", *values)
-    return Resource(zone, SOA, ttl, content)
 
 
 def srv_record(name: str, port: int, host: str, ttl: int) -> Resource:

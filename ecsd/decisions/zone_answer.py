@@ -19,7 +19,6 @@ from ecsd.decisions.dns_message import (
     Resource,
     address_record,
     packed_name,
-    soa_record,
     srv_record,
 )
 from ecsd.decisions.record_answer import (
@@ -35,9 +34,6 @@ from ecsd.decisions.record_answer import (
 )
 from ecsd.decisions.record_value import packed
 from ecsd.records.plan import VpcPlan, ZoneInstance, ZonePlan, ZoneService
-
-SOA_NAMES = ("ns-1536.awsdns-00.co.uk", "awsdns-hostmaster.amazon.com")
-SOA_VALUES = (1, 7200, 900, 1209600, 86400)  # Route 53's defaults
 
 
 class Zone(NamedTuple):
@@ -98,21 +94,13 @@ def answer_in(
     """
     if is_delegated(zone.record_sets, name, kind, zone.plan.name):
         return None
-    soa = _soa(zone)
+    answer = _of_instances(zone, name, kind, chance, balancers)
     owner = owner_of(name, zone.record_sets, zone.parents)
-    if owner is not None:
+    if owner is not None and not (answer and answer.answers):
         answer = answer_of(name, owner, kind, Surroundings(zone.record_sets, balancers, chance))
-    elif name in zone.services:
-        answer = _of_service(zone.services[name], kind, chance, balancers)
-    elif name in zone.hosts:
-        service, instance = zone.hosts[name]
-        ttl = service.ttls["SRV"]
-        answer = Answer(answers=tuple(_addresses(name, [instance], kind, {A: ttl, AAAA: ttl}, {})))
-    elif name == zone.plan.name and kind in {SOA, ANY}:
-        answer = Answer(answers=(soa,))
-    else:
+    if answer is None:
         answer = Answer(code=0 if name in zone.parents else NO_SUCH_NAME)
-    return answer if answer.answers else answer._replace(authority=(soa,))
+    return answer if answer.answers else answer._replace(authority=tuple(_soa(zone)))
 
 
 def host_name(instance: ZoneInstance, service: ZoneService) -> str:
@@ -124,6 +112,19 @@ def chosen(service: ZoneService, chance: Chance, *, weighted: bool) -> list[Zone
     """Return the instances that one answer is made of; all count as well when none is."""
     well = [one for one in service.instances if one.healthy] or list(service.instances)
     return chance.shuffled(well)[: 1 if weighted else MOST_VALUES]
+
+
+def _of_instances(
+    zone: Zone, name: str, kind: int, chance: Chance, balancers: Mapping[str, Sequence[str]]
+) -> Answer | None:
+    """Return what a namespace's instances answer, or None: none of them has the name."""
+    if name in zone.services:
+        return _of_service(zone.services[name], kind, chance, balancers)
+    if name not in zone.hosts:
+        return None
+    service, instance = zone.hosts[name]
+    ttl = service.ttls["SRV"]
+    return Answer(answers=tuple(_addresses(name, [instance], kind, {A: ttl, AAAA: ttl}, {})))
 
 
 def _of_service(
@@ -166,15 +167,13 @@ def _addresses(
                 yield address_record(name, address, ALIAS_TTL)
 
 
-def _soa(zone: Zone) -> Resource:
-    """Return what says how long a name's absence may be remembered. Source: RFC 2308, 5."""
-    plan = zone.plan
-    for one in zone.record_sets.get(plan.name, {}).get(SOA, ()):
+def _soa(zone: Zone) -> Iterator[Resource]:
+    """Yield what says how long a name's absence may be remembered. Source: RFC 2308, 5."""
+    for one in zone.record_sets.get(zone.plan.name, {}).get(SOA, ()):
         content = packed("SOA", one.values[0])
         if isinstance(content, bytes):
             ttl = min(one.ttl, int.from_bytes(content[-4:]))
-            return Resource(plan.name, SOA, ttl, content)
-    return soa_record(plan.name, plan.soa_ttl, SOA_VALUES, SOA_NAMES)
+            yield Resource(zone.plan.name, SOA, ttl, content)
 
 
 def _parents(name: str, zone: str) -> Iterator[str]:

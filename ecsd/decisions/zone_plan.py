@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from ecsd.decisions.discovery import is_healthy
 from ecsd.decisions.domain_name import resolved
+from ecsd.decisions.hosted_zone import first_record_sets, namespace_zone
 from ecsd.decisions.record_health import is_well
 from ecsd.decisions.record_set import alias_in_zone, rank
 from ecsd.records.ec2.vpc import Vpc
@@ -47,7 +48,8 @@ def compile_namespace(parts: NamespaceParts) -> ZonePlan | None:
     zones want it; enableDnsSupport is the resolver's own), a public one everywhere.
     """
     namespace = parts.namespace
-    if namespace.type == "HTTP":
+    zone = namespace_zone(namespace)
+    if zone is None:
         return None
     if namespace.type == "DNS_PRIVATE" and not (parts.vpc and parts.vpc.enable_dns_hostnames):
         return None
@@ -57,8 +59,10 @@ def compile_namespace(parts: NamespaceParts) -> ZonePlan | None:
         account=parts.account,
         public=namespace.type == "DNS_PUBLIC",
         vpc_ids=(namespace.vpc_id,) if namespace.vpc_id else (),
-        soa_ttl=namespace.soa_ttl or 0,
         services=namespace_services(parts),
+        record_sets=tuple(
+            _record_set(one, zone) for one in first_record_sets(zone, namespace.soa_ttl or 0)
+        ),
     )
 
 
@@ -84,18 +88,22 @@ def compile_hosted_zone(parts: HostedZoneParts) -> ZonePlan | None:
         public=not zone.private,
         vpc_ids=tuple(asking),
         record_sets=tuple(
-            RecordSetPlan(
-                name=resolved(one.name),
-                record_type=one.type,
-                ttl=one.ttl or 0,
-                values=one.values,
-                alias=_alias_of(one, zone),
-                weight=one.weight,
-                multivalue=one.multivalue,
-                healthy=is_well(one, parts.record_sets, parts.well),
-            )
+            _record_set(one, zone, healthy=is_well(one, parts.record_sets, parts.well))
             for one in sorted(parts.record_sets, key=rank)
         ),
+    )
+
+
+def _record_set(one: RecordSet, zone: HostedZone, *, healthy: bool = True) -> RecordSetPlan:
+    return RecordSetPlan(
+        name=resolved(one.name),
+        record_type=one.type,
+        ttl=one.ttl or 0,
+        values=one.values,
+        alias=_alias_of(one, zone),
+        weight=one.weight,
+        multivalue=one.multivalue,
+        healthy=healthy,
     )
 
 

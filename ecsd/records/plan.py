@@ -137,7 +137,6 @@ class ZonePlan(Message, frozen=True, kw_only=True):
     account: str = ""
     public: bool = False
     vpc_ids: tuple[str, ...] = ()  # of a private one
-    soa_ttl: int = 0  # seconds that a name's absence may be remembered, in a namespace
     services: tuple[ZoneService, ...] = ()
     record_sets: tuple[RecordSetPlan, ...] = ()
 

@@ -67,7 +67,6 @@ def zone(number, *, vpc_id="vpc-1", srv=False):
         name="prod.local",
         public=vpc_id is None,
         vpc_ids=(vpc_id,) if vpc_id else (),
-        soa_ttl=15,
         services=(own, far),
     )
 
@@ -178,9 +177,7 @@ def test_a_large_answer_comes_whole_by_tcp(run):
         )
         own = ZoneService(name="web.prod.local", ttls={"SRV": 1}, instances=instances)
         server.apply(
-            ZonePlan(
-                zone_id="ns-1", name="prod.local", vpc_ids=("vpc-1",), soa_ttl=1, services=(own,)
-            )
+            ZonePlan(zone_id="ns-1", name="prod.local", vpc_ids=("vpc-1",), services=(own,))
         )
         cut = parse_answer(await ask("web.prod.local", SRV))
         assert (cut.truncated, cut.answers) == (True, ())

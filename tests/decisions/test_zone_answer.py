@@ -11,6 +11,7 @@ from ecsd.decisions.dns_message import (
     ANY,
     CNAME,
     NO_SUCH_NAME,
+    NS,
     SOA,
     SRV,
     A,
@@ -19,7 +20,7 @@ from ecsd.decisions.dns_message import (
 )
 from ecsd.decisions.names import resolve
 from ecsd.decisions.zone_answer import answer_in, chosen, open_zone, zone_of
-from ecsd.records.plan import VpcPlan, ZoneInstance, ZonePlan, ZoneService
+from ecsd.records.plan import RecordSetPlan, VpcPlan, ZoneInstance, ZonePlan, ZoneService
 from tests.decisions.chance import Still
 
 BALANCER = "web-1.elb.localhost"
@@ -46,8 +47,13 @@ def service(name, *instances, weighted=False, **ttls):
 
 
 def zone(*services, name="prod.local", **more):
-    plan = {"zone_id": "ns-1", "name": name, "vpc_ids": ("vpc-1",), "soa_ttl": 15} | more
-    return open_zone(ZonePlan(services=tuple(services), **plan))
+    plan = {"zone_id": "ns-1", "name": name, "vpc_ids": ("vpc-1",)} | more
+    soa = "ns.awsdns.com. mail.amazon.com. 1 7200 900 1209600 86400"
+    own = (
+        RecordSetPlan(name=name, record_type="SOA", ttl=15, values=(soa,)),
+        RecordSetPlan(name=name, record_type="NS", ttl=172800, values=("ns.awsdns.com.",)),
+    )
+    return open_zone(ZonePlan(services=tuple(services), record_sets=own, **plan))
 
 
 WEB = service("web", at(1), at(2))
@@ -131,7 +137,9 @@ def test_a_name_between_exists_without_records():
 
 def test_a_service_called_dot_has_the_zones_name():
     apex = ZoneService(name="prod.local", ttls={"A": 1}, instances=(at(1),))
-    assert told(ask("prod.local", where=zone(apex))) == [("prod.local", A, 1, "10.0.0.1")]
+    where = zone(apex)
+    assert told(ask("prod.local", where=where)) == [("prod.local", A, 1, "10.0.0.1")]
+    assert told(ask("prod.local", NS, where=where)) == [("prod.local", NS, 172800, "ns.awsdns.com")]
 
 
 instances = st.lists(

@@ -20,6 +20,7 @@ NAMESPACE = Namespace(
     http_name="Prod.local",
     type="DNS_PRIVATE",
     vpc_id="vpc-1",
+    hosted_zone_id="Z1",
     soa_ttl=15,
     operation_id="o",
     created_at=NOW,
@@ -56,7 +57,9 @@ PARTS = NamespaceParts(NAMESPACE, VPC, [WEB, BY_API], [instance("b", "UNHEALTHY"
 
 def test_a_namespace_becomes_a_plan_of_its_names():
     plan = compile_namespace(PARTS)
-    assert (plan.name, plan.vpc_ids, plan.soa_ttl) == ("prod.local", ("vpc-1",), 15)
+    assert (plan.name, plan.vpc_ids) == ("prod.local", ("vpc-1",))
+    ttls = {one.record_type: one.ttl for one in plan.record_sets}
+    assert ttls == {"NS": 172800, "SOA": 15}
     same = {"ipv4": "10.0.0.1", "port": 80}
     assert plan.services == (
         ZoneService(
@@ -86,7 +89,7 @@ def test_a_service_called_dot_has_the_namespaces_name():
     [
         PARTS._replace(vpc=None),
         PARTS._replace(vpc=replace(VPC, enable_dns_hostnames=False)),
-        PARTS._replace(namespace=replace(NAMESPACE, type="HTTP")),
+        PARTS._replace(namespace=replace(NAMESPACE, type="HTTP", hosted_zone_id=None)),
     ],
 )
 def test_nobody_asks_what_no_vpc_asks(parts):

@@ -197,12 +197,14 @@ resource "aws_lb" "web" {
   subnets  = aws_subnet.main[*].id
 }
 resource "aws_route53_zone" "public" {
-  name    = "example.com"
-  comment = "ours"
-  tags    = { team = "a" }
+  name          = "example.com"
+  comment       = "ours"
+  tags          = { team = "a" }
+  force_destroy = true
 }
 resource "aws_route53_zone" "private" {
-  name = "corp.internal"
+  name          = "corp.internal"
+  force_destroy = true
   dynamic "vpc" {
     for_each = slice(aws_vpc.main[*].id, 0, var.vpcs)
     content { vpc_id = vpc.value }
@@ -291,6 +293,13 @@ def test_terraform_cycles_zones_and_records(ecsd, account, tmp_path):
         assert found["www.example.com.", "A", "green"]["Weight"] == 50
         assert found["a.corp.internal.", "A", None]["TTL"] == 77
         assert found["\\052.apps.example.com.", "CNAME", None]["TTL"] == 77
+        for zone in route53.list_hosted_zones()["HostedZones"]:  # what Terraform knows nothing of
+            extra = {"Name": f"extra.{zone['Name']}", "Type": "A", "TTL": 1}
+            extra["ResourceRecords"] = [{"Value": "10.0.0.9"}]
+            changes = [{"Action": "CREATE", "ResourceRecordSet": extra}]
+            route53.change_resource_record_sets(
+                HostedZoneId=zone["Id"], ChangeBatch={"Changes": changes}
+            )
     finally:
         terraform.run("destroy", "-auto-approve")
     assert route53.list_hosted_zones()["HostedZones"] == []

@@ -39,7 +39,9 @@ def explain_url(api: Api, url: str) -> list[str] | None:
     if balancer is None:
         return None
     add_details(api, balancer)
-    facts = [] if host in known else [f"{host} leads to {balancer['DNSName']}"]
+    facts = []
+    if host not in known:
+        facts.append(f"{host} leads to {balancer['DNSName']}, in VPCs that ask its zone alone")
     return facts + list(_balancer(api, balancer, asked))
 
 

@@ -1,6 +1,9 @@
 """What a person in front of load balancers asks: lb, open, why of a URL and of a zone's name."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -60,6 +63,23 @@ def test_lb_and_open_show_the_way_in(ecsd, web):
     assert ecsd.run("lb", "nobody", check=False).returncode == 1
     assert ecsd.run("open", "web", "--print").stdout.startswith("http://web-")
     assert ecsd.run("open", "nobody", "--print", check=False).returncode == 1
+
+
+def test_lb_watches_until_it_is_interrupted(ecsd, web):
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "ecsd", "lb", "web", "--watch", "--json"],
+        env=ecsd.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        looks = [json.loads(watching.stdout.readline()) for _ in range(2)]
+    finally:
+        watching.send_signal(signal.SIGINT)
+        ended = watching.wait(timeout=20)
+        watching.stdout.close()
+    assert ended == 130
+    assert [one[0]["LoadBalancerName"] for one in looks] == ["web", "web"]
 
 
 def test_why_of_a_url_follows_a_request_and_says_where_it_stops(ecsd, web):

@@ -1,7 +1,9 @@
 """Hosted zones, asked for inside containers and by the aws command, and cycled by Terraform."""
 
 import json
+import os
 import shutil
+import signal
 from collections import Counter
 
 import pytest
@@ -158,6 +160,28 @@ def test_a_zone_is_answered_in_its_vpcs_and_a_public_one_in_all(zones, account, 
     eventually(lambda: dug(f"a.{ZONE}", other) == ["10.9.0.1"])
     zones.route53.disassociate_vpc_from_hosted_zone(HostedZoneId=zones.zone, VPC=both)
     eventually(lambda: dug(f"a.{ZONE}", other) == [])
+
+
+def test_records_are_answered_while_the_server_is_away_and_are_there_when_it_is_back(zones, ecsd):
+    path = path_of(zones.task())
+    zones.change(simple("a", "A", "10.9.0.1"))
+    made = zones.route53.change_resource_record_sets(
+        HostedZoneId=zones.zone,
+        ChangeBatch={
+            "Changes": [
+                {"Action": "CREATE", "ResourceRecordSet": simple(f"n{n}", "A", "10.9.0.2")}
+                for n in range(50)
+            ]
+        },
+    )
+    before = ecsd.pids()["server"]
+    os.kill(before, signal.SIGKILL)
+    assert values(raw(path, f"a.{ZONE}")) == ["10.9.0.1"]
+    eventually(lambda: ecsd.pids().get("server") not in {None, before})
+    assert len(eventually(zones.records)) == 51
+    own = made["ChangeInfo"]["Id"]
+    eventually(lambda: zones.route53.get_change(Id=own)["ChangeInfo"]["Status"] == "INSYNC")
+    eventually(lambda: values(raw(path, f"n49.{ZONE}")) == ["10.9.0.2"])
 
 
 def test_the_aws_command_lists_and_changes_records(zones, command):

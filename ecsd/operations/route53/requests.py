@@ -12,7 +12,7 @@ from ecsd.records.route53.zone_change import ZoneChange
 from ecsd.store.store import Transaction, View
 
 Item = TypeVar("Item")
-KEPT = timedelta(days=14)  # that a change is told of
+KEPT = timedelta(days=1)  # that a change is told of
 
 
 def account_view(call: Call) -> View:

@@ -77,6 +77,33 @@ def test_a_delete_names_values_in_any_order():
     assert made.removed == (there,)
 
 
+def created(*record_sets, known=FIRST):
+    changes_ = [ChangeOf("CREATE", one) for one in record_sets]
+    return apply_batch(ZONE, known, changes_, lambda _: False).faults
+
+
+def test_a_zone_a_name_and_a_record_set_hold_so_much():
+    full = [*FIRST, *(record_set(f"n{n}.a.com.") for n in range(9_998))]
+    assert created(record_set(), known=full[:-1]) == ()
+    (words,) = created(record_set(), known=full)
+    assert "at most 10000 resource record sets" in words
+    choices = [record_set(own=f"{n}", multivalue=True) for n in range(101)]
+    assert created(*choices[:100]) == ()
+    (words,) = created(*choices)
+    assert "at most 100 may have one name and type" in words
+    values = tuple(f"10.0.{n // 256}.{n % 256}" for n in range(401))
+    assert created(record_set(values=values[:400])) == ()
+    (words,) = created(record_set(values=values))
+    assert "more than 400 values" in words
+
+
+def test_a_value_comes_once_and_a_cname_has_one():
+    (words,) = created(record_set(values=("10.0.0.1", "10.0.0.1")))
+    assert words == "Duplicate Resource Record: '10.0.0.1'"
+    (words,) = created(record_set(kind="CNAME", values=("b.com", "c.com")))
+    assert "must have exactly one value" in words
+
+
 @pytest.mark.parametrize("zone_id", ["Z1", "Z2", "Z3"])
 def test_a_zone_is_delegated_to_four_servers_of_four_domains(zone_id):
     zone = HostedZone(zone_id=zone_id, name="a.com.", caller_reference="r", created_at=NOW)

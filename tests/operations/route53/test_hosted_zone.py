@@ -1,8 +1,10 @@
 """Hosted zones: made, shown, listed, associated, tagged, deleted."""
 
 import pytest
+from msgspec.structs import replace
 
-from ecsd.store.scope import GLOBAL
+from ecsd.records.route53.hosted_zone import HostedZone, ZoneVpc
+from ecsd.store.scope import GLOBAL, Scope
 
 
 async def test_a_public_zone_has_four_name_servers_and_two_records(ask):
@@ -280,3 +282,29 @@ async def test_zones_belong_to_the_account_and_to_no_region(client, store, zone)
     other = await client("route53", account="1" * 12)("ListHostedZones")
     assert other["HostedZones"] == []
     assert {scope.region for scope in store.scopes()} == {GLOBAL}
+
+
+async def test_an_account_has_at_most_500_zones(refused, zone):
+    for _ in range(500):
+        await zone()
+    error = await refused("CreateHostedZone", Name="example.com", CallerReference="x")
+    assert error.code == "TooManyHostedZones"
+
+
+async def test_a_zone_has_at_most_300_vpcs(refused, store, vpc, zone):
+    own = await zone("corp", VPC=await vpc())
+    async with store.transaction(Scope("000000000000", GLOBAL)) as change:
+        (known,) = change.select(HostedZone)
+        many = (ZoneVpc(vpc_id=f"vpc-{number}", region="us-east-1") for number in range(299))
+        change.put(replace(known, vpcs=(*known.vpcs, *many)))
+    error = await refused("AssociateVPCWithHostedZone", HostedZoneId=own, VPC=await vpc())
+    assert error.code == "LimitsExceeded"
+
+
+async def test_a_vpc_that_is_gone_can_be_taken_out(ask, client, vpc, zone):
+    first, gone = await vpc(), await vpc("10.1.0.0/16")
+    own = await zone("corp", VPC=first)
+    await ask("AssociateVPCWithHostedZone", HostedZoneId=own, VPC=gone)
+    await client("ec2")("DeleteVpc", VpcId=gone["VPCId"])
+    await ask("DisassociateVPCFromHostedZone", HostedZoneId=own, VPC=gone)
+    assert (await ask("GetHostedZone", Id=own))["VPCs"] == [first]

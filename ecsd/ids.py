@@ -6,7 +6,7 @@ Source: shared reference ecs_semantics 1.2 and 12; Amazon EC2 User Guide, resour
 import random
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -61,6 +61,14 @@ class IdSource:
     def hosted_zone_id(self) -> str:
         """Return a Route 53 hosted zone's id: Z and 20 upper-case letters or digits."""
         return "Z" + "".join(self._random().choices(SMALL.upper(), k=20))
+
+    def zone_change_id(self) -> str:
+        """Return the id of a change of Route 53: C and 20 upper-case letters or digits."""
+        return "C" + "".join(self._random().choices(SMALL.upper(), k=20))
+
+    def drawn(self, weights: Sequence[int]) -> int:
+        """Return the place of one of the weights, as likely as it is heavy; not all are 0."""
+        return self._random().choices(range(len(weights)), weights)[0]
 
     def shuffled(self, items: Iterable[T]) -> list[T]:
         """Return the items in random order."""

@@ -61,8 +61,8 @@ class Names(Protocol):
         """Answer so from now on."""
         ...
 
-    def remove(self, namespace_id: str) -> None:
-        """Know a namespace no more."""
+    def remove(self, zone_id: str) -> None:
+        """Know a zone no more."""
         ...
 
 

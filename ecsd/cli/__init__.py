@@ -9,7 +9,10 @@ from ecsd.cli.api import ApiError, Unreachable
 from ecsd.cli.screen import failed
 from ecsd.settings import Settings
 
-COMMANDS = ("up", "down", "status", "logs", "why", "dig", "doctor", "env", "ca", "demo")
+COMMANDS = (
+    *("up", "down", "status", "logs", "why", "lb", "open", "dig"),
+    *("doctor", "env", "ca", "demo"),
+)
 PROCESSES = ("server", "agent")  # started by the supervisor, not by people
 
 

@@ -1,4 +1,4 @@
-"""Speaking to ecsd's API like any client: JSON services and query services, standard library only.
+"""Speaking to ecsd's API like any client, in JSON, query and REST; standard library only.
 
 In strict mode requests are signed with the root credentials that the settings name.
 """
@@ -8,7 +8,7 @@ import json
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from ecsd.clock import SystemClock
 from ecsd.protocol.signing import Signer
@@ -67,15 +67,14 @@ class Api:
         """Call a query service (elasticloadbalancing, ec2); element names without namespaces."""
         form = {"Action": action, "Version": QUERY_VERSIONS[service], **parameters}
         headers = {"content-type": "application/x-www-form-urlencoded"}
-        status, answer = self._post(service, headers, urlencode(form).encode())
-        tree = ET.fromstring(answer)
-        for element in tree.iter():
-            element.tag = element.tag.rpartition("}")[2]
-        if status != http.client.OK:
-            raise ApiError(
-                tree.findtext(".//Code") or str(status), tree.findtext(".//Message") or ""
-            )
-        return tree
+        return _tree(*self._post(service, headers, urlencode(form).encode()))
+
+    def rest(self, service: str, path: str, /, **query: str) -> ET.Element:
+        """Read from a REST service in XML (route53); element names without namespaces."""
+        told = urlencode(sorted(query.items()), quote_via=quote, safe="-_.~")
+        headers = self._signed("GET", path, service, {}, b"", told)
+        where = f"{path}?{told}" if told else path
+        return _tree(*self._send("GET", where, headers, None))
 
     def inspect(self, what: str) -> Any:  # noqa: ANN401 - JSON of ecsd's own
         """Read one of ecsd's own pages, such as ``hosts``."""
@@ -92,7 +91,13 @@ class Api:
         return self._send("POST", "/", self._signed("POST", "/", service, headers, body), body)
 
     def _signed(
-        self, method: str, path: str, service: str, headers: Mapping[str, str], body: bytes
+        self,
+        method: str,
+        path: str,
+        service: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        query: str = "",
     ) -> dict[str, str]:
         """Return the headers with a signature; local mode takes the account from the key id."""
         key, secret = self.account, "local"
@@ -104,7 +109,7 @@ class Api:
             "x-amz-date": self._clock.now().strftime("%Y%m%dT%H%M%SZ"),
         }
         signer = Signer(key, secret, self.region, service)
-        return {**signed, "authorization": signer.authorization(method, path, signed, body)}
+        return {**signed, "authorization": signer.authorization(method, path, signed, body, query)}
 
     def _send(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
@@ -121,3 +126,13 @@ class Api:
             raise Unreachable(f"nothing answers at {where} ({error}); is ecsd up?") from error
         finally:
             connection.close()
+
+
+def _tree(status: int, answer: bytes) -> ET.Element:
+    """Return an answer in XML without namespaces, or raise the refusal that it is."""
+    tree = ET.fromstring(answer)
+    for element in tree.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    if status != http.client.OK:
+        raise ApiError(tree.findtext(".//Code") or str(status), tree.findtext(".//Message") or "")
+    return tree

@@ -28,7 +28,7 @@ from ecsd.settings import Settings
 
 SECONDS = 5.0
 CODES = {0: "NOERROR", 2: "SERVFAIL", NO_SUCH_NAME: "NXDOMAIN"}
-TYPES = ("A", "AAAA", "SRV", "CNAME", "PTR", "ANY")
+TYPES = tuple(KINDS)
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -105,9 +105,11 @@ def _place(arguments: argparse.Namespace, settings: Settings) -> tuple[str, str]
         return arguments.vpc, known[arguments.vpc]
     wanted = arguments.name.lower().removesuffix(".")
     asking = {
-        one["vpc_id"]
-        for one in Api(settings).inspect("namespaces")
-        if one["vpc_id"] in known and f".{wanted}".endswith(f".{one['name'].lower()}")
+        vpc_id
+        for one in Api(settings).inspect("zones")
+        if f".{wanted}".endswith(f".{one['name']}")
+        for vpc_id in one["vpc_ids"]
+        if vpc_id in known
     }
     candidates = sorted(asking or known)
     if len(candidates) != 1:

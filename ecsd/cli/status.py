@@ -2,15 +2,14 @@
 
 import argparse
 import json
-import xml.etree.ElementTree as ET
 from typing import Any
 
 from ecsd.cli.api import Api
+from ecsd.cli.balancers import balancers
 from ecsd.cli.screen import paint, state, table
 from ecsd.settings import Settings
 
 CHUNK = 10
-PORTS = {"http": "80", "https": "443"}
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -80,35 +79,16 @@ def _all(api: Api, operation: str, member: str, **request: object) -> list[str]:
 
 
 def _balancers(api: Api) -> list[dict[str, Any]]:
-    answer = api.query("elasticloadbalancing", "DescribeLoadBalancers")
-    found = []
-    for member in answer.iterfind(".//LoadBalancers/member"):
-        arn = member.findtext("LoadBalancerArn") or ""
-        listeners = api.query("elasticloadbalancing", "DescribeListeners", LoadBalancerArn=arn)
-        name = member.findtext("DNSName") or ""
-        found.append(
-            {
-                "arn": arn,
-                "name": member.findtext("LoadBalancerName"),
-                "state": member.findtext("State/Code"),
-                "reason": member.findtext("State/Reason"),
-                "urls": [
-                    url
-                    for one in listeners.iterfind(".//Listeners/member")
-                    for url in _urls(name, one)
-                ],
-            }
-        )
-    return found
-
-
-def _urls(name: str, listener: ET.Element) -> list[str]:
-    """Return where a listener answers: a protocol's own port is left out, flows have two ways."""
-    protocol = (listener.findtext("Protocol") or "HTTP").lower()
-    port = listener.findtext("Port") or ""
-    if port == PORTS.get(protocol):
-        return [f"{protocol}://{name}"]
-    return [f"{one}://{name}:{port}" for one in protocol.split("_")]
+    return [
+        {
+            "arn": one["LoadBalancerArn"],
+            "name": one["LoadBalancerName"],
+            "state": one["State"]["Code"],
+            "reason": one["State"].get("Reason"),
+            "urls": [url for listener in one["Listeners"] for url in listener["Urls"]],
+        }
+        for one in balancers(api)
+    ]
 
 
 def _text(overview: dict[str, Any]) -> str:

@@ -11,6 +11,8 @@ from ecsd.cli.api import Api, ApiError
 from ecsd.cli.find import apis, find_service_or_task
 from ecsd.cli.screen import failed, paint
 from ecsd.cli.why_name import explain_name
+from ecsd.cli.why_url import explain_url
+from ecsd.cli.why_zone import explain_record
 from ecsd.settings import Settings
 
 EVENTS_SHOWN = 8
@@ -23,7 +25,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     """Describe the command."""
     parser = commands.add_parser("why", help="why a task stopped, a rollout is stuck, …")
     parser.add_argument(
-        "name", help="a service, task, target group or load balancer by name or ARN; a name in DNS"
+        "name",
+        help="a service, task, target group or load balancer by name or ARN; a name in DNS; a URL",
     )
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.set_defaults(run=run)
@@ -45,6 +48,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def explain(settings: Settings, name: str) -> list[str] | None:
     """Return facts about what is called so, or None."""
+    if "://" in name:
+        return _request(settings, name)
     found = find_service_or_task(settings, name)
     ends = {one["task_arn"]: one for one in Api(settings).inspect("ends")}
     if found is not None and found.task is not None:
@@ -55,10 +60,18 @@ def explain(settings: Settings, name: str) -> list[str] | None:
         if name == arn or (len(name) >= SHORTEST_ID and arn.rpartition("/")[2].startswith(name)):
             return _end(end)
     for api in apis(settings):
-        for explain_one in (_target_group, _balancer, explain_name):
+        for explain_one in (_target_group, _balancer, explain_name, explain_record):
             facts = explain_one(api, name)
             if facts is not None:
                 return facts + _host_faults(api)
+    return None
+
+
+def _request(settings: Settings, url: str) -> list[str] | None:
+    for api in apis(settings):
+        facts = explain_url(api, url)
+        if facts is not None:
+            return facts + _host_faults(api)
     return None
 
 

@@ -45,10 +45,10 @@ def _is_within(name: str, zone: str) -> bool:
 def _namespace(api: Api, namespace_id: str, name: str) -> list[str]:
     namespace = api.ask("servicediscovery", "GetNamespace", Id=namespace_id)["Namespace"]
     vpc_id = _vpc_of(api, namespace_id)
-    where = f"VPC {vpc_id}" if vpc_id else "every VPC"
+    where = f"VPC {vpc_id}" if vpc_id else f"every VPC of account {api.account}"
     facts = [f"namespace {namespace['Name']} ({namespace_id}) is answered in {where}"]
     if vpc_id:
-        facts += _vpc(api, vpc_id)
+        facts += vpc_facts(api, vpc_id)
     zone = namespace["Name"].lower()
     own = [{"Name": "NAMESPACE_ID", "Values": [namespace_id]}]
     known = {
@@ -66,15 +66,16 @@ def _namespace(api: Api, namespace_id: str, name: str) -> list[str]:
     return facts + _service(api, service, name)
 
 
-def _vpc(api: Api, vpc_id: str) -> list[str]:
+def vpc_facts(api: Api, vpc_id: str) -> list[str]:
+    """Return what keeps a VPC from asking its private zones."""
     facts = []
     for attribute in DNS_ATTRIBUTES:
         try:
             answer = api.query("ec2", "DescribeVpcAttribute", VpcId=vpc_id, Attribute=attribute)
         except ApiError as error:
-            return [f"VPC {vpc_id} is gone, and nobody asks the namespace: {error}"]
+            return [f"VPC {vpc_id} is gone: {error}"]
         if answer.findtext(f"{attribute}/value") != "true":
-            facts.append(f"{attribute} of VPC {vpc_id} is off: it does not ask the namespace")
+            facts.append(f"{attribute} of VPC {vpc_id} is off: it does not ask its private zones")
     return facts
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from ecsd.certificates.authority import Authority
 from ecsd.controllers.controller import Place
 from ecsd.decisions.balancer_plan import compile_balancer
@@ -15,7 +17,7 @@ from ecsd.decisions.lifecycle_hook import PAUSE
 from ecsd.decisions.service_deployment import is_open
 from ecsd.decisions.task_plan import Network, compile_task
 from ecsd.decisions.vpc_plan import compile_vpc
-from ecsd.decisions.zone_plan import compile_zone
+from ecsd.decisions.zone_plan import compile_hosted_zone, compile_namespace
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
@@ -35,6 +37,9 @@ from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.host import Host
 from ecsd.records.plan import Plan, SessionPlan
 from ecsd.records.record import Record
+from ecsd.records.route53.hosted_zone import HostedZone
+from ecsd.records.route53.record_set import RecordSet
+from ecsd.records.route53.zone_change import INSYNC, ZoneChange
 from ecsd.records.servicediscovery.instance import Instance
 from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.records.servicediscovery.service import DiscoveryService
@@ -42,7 +47,8 @@ from ecsd.settings import Settings
 from ecsd.store.finders.acm import users_of
 from ecsd.store.finders.data_plane import balancer_parts, vpc_parts
 from ecsd.store.finders.elbv2 import balancers_of_group
-from ecsd.store.finders.servicediscovery import zone_parts
+from ecsd.store.finders.route53 import hosted_zone_parts, zones_resting_on
+from ecsd.store.finders.servicediscovery import namespace_parts
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Change, Store, View
 
@@ -81,6 +87,9 @@ class DataPlaneController:
         Namespace,
         DiscoveryService,
         Instance,
+        HostedZone,
+        RecordSet,
+        ZoneChange,
         Task,
         ServiceDeployment,
         ExecSession,
@@ -105,6 +114,8 @@ class DataPlaneController:
         for record in (change.before, change.after):
             if record is not None:
                 yield from ((change.scope, key) for key in _plans_of(view, record))
+                for zone_id in zones_resting_on(view, record):
+                    yield change.scope.globally(), f"zone/{zone_id}"
 
     async def reconcile(self, scope: Scope, key: str) -> datetime | None:
         """Compile one plan and publish it once all it rests on is durable."""
@@ -119,20 +130,28 @@ class DataPlaneController:
         else:
             compilers = {"vpc": self._vpc, "zone": self._zone, "balancer": self._balancer}
             plan, host = compilers[kind](view, name), None
+        told = view.select(ZoneChange, waiting_zone=name) if kind == "zone" else ()
         await self._store.durable()
         if plan is None:
             self._publisher.withdraw(key)
         else:
             self._publisher.publish(key, plan, host)
+        if told:
+            async with self._store.transaction(scope) as change:
+                change.put(*(replace(one, status=INSYNC) for one in told))
         return None
 
     def _vpc(self, view: View, vpc_id: str) -> Plan | None:
         parts = vpc_parts(view, vpc_id)
         return None if parts is None else compile_vpc(parts)
 
-    def _zone(self, view: View, namespace_id: str) -> Plan | None:
-        parts = zone_parts(view, namespace_id)
-        return None if parts is None else compile_zone(parts)
+    def _zone(self, view: View, own: str) -> Plan | None:
+        """A zone of Route 53 (in the account's own scope), or a namespace of Cloud Map."""
+        zone = hosted_zone_parts(view, own)
+        if zone is not None:
+            return compile_hosted_zone(zone)
+        namespace = namespace_parts(view, own)
+        return None if namespace is None else compile_namespace(namespace)
 
     def _balancer(self, view: View, arn: str) -> Plan | None:
         parts = balancer_parts(view, arn)

@@ -8,12 +8,19 @@ from ecsd.records.ecs.cluster import ClientToken
 from ecsd.records.ecs.exec_session import ExecSession
 from ecsd.records.iam.session import Session
 from ecsd.records.record import Record
+from ecsd.records.route53.zone_change import ZoneChange
 from ecsd.records.servicediscovery.operation import DiscoveryOperation
 from ecsd.store.scope import Scope
 from ecsd.store.store import Change, Store
 
-Passing = Session | ExecSession | ClientToken | DiscoveryOperation
-KINDS: tuple[type[Passing], ...] = (Session, ExecSession, ClientToken, DiscoveryOperation)
+Passing = Session | ExecSession | ClientToken | DiscoveryOperation | ZoneChange
+KINDS: tuple[type[Passing], ...] = (
+    Session,
+    ExecSession,
+    ClientToken,
+    DiscoveryOperation,
+    ZoneChange,
+)
 
 
 class ExpiryController:

@@ -5,15 +5,27 @@ Source: RFC 1035 (messages, truncation), RFC 2308 (negative answers), RFC 2782 (
 """
 
 import struct
-from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 HEADER = struct.Struct(">HHHHHH")
 QUESTION = struct.Struct(">HH")
 RECORD = struct.Struct(">HHIH")  # type, class, TTL, length of what follows
-A, CNAME, SOA, PTR, TXT, AAAA, SRV, OPT, ANY, IN = 1, 5, 6, 12, 16, 28, 33, 41, 255, 1
-KINDS = {"A": A, "CNAME": CNAME, "SOA": SOA, "PTR": PTR, "AAAA": AAAA, "SRV": SRV, "ANY": ANY}
+A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, SRV, OPT = 1, 2, 5, 6, 12, 15, 16, 28, 33, 41
+CAA, ANY, IN = 257, 255, 1
+KINDS = {
+    "A": A,
+    "AAAA": AAAA,
+    "CAA": CAA,
+    "CNAME": CNAME,
+    "MX": MX,
+    "NS": NS,
+    "PTR": PTR,
+    "SOA": SOA,
+    "SRV": SRV,
+    "TXT": TXT,
+    "ANY": ANY,
+}
 RESPONSE, AUTHORITATIVE, TRUNCATED = 0x8000, 0x0400, 0x0200
 RECURSION_DESIRED, RECURSION = 0x0100, 0x0080
 SERVER_FAILURE, NO_SUCH_NAME = 2, 3
@@ -23,7 +35,9 @@ LARGEST = 65535
 LONGEST_LABEL = 63
 POINTER = 0xC0
 MOST_POINTERS = 64  # that one name is followed through
-VERBATIM = frozenset({A, AAAA, SRV, TXT})  # hold no name that may be compressed
+VERBATIM = frozenset({A, AAAA, SRV, TXT, CAA})  # hold no name that may be compressed
+NAMES = {NS: (0, 1, 0), CNAME: (0, 1, 0), PTR: (0, 1, 0), MX: (2, 1, 0), SOA: (0, 2, 20)}
+# ^ of the others: bytes before the names, how many names, bytes after them
 
 
 class Question(NamedTuple):
@@ -129,8 +143,8 @@ def parse_answer(packet: bytes) -> Answer:
             name, position = _read_name(packet, position)
             kind, _, ttl, length = RECORD.unpack_from(packet, position)
             position += RECORD.size
-            if kind == CNAME:
-                content = packed_name(_read_name(packet, position)[0])
+            if kind in NAMES:
+                content = _unpacked(packet, position, *NAMES[kind])
                 answers.append(Resource(name, kind, ttl, content))
             elif kind in VERBATIM:
                 content = packet[position : position + length]
@@ -166,10 +180,48 @@ def shown(record: Resource) -> str:
         case k if k == SRV:
             priority, weight, port = struct.unpack_from(">HHH", record.content)
             return f"{priority} {weight} {port} {_read_name(record.content, 6)[0]}"
-        case k if k in {CNAME, PTR}:
-            return _read_name(record.content, 0)[0]
+        case k if k == TXT:
+            return " ".join(f'"{one}"' for one in _strings(record.content))
+        case k if k == CAA:
+            tag_end = 2 + record.content[1]
+            tag, value = record.content[2:tag_end].decode(), record.content[tag_end:].decode()
+            return f'{record.content[0]} {tag} "{value}"'
+        case k if k in NAMES:
+            return _shown_names(record.content, *NAMES[k])
         case _:
             return record.content.hex()
+
+
+def _shown_names(content: bytes, before: int, count: int, after: int) -> str:
+    """Return numbers and names in words; MX has one number before, SOA five after."""
+    words = [str(int.from_bytes(content[:before]))] if before else []
+    position = before
+    for _ in range(count):
+        name, position = _read_name(content, position)
+        words.append(name)
+    numbers = struct.unpack_from(f">{after // 4}I", content, position)
+    return " ".join([*words, *map(str, numbers)])
+
+
+def _strings(content: bytes) -> list[str]:
+    r"""Return a TXT record's strings; bytes that are no ASCII as ``\ooo``."""
+    found, at = [], 0
+    while at < len(content):
+        end = at + 1 + content[at]
+        text = content[at + 1 : end].decode("latin-1")
+        found.append("".join(one if " " <= one <= "~" else f"\\{ord(one):03o}" for one in text))
+        at = end
+    return found
+
+
+def _unpacked(packet: bytes, position: int, before: int, count: int, after: int) -> bytes:
+    """Return content whose names may be compressed, uncompressed."""
+    content = packet[position : position + before]
+    position += before
+    for _ in range(count):
+        name, position = _read_name(packet, position)
+        content += packed_name(name)
+    return content + packet[position : position + after]
 
 
 def _packet(packet: bytes, question: Question, answer: Answer) -> bytes:
@@ -232,12 +284,6 @@ def _read_name(packet: bytes, position: int) -> tuple[str, int]:
             return ".".join(labels), position if end is None else end
         labels.append(packet[position : position + length].decode("ascii"))
         position += length
-
-
-def soa_record(zone: str, ttl: int, values: Sequence[int], names: tuple[str, str]) -> Resource:
-    """Return a zone's SOA. values: serial, refresh, retry, expire, minimum; names: server, mail."""
-    content = b"".join(packed_name(one) for one in names) + struct.pack(">5I", *values)
-    return Resource(zone, SOA, ttl, content)
 
 
 def srv_record(name: str, port: int, host: str, ttl: int) -> Resource:

@@ -1,4 +1,4 @@
-"""Which names a VPC answers itself, out of its plan and the namespaces that belong to it.
+"""Which names a VPC answers itself, out of its plan and the zones that it asks.
 
 Source: EC2 User Guide, DNS attributes for your VPC; Route 53 Developer Guide, private zones.
 """
@@ -18,7 +18,8 @@ from ecsd.decisions.dns_message import (
     address_record,
     packed_name,
 )
-from ecsd.decisions.zone_answer import Shuffle, Zone, answer_in, zone_of
+from ecsd.decisions.record_answer import Chance
+from ecsd.decisions.zone_answer import Zone, answer_in, zone_of
 from ecsd.records.plan import VpcPlan
 
 TTL = 10  # seconds
@@ -31,18 +32,18 @@ POINTER = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa
 
 
 def resolve(
-    question: Question, plan: VpcPlan, zones: Sequence[Zone], shuffle: Shuffle
+    question: Question, plan: VpcPlan, zones: Sequence[Zone], chance: Chance
 ) -> Answer | None:
     """Return what a VPC itself knows of a name, or None: ask elsewhere.
 
-    zones: the namespaces that this VPC asks. A chain of CNAMEs is followed as far as it is known
+    zones: those that this VPC asks. A chain of CNAMEs is followed as far as it is known
     here; ``ask`` of the answer names the end that somebody else knows.
     """
-    return _resolve(question.name, question.kind, plan, zones, shuffle, LONGEST_CHAIN)
+    return _resolve(question.name, question.kind, plan, zones, chance, LONGEST_CHAIN)
 
 
 def _resolve(
-    name: str, kind: int, plan: VpcPlan, zones: Sequence[Zone], shuffle: Shuffle, depth: int
+    name: str, kind: int, plan: VpcPlan, zones: Sequence[Zone], chance: Chance, depth: int
 ) -> Answer | None:
     known = _own(name, kind, plan)
     if known is not None:
@@ -50,12 +51,12 @@ def _resolve(
     zone = zone_of(name, zones)
     if zone is None:
         return _private(name, kind, plan)
-    answer = answer_in(zone, name, kind, shuffle, plan.names)
-    if answer.ask is None:
+    answer = answer_in(zone, name, kind, chance, plan.names)
+    if answer is None or answer.ask is None:
         return answer
     if depth == 0:
         return answer._replace(ask=None)  # a circle, or as good as one
-    further = _resolve(answer.ask, kind, plan, zones, shuffle, depth - 1)
+    further = _resolve(answer.ask, kind, plan, zones, chance, depth - 1)
     if further is None:
         return answer
     return further._replace(answers=(*answer.answers, *further.answers))

@@ -34,6 +34,7 @@ class VpcParts(NamedTuple):
     interfaces: Sequence[NetworkInterface]
     load_balancers: Sequence[LoadBalancer]
     network: Sequence[BalancerParts] = ()  # of the network load balancers among them
+    account: str = ""
 
 
 def compile_vpc(parts: VpcParts) -> VpcPlan:
@@ -46,6 +47,7 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
     }
     return VpcPlan(
         vpc_id=vpc.vpc_id,
+        account=parts.account,
         number=vpc.number,
         cidr=vpc.cidr_block,
         domain=_domain(parts.subnets),

@@ -1,10 +1,10 @@
-"""What a namespace of Cloud Map answers: which instances, in which records.
+"""What a zone answers: its record sets, and in a namespace of Cloud Map its instances.
 
 Source: AWS Cloud Map API Reference, DnsConfig and DnsRecord; Route 53 Developer Guide, multivalue
 and weighted routing, values of an SOA record; ecs_semantics 6.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ecsd.decisions.dns_message import (
@@ -19,27 +19,34 @@ from ecsd.decisions.dns_message import (
     Resource,
     address_record,
     packed_name,
-    soa_record,
     srv_record,
 )
-from ecsd.records.plan import ZoneInstance, ZonePlan, ZoneService
-
-MOST_VALUES = 8  # of a multivalue answer
-ALIAS_TTL = 60  # seconds, of a load balancer's own records
-SOA_NAMES = ("ns-1536.awsdns-00.co.uk", "awsdns-hostmaster.amazon.com")
-SOA_VALUES = (1, 7200, 900, 1209600, 86400)  # Route 53's defaults
-Shuffle = Callable[[Sequence[ZoneInstance]], list[ZoneInstance]]
+from ecsd.decisions.record_answer import (
+    ALIAS_TTL,
+    MOST_VALUES,
+    Chance,
+    RecordSets,
+    Surroundings,
+    answer_of,
+    by_name,
+    is_delegated,
+    owner_of,
+)
+from ecsd.decisions.record_value import packed
+from ecsd.records.plan import VpcPlan, ZoneInstance, ZonePlan, ZoneService
 
 
 class Zone(NamedTuple):
-    """A namespace's plan, ready to be asked.
+    """A zone's plan, ready to be asked.
 
-    hosts: names that SRV records point at. parents: names between the zone's own and those.
+    hosts: names that SRV records of services point at. record_sets: name → type → choices.
+    parents: names between the zone's own and all those.
     """
 
     plan: ZonePlan
     services: Mapping[str, ZoneService]
     hosts: Mapping[str, tuple[ZoneService, ZoneInstance]]
+    record_sets: RecordSets
     parents: frozenset[str]
 
 
@@ -52,16 +59,23 @@ def open_zone(plan: ZonePlan) -> Zone:
         if "SRV" in service.ttls
         for one in service.instances
     }
-    parents = {parent for name in (*services, *hosts) for parent in _parents(name, plan.name)}
-    return Zone(plan, services, hosts, frozenset({plan.name, *parents}))
+    record_sets = by_name(plan.record_sets)
+    names = (*services, *hosts, *record_sets)
+    parents = {parent for name in names for parent in _parents(name, plan.name)}
+    return Zone(plan, services, hosts, record_sets, frozenset({plan.name, *parents}))
+
+
+def serves(plan: ZonePlan, vpc: VpcPlan) -> bool:
+    """Tell whether a VPC asks a zone."""
+    return vpc.vpc_id in plan.vpc_ids or (plan.public and plan.account == vpc.account)
 
 
 def zone_of(name: str, zones: Sequence[Zone]) -> Zone | None:
-    """Return the zone that a name belongs to: the longest; a VPC's own before a public one."""
+    """Return the zone that a name belongs to: a VPC's own before a public one; the longest."""
     within = [one for one in zones if name == one.plan.name or name.endswith(f".{one.plan.name}")]
     return max(
         within,
-        key=lambda one: (len(one.plan.name), bool(one.plan.vpc_id), one.plan.namespace_id),
+        key=lambda one: (not one.plan.public, len(one.plan.name), one.plan.zone_id),
         default=None,
     )
 
@@ -70,25 +84,23 @@ def answer_in(
     zone: Zone,
     name: str,
     kind: int,
-    shuffle: Shuffle,
+    chance: Chance,
     balancers: Mapping[str, Sequence[str]],
-) -> Answer:
-    """Return what the zone says. balancers: names of load balancers in this VPC → addresses.
+) -> Answer | None:
+    """Return what the zone says, None: the name is delegated, others know it.
 
-    ``ask`` names a CNAME's target: the caller's to resolve.
+    balancers: names of load balancers in this VPC → addresses. ``ask`` names a CNAME's target:
+    the caller's to resolve.
     """
-    soa = _soa(zone.plan)
-    if name in zone.services:
-        answer = _of_service(zone.services[name], kind, shuffle, balancers)
-    elif name in zone.hosts:
-        service, instance = zone.hosts[name]
-        ttl = service.ttls["SRV"]
-        answer = Answer(answers=tuple(_addresses(name, [instance], kind, {A: ttl, AAAA: ttl}, {})))
-    elif name == zone.plan.name and kind in {SOA, ANY}:
-        answer = Answer(answers=(soa,))
-    else:
+    if is_delegated(zone.record_sets, name, kind, zone.plan.name):
+        return None
+    answer = _of_instances(zone, name, kind, chance, balancers)
+    owner = owner_of(name, zone.record_sets, zone.parents)
+    if owner is not None and not (answer and answer.answers):
+        answer = answer_of(name, owner, kind, Surroundings(zone.record_sets, balancers, chance))
+    if answer is None:
         answer = Answer(code=0 if name in zone.parents else NO_SUCH_NAME)
-    return answer if answer.answers else answer._replace(authority=(soa,))
+    return answer if answer.answers else answer._replace(authority=tuple(_soa(zone)))
 
 
 def host_name(instance: ZoneInstance, service: ZoneService) -> str:
@@ -96,17 +108,30 @@ def host_name(instance: ZoneInstance, service: ZoneService) -> str:
     return f"{instance.instance_id}.{service.name}".lower()
 
 
-def chosen(service: ZoneService, shuffle: Shuffle, *, weighted: bool) -> list[ZoneInstance]:
+def chosen(service: ZoneService, chance: Chance, *, weighted: bool) -> list[ZoneInstance]:
     """Return the instances that one answer is made of; all count as well when none is."""
     well = [one for one in service.instances if one.healthy] or list(service.instances)
-    return shuffle(well)[: 1 if weighted else MOST_VALUES]
+    return chance.shuffled(well)[: 1 if weighted else MOST_VALUES]
+
+
+def _of_instances(
+    zone: Zone, name: str, kind: int, chance: Chance, balancers: Mapping[str, Sequence[str]]
+) -> Answer | None:
+    """Return what a namespace's instances answer, or None: none of them has the name."""
+    if name in zone.services:
+        return _of_service(zone.services[name], kind, chance, balancers)
+    if name not in zone.hosts:
+        return None
+    service, instance = zone.hosts[name]
+    ttl = service.ttls["SRV"]
+    return Answer(answers=tuple(_addresses(name, [instance], kind, {A: ttl, AAAA: ttl}, {})))
 
 
 def _of_service(
-    service: ZoneService, kind: int, shuffle: Shuffle, balancers: Mapping[str, Sequence[str]]
+    service: ZoneService, kind: int, chance: Chance, balancers: Mapping[str, Sequence[str]]
 ) -> Answer:
     name, ttls = service.name, service.ttls
-    picked = chosen(service, shuffle, weighted=service.weighted)
+    picked = chosen(service, chance, weighted=service.weighted)
     if "CNAME" in ttls:
         target = picked[0].cname or ""
         record = Resource(name, CNAME, ttls["CNAME"], packed_name(target))
@@ -142,8 +167,13 @@ def _addresses(
                 yield address_record(name, address, ALIAS_TTL)
 
 
-def _soa(plan: ZonePlan) -> Resource:
-    return soa_record(plan.name, plan.soa_ttl, SOA_VALUES, SOA_NAMES)
+def _soa(zone: Zone) -> Iterator[Resource]:
+    """Yield what says how long a name's absence may be remembered. Source: RFC 2308, 5."""
+    for one in zone.record_sets.get(zone.plan.name, {}).get(SOA, ()):
+        content = packed("SOA", one.values[0])
+        if isinstance(content, bytes):
+            ttl = min(one.ttl, int.from_bytes(content[-4:]))
+            yield Resource(zone.plan.name, SOA, ttl, content)
 
 
 def _parents(name: str, zone: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from ecsd.records.plan import Message, Plan
 class Assign(Message, frozen=True, kw_only=True):
     """Make this so.
 
-    key: ``vpc/<id>``, ``zone/<namespace id>``, ``balancer/<arn>``, ``task/<arn>``,
+    key: ``vpc/<id>``, ``zone/<namespace or zone id>``, ``balancer/<arn>``, ``task/<arn>``,
     ``hook/<service deployment>|<hook id>``, ``session/<session id>``.
     """
 

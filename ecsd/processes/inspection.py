@@ -7,11 +7,13 @@ from msgspec.structs import asdict
 from ecsd.certificates.authority import Authority
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Controllers
+from ecsd.decisions.domain_name import resolved
 from ecsd.records.ecs.task_end import TaskEnd
 from ecsd.records.host import Host
 from ecsd.records.servicediscovery.namespace import Namespace
+from ecsd.store.finders.route53 import all_zones
 from ecsd.store.findings import all_findings
-from ecsd.store.scope import GLOBAL, HOSTS
+from ecsd.store.scope import GLOBAL, HOSTS, Scope
 from ecsd.store.store import Store
 
 
@@ -48,6 +50,19 @@ def pages(
             for scope, one in store.everywhere(Namespace)
         ]
 
+    def zones() -> object:
+        accounts = {scope.account for scope in store.scopes() if scope != HOSTS}
+        return [
+            {
+                "account": account,
+                "zone_id": one.zone_id,
+                "name": resolved(one.name),
+                "vpc_ids": one.vpc_ids,
+            }
+            for account in sorted(accounts)
+            for one in all_zones(store.view(Scope(account, GLOBAL)))
+        ]
+
     def errors() -> object:
         return [
             {"controller": name, "key": key, **error._asdict()}
@@ -65,6 +80,7 @@ def pages(
         "scopes": scopes,
         "hosts": hosts,
         "namespaces": namespaces,
+        "zones": zones,
         "ends": ends,
         "errors": errors,
         "findings": findings,

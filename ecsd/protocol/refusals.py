@@ -17,6 +17,7 @@ CODES = {
     "logs": "InvalidParameterException",
     "ecr": "InvalidParameterException",
     "servicediscovery": "InvalidInput",
+    "route53": "InvalidInput",
 }
 # ECS answers these with ClientException (ecs_semantics 2.1).
 ECS_CLIENT = frozenset(

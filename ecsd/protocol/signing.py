@@ -20,14 +20,17 @@ class Signer(NamedTuple):
     region: str
     service: str
 
-    def authorization(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> str:
+    def authorization(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: str = ""
+    ) -> str:
         """Return the Authorization header; all of ``headers`` are signed.
 
         Args:
             method: GET, POST …
-            path: as sent, of characters that need no encoding, without a query.
+            path: as sent, of characters that need no encoding, without its query.
             headers: names in lower case; ``host`` and ``x-amz-date`` have to be among them.
             body: as sent.
+            query: as sent, encoded and in the order of its names.
         """
         date = headers["x-amz-date"]
         scope = f"{date[:8]}/{self.region}/{self.service}/aws4_request"
@@ -35,7 +38,7 @@ class Signer(NamedTuple):
         signed = ";".join(names)
         told = "".join(f"{name}:{headers[name]}\n" for name in names)
         payload = hashlib.sha256(body).hexdigest()
-        canonical = f"{method}\n{path}\n\n{told}\n{signed}\n{payload}"
+        canonical = f"{method}\n{path}\n{query}\n{told}\n{signed}\n{payload}"
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         key = f"AWS4{self.secret_access_key}".encode()
         for part in scope.split("/"):

@@ -77,6 +77,7 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     """A VPC on this host: one network namespace."""
 
     vpc_id: str
+    account: str = ""
     number: int  # its uplink is 240.0.<number / 256>.… : see agent/drivers
     cidr: str
     domain: str = "ec2.internal"  # of private names; elsewhere <region>.compute.internal
@@ -87,7 +88,7 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     names: dict[str, tuple[str, ...]] = {}  # lower-case name without final dot → addresses
 
 
-# ------------------------------------------------------------------ down: namespaces
+# ------------------------------------------------------------------ down: zones
 
 
 class ZoneInstance(Message, frozen=True, kw_only=True):
@@ -111,14 +112,35 @@ class ZoneService(Message, frozen=True, kw_only=True):
     instances: tuple[ZoneInstance, ...] = ()
 
 
-class ZonePlan(Message, frozen=True, kw_only=True):
-    """A Cloud Map namespace that is answered by DNS: in one VPC, or (vpc_id None) in all."""
+class RecordSetPlan(Message, frozen=True, kw_only=True):
+    """Records of a name, or one choice of several; values as in Route 53.
 
-    namespace_id: str
-    name: str  # lower case
-    vpc_id: str | None = None
-    soa_ttl: int  # seconds that a name's absence may be remembered
+    name, alias: lower case, without final dot; ``*`` as the name's first label stands for any.
+    """
+
+    name: str
+    record_type: str  # A, CNAME, …
+    ttl: int = 0
+    values: tuple[str, ...] = ()
+    alias: str | None = None  # a load balancer, or a name of the same zone
+    weight: int | None = None  # of weighted choices
+    multivalue: bool = False
+    healthy: bool = True
+
+
+class ZonePlan(Message, frozen=True, kw_only=True):
+    """A zone that is answered: a namespace of Cloud Map (services), or a hosted zone (records).
+
+    A public one is answered in every VPC of its account.
+    """
+
+    zone_id: str  # of a namespace its own id
+    name: str  # lower case, without final dot
+    account: str = ""
+    public: bool = False
+    vpc_ids: tuple[str, ...] = ()  # of a private one
     services: tuple[ZoneService, ...] = ()
+    record_sets: tuple[RecordSetPlan, ...] = ()
 
 
 # ------------------------------------------------------------------ down: load balancers

@@ -8,6 +8,7 @@ from ecsd.decisions.invariants.ecs import Containers, check_ecs
 from ecsd.decisions.invariants.finding import Finding
 from ecsd.decisions.invariants.logs import Logging, check_logs
 from ecsd.decisions.invariants.network import check_network, check_vpc_numbers
+from ecsd.decisions.invariants.zones import Zones, check_zones
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.vpc import (
@@ -22,6 +23,8 @@ from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.logs.log_group import LogGroup, LogStream
 from ecsd.records.logs.storage_to_free import StorageToFree
+from ecsd.records.route53.hosted_zone import HostedZone
+from ecsd.records.route53.record_set import RecordSet
 from ecsd.records.servicediscovery.instance import Instance
 from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.records.servicediscovery.service import DiscoveryService
@@ -46,6 +49,7 @@ def all_findings(store: Store) -> Iterator[Finding]:
                 view.select(Task),
             )
         )
+        yield from check_zones(Zones(view.select(HostedZone), view.select(RecordSet)))
         yield from check_logs(
             Logging(view.select(LogGroup), view.select(LogStream), view.select(StorageToFree))
         )

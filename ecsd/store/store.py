@@ -68,6 +68,16 @@ class View:
         """Return the account's view of services without regions (IAM)."""
         return View(self._documents, self.scope.globally())
 
+    def in_region(self, region: str) -> "View":
+        """Return the account's view of one region."""
+        return View(self._documents, Scope(self.scope.account, region))
+
+    def in_every_region(self, kind: type[R]) -> Iterator[tuple[Scope, R]]:
+        """Yield the account's records of a kind, wherever they are."""
+        for scope, record in self._documents.everywhere(kind):
+            if scope.account == self.scope.account:
+                yield scope, record
+
 
 class Transaction(View):
     """Change one account and region, all or nothing: ``async with store.transaction(scope)``."""

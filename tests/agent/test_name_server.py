@@ -63,10 +63,10 @@ def zone(number, *, vpc_id="vpc-1", srv=False):
         instances=(ZoneInstance(instance_id="c", cname="example.com"),),
     )
     return ZonePlan(
-        namespace_id=f"ns-{vpc_id}",
+        zone_id=f"ns-{vpc_id}",
         name="prod.local",
-        vpc_id=vpc_id,
-        soa_ttl=15,
+        public=vpc_id is None,
+        vpc_ids=(vpc_id,) if vpc_id else (),
         services=(own, far),
     )
 
@@ -177,9 +177,7 @@ def test_a_large_answer_comes_whole_by_tcp(run):
         )
         own = ZoneService(name="web.prod.local", ttls={"SRV": 1}, instances=instances)
         server.apply(
-            ZonePlan(
-                namespace_id="ns-1", name="prod.local", vpc_id="vpc-1", soa_ttl=1, services=(own,)
-            )
+            ZonePlan(zone_id="ns-1", name="prod.local", vpc_ids=("vpc-1",), services=(own,))
         )
         cut = parse_answer(await ask("web.prod.local", SRV))
         assert (cut.truncated, cut.answers) == (True, ())

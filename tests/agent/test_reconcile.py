@@ -27,7 +27,7 @@ TASK = TaskPlan(
     launch_type="FARGATE",
     containers=(),
 )
-ZONE = ZonePlan(namespace_id="ns-1", name="prod.local", vpc_id="vpc-1", soa_ttl=15)
+ZONE = ZonePlan(zone_id="ns-1", name="prod.local", vpc_ids=("vpc-1",))
 BOTH = Snapshot(plans={"vpc/vpc-1": VPC, "task/arn:task/1": TASK})
 
 

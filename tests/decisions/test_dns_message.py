@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ecsd.decisions.dns_message import (
     CNAME,
+    MX,
     SRV,
     TXT,
     A,
@@ -88,15 +89,17 @@ def test_an_srv_record_is_priority_weight_port_and_a_name():
 
 def test_another_resolvers_answer_is_taken_apart_and_its_pointers_followed():
     asked = ask(7, "alias.example", A)
-    answer = struct.pack(">6H", 7, 0x8180, 1, 3, 0, 0) + asked[12:]
+    answer = struct.pack(">6H", 7, 0x8180, 1, 4, 0, 0) + asked[12:]
     answer += b"\xc0\x0c" + struct.pack(">HHIH", CNAME, 1, 30, 6) + b"\x03web\xc0\x12"
     target = len(answer) - 6
     answer += struct.pack(">H", 0xC000 | target) + struct.pack(">HHIH", A, 1, 9, 4) + b"\x0a\0\0\1"
-    answer += b"\xc0\x0c" + struct.pack(">HHIH", 15, 1, 9, 4) + b"\0\1\xc0\x0c"  # MX: left out
+    answer += b"\xc0\x0c" + struct.pack(">HHIH", MX, 1, 9, 4) + b"\0\1\xc0\x0c"
+    answer += b"\xc0\x0c" + struct.pack(">HHIH", 35, 1, 9, 1) + b"\0"  # NAPTR: left out
     told = parse_answer(answer)
     assert told.answers == (
         Resource("alias.example", CNAME, 30, packed_name("web.example")),
         Resource("web.example", A, 9, b"\x0a\0\0\1"),
+        Resource("alias.example", MX, 9, b"\0\1" + packed_name("alias.example")),
     )
     assert (told.code, told.truncated) == (0, False)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ecsd.decisions.dns_message import MalformedError, encode, fail, parse_question
 from ecsd.decisions.names import resolve
 from ecsd.records.plan import VpcPlan
+from tests.decisions.chance import Still
 
 A, AAAA, PTR = 1, 28, 12
 PLAN = VpcPlan(
@@ -46,7 +47,7 @@ def read(told: bytes) -> tuple[int, list[tuple[int, bytes]]]:
 def ask(name: str, kind: int = A) -> tuple[int, list[tuple[int, bytes]]] | None:
     asked = packet(name, kind)
     question = parse_question(asked)
-    known = resolve(question, PLAN, (), list)
+    known = resolve(question, PLAN, (), Still())
     return None if known is None else read(encode(asked, question, known))
 
 
@@ -97,7 +98,7 @@ def test_an_address_of_the_vpc_has_a_name():
 def test_the_answer_carries_the_number_and_repeats_the_question():
     asked = packet("localhost", number=0xBEEF)
     question = parse_question(asked)
-    told = encode(asked, question, resolve(question, PLAN, (), list))
+    told = encode(asked, question, resolve(question, PLAN, (), Still()))
     assert told[:2] == b"\xbe\xef"
     assert told[12 : question.end] == asked[12:]
     flags = struct.unpack_from(">H", told, 2)[0]
@@ -131,6 +132,6 @@ def test_no_bytes_bring_anything_else_about(noise):
         question = parse_question(noise)
     except MalformedError:
         return
-    known = resolve(question, PLAN, (), list)
+    known = resolve(question, PLAN, (), Still())
     told = fail(noise, question) if known is None else encode(noise, question, known)
     assert told[:2] == noise[:2]

@@ -11,6 +11,7 @@ from ecsd.decisions.dns_message import (
     ANY,
     CNAME,
     NO_SUCH_NAME,
+    NS,
     SOA,
     SRV,
     A,
@@ -19,7 +20,8 @@ from ecsd.decisions.dns_message import (
 )
 from ecsd.decisions.names import resolve
 from ecsd.decisions.zone_answer import answer_in, chosen, open_zone, zone_of
-from ecsd.records.plan import VpcPlan, ZoneInstance, ZonePlan, ZoneService
+from ecsd.records.plan import RecordSetPlan, VpcPlan, ZoneInstance, ZonePlan, ZoneService
+from tests.decisions.chance import Still
 
 BALANCER = "web-1.elb.localhost"
 VPC = VpcPlan(
@@ -45,8 +47,13 @@ def service(name, *instances, weighted=False, **ttls):
 
 
 def zone(*services, name="prod.local", **more):
-    plan = {"namespace_id": "ns-1", "name": name, "vpc_id": "vpc-1", "soa_ttl": 15} | more
-    return open_zone(ZonePlan(services=tuple(services), **plan))
+    plan = {"zone_id": "ns-1", "name": name, "vpc_ids": ("vpc-1",)} | more
+    soa = "ns.awsdns.com. mail.amazon.com. 1 7200 900 1209600 86400"
+    own = (
+        RecordSetPlan(name=name, record_type="SOA", ttl=15, values=(soa,)),
+        RecordSetPlan(name=name, record_type="NS", ttl=172800, values=("ns.awsdns.com.",)),
+    )
+    return open_zone(ZonePlan(services=tuple(services), record_sets=own, **plan))
 
 
 WEB = service("web", at(1), at(2))
@@ -57,7 +64,7 @@ ZONE = zone(WEB, SRV_WEB, BOTH, ALIAS, service("empty"))
 
 
 def ask(name, kind=A, *, where=ZONE):
-    return answer_in(where, name, kind, list, VPC.names)
+    return answer_in(where, name, kind, Still(), VPC.names)
 
 
 def told(answer):
@@ -130,7 +137,9 @@ def test_a_name_between_exists_without_records():
 
 def test_a_service_called_dot_has_the_zones_name():
     apex = ZoneService(name="prod.local", ttls={"A": 1}, instances=(at(1),))
-    assert told(ask("prod.local", where=zone(apex))) == [("prod.local", A, 1, "10.0.0.1")]
+    where = zone(apex)
+    assert told(ask("prod.local", where=where)) == [("prod.local", A, 1, "10.0.0.1")]
+    assert told(ask("prod.local", NS, where=where)) == [("prod.local", NS, 172800, "ns.awsdns.com")]
 
 
 instances = st.lists(
@@ -142,10 +151,12 @@ instances = st.lists(
 def test_only_the_healthy_answer_unless_none_is(facts, weighted, chance):
     own = service("web", *(at(n, healthy=well) for n, well in facts), weighted=weighted)
 
-    def shuffle(items):
-        return chance.sample(list(items), len(items))
+    class Shuffling(Still):
+        def shuffled(self, items):
+            given = list(items)
+            return chance.sample(given, len(given))
 
-    found = chosen(own, shuffle, weighted=weighted)
+    found = chosen(own, Shuffling(), weighted=weighted)
     well = {f"i{n}" for n, healthy in facts if healthy} or {f"i{n}" for n, _ in facts}
     ids = [one.instance_id for one in found]
     assert len(set(ids)) == len(ids) == min(1 if weighted else 8, len(well))
@@ -153,7 +164,11 @@ def test_only_the_healthy_answer_unless_none_is(facts, weighted, chance):
 
 
 def test_the_order_of_an_answer_is_chances():
-    answer = answer_in(ZONE, "web.prod.local", A, lambda items: [*items][::-1], {})
+    class Backwards(Still):
+        def shuffled(self, items):
+            return [*items][::-1]
+
+    answer = answer_in(ZONE, "web.prod.local", A, Backwards(), {})
     assert [shown(one) for one in answer.answers] == ["10.0.0.2", "10.0.0.1"]
 
 
@@ -161,12 +176,14 @@ def test_the_order_of_an_answer_is_chances():
 
 
 def test_the_longest_zone_is_asked_and_a_vpcs_own_before_a_public_one():
-    inner = zone(name="a.prod.local", namespace_id="ns-2")
-    public = zone(name="prod.local", namespace_id="ns-9", vpc_id=None)
+    inner = zone(name="a.prod.local", zone_id="ns-2")
+    public = zone(name="prod.local", zone_id="ns-9", public=True)
     zones = [ZONE, public, inner]
     assert zone_of("x.a.prod.local", zones) is inner
     assert zone_of("a.prod.local", zones) is inner
     assert zone_of("x.prod.local", zones) is ZONE
+    longer = zone(name="b.prod.local", zone_id="ns-8", public=True)
+    assert zone_of("x.b.prod.local", [*zones, longer]) is ZONE
     assert zone_of("xprod.local", zones) is None
 
 
@@ -181,30 +198,30 @@ def cname(name, target):
 
 def test_a_cname_is_followed_here_and_named_when_it_leads_away():
     where = zone(WEB, cname("near", "web.prod.local"), cname("far", "Example.com"))
-    near = resolve(question("near.prod.local"), VPC, [where], list)
+    near = resolve(question("near.prod.local"), VPC, [where], Still())
     assert [one.kind for one in near.answers] == [CNAME, A, A]
     assert near.ask is None
-    far = resolve(question("far.prod.local"), VPC, [where], list)
+    far = resolve(question("far.prod.local"), VPC, [where], Still())
     assert told(far) == [("far.prod.local", CNAME, 30, "Example.com")]
     assert far.ask == "example.com"
-    alone = resolve(question("far.prod.local", CNAME), VPC, [where], list)
+    alone = resolve(question("far.prod.local", CNAME), VPC, [where], Still())
     assert (len(alone.answers), alone.ask) == (1, None)
 
 
 def test_a_cname_to_nobody_does_not_exist():
     where = zone(cname("near", "gone.prod.local"))
-    answer = resolve(question("near.prod.local"), VPC, [where], list)
+    answer = resolve(question("near.prod.local"), VPC, [where], Still())
     assert (answer.code, len(answer.answers)) == (NO_SUCH_NAME, 1)
 
 
 def test_cnames_in_a_circle_end():
     where = zone(cname("a", "b.prod.local"), cname("b", "a.prod.local"))
-    answer = resolve(question("a.prod.local"), VPC, [where], list)
+    answer = resolve(question("a.prod.local"), VPC, [where], Still())
     assert answer.ask is None
     assert {one.kind for one in answer.answers} == {CNAME}
 
 
 def test_load_balancers_stay_known_beside_namespaces():
-    answer = resolve(question(BALANCER), VPC, [ZONE], list)
+    answer = resolve(question(BALANCER), VPC, [ZONE], Still())
     assert [shown(one) for one in answer.answers] == ["10.0.9.1", "10.0.9.2"]
-    assert resolve(question("example.com"), VPC, [ZONE], list) is None
+    assert resolve(question("example.com"), VPC, [ZONE], Still()) is None

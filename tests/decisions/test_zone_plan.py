@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from ecsd.decisions.zone_plan import ZoneParts, compile_zone
+from ecsd.decisions.zone_plan import NamespaceParts, compile_namespace
 from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.plan import ZoneInstance, ZoneService
 from ecsd.records.servicediscovery.instance import Instance
@@ -20,6 +20,7 @@ NAMESPACE = Namespace(
     http_name="Prod.local",
     type="DNS_PRIVATE",
     vpc_id="vpc-1",
+    hosted_zone_id="Z1",
     soa_ttl=15,
     operation_id="o",
     created_at=NOW,
@@ -51,12 +52,14 @@ def instance(name, health="HEALTHY"):
     )
 
 
-PARTS = ZoneParts(NAMESPACE, VPC, [WEB, BY_API], [instance("b", "UNHEALTHY"), instance("a")])
+PARTS = NamespaceParts(NAMESPACE, VPC, [WEB, BY_API], [instance("b", "UNHEALTHY"), instance("a")])
 
 
 def test_a_namespace_becomes_a_plan_of_its_names():
-    plan = compile_zone(PARTS)
-    assert (plan.name, plan.vpc_id, plan.soa_ttl) == ("prod.local", "vpc-1", 15)
+    plan = compile_namespace(PARTS)
+    assert (plan.name, plan.vpc_ids) == ("prod.local", ("vpc-1",))
+    ttls = {one.record_type: one.ttl for one in plan.record_sets}
+    assert ttls == {"NS": 172800, "SOA": 15}
     same = {"ipv4": "10.0.0.1", "port": 80}
     assert plan.services == (
         ZoneService(
@@ -72,12 +75,12 @@ def test_a_namespace_becomes_a_plan_of_its_names():
 
 
 def test_without_a_health_check_everything_is_well():
-    plan = compile_zone(PARTS._replace(services=[replace(WEB, has_custom_health_check=False)]))
+    plan = compile_namespace(PARTS._replace(services=[replace(WEB, has_custom_health_check=False)]))
     assert all(one.healthy for one in plan.services[0].instances)
 
 
 def test_a_service_called_dot_has_the_namespaces_name():
-    plan = compile_zone(PARTS._replace(services=[replace(WEB, name=".")]))
+    plan = compile_namespace(PARTS._replace(services=[replace(WEB, name=".")]))
     assert plan.services[0].name == "prod.local"
 
 
@@ -86,18 +89,19 @@ def test_a_service_called_dot_has_the_namespaces_name():
     [
         PARTS._replace(vpc=None),
         PARTS._replace(vpc=replace(VPC, enable_dns_hostnames=False)),
-        PARTS._replace(namespace=replace(NAMESPACE, type="HTTP")),
+        PARTS._replace(namespace=replace(NAMESPACE, type="HTTP", hosted_zone_id=None)),
     ],
 )
 def test_nobody_asks_what_no_vpc_asks(parts):
-    assert compile_zone(parts) is None
+    assert compile_namespace(parts) is None
 
 
 def test_a_public_namespace_is_asked_everywhere():
     public = replace(NAMESPACE, type="DNS_PUBLIC", vpc_id=None)
-    assert compile_zone(PARTS._replace(namespace=public, vpc=None)).vpc_id is None
+    plan = compile_namespace(PARTS._replace(namespace=public, vpc=None))
+    assert (plan.public, plan.vpc_ids) == (True, ())
 
 
 def test_equal_state_gives_an_equal_plan():
     turned = PARTS._replace(services=[*PARTS.services][::-1], instances=[*PARTS.instances][::-1])
-    assert compile_zone(turned) == compile_zone(PARTS)
+    assert compile_namespace(turned) == compile_namespace(PARTS)

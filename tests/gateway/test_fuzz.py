@@ -1,6 +1,6 @@
 """Nonsense for every operation that is registered: always an answer, never a 5xx, nothing stored.
 
-New operations are covered as soon as they are registered.
+New operations are covered as soon as they are registered; those of REST by ``test_rest_fuzz``.
 """
 
 import asyncio
@@ -10,8 +10,9 @@ from functools import cache
 from urllib.parse import quote
 
 import pytest
-from botocore_judge import Values, compile_models, model_of, request_by
+from botocore_judge import model_of, request_by
 from gateway_client import Client
+from guesses import POLICY, TRUST, Guesses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,12 +20,12 @@ from ecsd.operations.load import load_operations
 from ecsd.store.backend import MemoryBackend
 from ecsd.store.store import Store
 
-ALLOW = {"Effect": "Allow", "Action": "sts:AssumeRole"}
-TASKS = {"Principal": {"Service": "ecs-tasks.amazonaws.com"}}
-TRUST = json.dumps({"Version": "2012-10-17", "Statement": [{**ALLOW, **TASKS}]})
-POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{**ALLOW, "Resource": "*"}]})
-OPERATIONS = sorted(load_operations())
-MODELS = {service: model_of(service) for service, _ in OPERATIONS}
+MODELS = {service: model_of(service) for service, _ in load_operations()}
+OPERATIONS = [
+    (service, name)
+    for service, name in sorted(load_operations())
+    if not MODELS[service].metadata["protocol"].startswith("rest-")
+]
 # What a world holds before it gets nonsense; {vpc-} is the last name with
 # that in it, {subnet-0} the first. Operations that are not registered are left out.
 CONTAINER = {"name": "c", "image": "i", "memory": 64, "portMappings": [{"containerPort": 80}]}
@@ -115,36 +116,6 @@ WORLD = [
         {"taskDefinition": "web", "launchType": "FARGATE", "networkConfiguration": NETWORK},
     ),
 ]
-STRINGS = [
-    "",
-    " ",
-    "default",
-    "web",
-    "web:1",
-    "lines",
-    "role",
-    "*",
-    "::::",
-    "arn:aws:ecs",
-    "arn:aws:ecs:us-east-1:000000000000:cluster/default",
-    "arn:aws:ecs:us-east-1:000000000000:task-definition/web:1",
-    "arn:aws:ecs:eu-west-9:1:service/a/b/c/d",
-    "arn:aws:iam::000000000000:role/role",
-    "10.0.0.0/16",
-    "10.0.0.0/99",
-    "300.1.1.1",
-    "vpc-0",
-    "-1",
-    "99999999999999999999",
-    "{}",
-    TRUST,
-    POLICY,
-    "[",
-    "name=x",
-    "é\u200b\U0001f600",
-    "../../etc/passwd",
-    "x" * 300,
-]
 IDS = re.compile(
     r"(?:arn:aws:[^\"<\s]+)|(?:\b[a-z]+-[0-9a-f]{17}\b)|(?:\b(?:ns|srv)-[a-z0-9]{16}\b)"
 )
@@ -152,78 +123,10 @@ every_operation = pytest.mark.parametrize(
     ("service", "name"),
     [pytest.param(service, name, id=f"{service}-{name}") for service, name in OPERATIONS],
 )
-HINTS = {
-    "vpcid": "vpc-",
-    "namespaceid": "ns-",
-    "serviceid": "srv-",
-    "subnetid": "subnet-",
-    "securitygroupid": "sg-",
-    "groupid": "sg-",
-    "networkinterfaceid": "eni-",
-    "internetgatewayid": "igw-",
-    "routetableid": "rtb-",
-    "allocationid": "eipalloc-",
-    "loadbalancerarn": ":loadbalancer/",
-    "targetgrouparn": ":targetgroup/",
-    "listenerarn": ":listener/",
-    "arntype": ":policy/",
-    "rolename": "role",
-    "cidr": "10.0.",
-    "policydocument": "Statement",
-    "loggroup": "lines",
-    "logstream": "web",
-}
 JUNK = st.sampled_from(
     [None, True, False, 0, -1, 2**31, 2**63, 1.5, 1e300, "", "x", [], [[]], [None], {}, {"a": {}}]
 )
 HUGE = "h" * 1_000_000
-
-
-class Guesses(Values):
-    """Values that pass the model's checks now and then, and name what may exist."""
-
-    def __init__(self, seed, known):
-        super().__init__(seed)
-        self.strings = (*STRINGS, *known)
-
-    def _structure(self, shape, above, full):
-        out = super()._structure(shape, above, full)
-        for name in [name for name in out if name not in shape.required_members]:
-            if name == "DryRun" or (not full and self.random.random() < 0.5):
-                del out[name]  # few members at a time combine better
-        return out
-
-    def _string(self, shape, _above=(), _full=False):
-        if shape.enum:
-            return self.random.choice([*shape.enum, *shape.enum, "MOON"])
-        limits = shape.metadata
-        bounds = limits.get("min", 0), limits.get("max"), limits.get("pattern", "")
-        hinted, fitting = candidates(self.strings, shape.name.lower(), *bounds)
-        if hinted and self.random.random() < 0.7:
-            return self.random.choice(hinted)
-        wild = not fitting or self.random.random() < 0.1
-        return self.random.choice(self.strings if wild else fitting)
-
-
-@cache
-def candidates(strings, shape, low, high, pattern):
-    """What the model allows there, what it is named after first."""
-    fitting = [text for text in strings if meets(low, high, pattern, text)]
-    return [text for text in fitting if named_like(shape, text)], fitting
-
-
-def named_like(shape, text):
-    """Whether the text is an id or ARN of what the shape is named after."""
-    for word, mark in HINTS.items():
-        if word in shape:
-            return mark in text
-    return False
-
-
-def meets(low, high, pattern, text):
-    if len(text) < low or (high is not None and len(text) > high):
-        return False
-    return not pattern or re.fullmatch(compile_models.translate_pattern(pattern), text) is not None
 
 
 class World:
@@ -421,5 +324,5 @@ def test_what_failed_once_is_refused_now(service, name, members):
 
 
 def test_every_registered_operation_is_in_its_model():
-    for service, name in OPERATIONS:
+    for service, name in load_operations():
         assert name in MODELS[service].operation_names, f"{service}:{name}"

@@ -1,6 +1,6 @@
 """DNS in every VPC: VPC+2 and 169.254.169.253, UDP and TCP, by sockets opened there.
 
-What neither the VPC nor its namespaces know is asked of the host's own resolvers. Source:
+What neither the VPC nor its zones know is asked of the host's own resolvers. Source:
 network.md 3.
 """
 
@@ -26,7 +26,7 @@ from ecsd.decisions.dns_message import (
 )
 from ecsd.decisions.names import resolve
 from ecsd.decisions.packet_filter import RESOLVER
-from ecsd.decisions.zone_answer import Zone, open_zone
+from ecsd.decisions.zone_answer import Zone, open_zone, serves
 from ecsd.errors import NetworkError
 from ecsd.ids import IdSource
 from ecsd.records.plan import VpcPlan, ZonePlan
@@ -66,12 +66,12 @@ class NameServer:
             await asyncio.get_running_loop().create_future()
 
     def apply(self, plan: ZonePlan) -> None:
-        """Answer for a namespace so from now on, in the VPCs that ask it."""
-        self._zones[plan.namespace_id] = open_zone(plan)
+        """Answer for a zone so from now on, in the VPCs that ask it."""
+        self._zones[plan.zone_id] = open_zone(plan)
 
-    def remove(self, namespace_id: str) -> None:
-        """Know a namespace no more."""
-        self._zones.pop(namespace_id, None)
+    def remove(self, zone_id: str) -> None:
+        """Know a zone no more."""
+        self._zones.pop(zone_id, None)
 
     async def serve(self, plan: VpcPlan, path: str) -> None:
         """Answer in a VPC as its plan says; the sockets are opened once."""
@@ -135,8 +135,8 @@ class NameServer:
         """Return what needs nobody else, or the beginning of it."""
         if not here.plan.dns_support:
             return None
-        zones = [one for one in self._zones.values() if one.plan.vpc_id in {None, here.plan.vpc_id}]
-        return resolve(question, here.plan, zones, self._ids.shuffled)
+        zones = [one for one in self._zones.values() if serves(one.plan, here.plan)]
+        return resolve(question, here.plan, zones, self._ids)
 
     async def _forward(
         self,

@@ -9,6 +9,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from ecsd.decisions.discovery import is_name
+from ecsd.decisions.domain_name import canonical
+from ecsd.decisions.hosted_zone import conflicting
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.servicediscovery import tag
@@ -22,6 +24,7 @@ from ecsd.operations.servicediscovery.requests import (
     test_of,
 )
 from ecsd.records.ec2.vpc import Vpc
+from ecsd.records.route53.hosted_zone import HostedZone
 from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.store.finders.servicediscovery import (
     arn,
@@ -43,7 +46,7 @@ async def create_private_dns_namespace(call: Call, request: dict[str, Any]) -> d
 
 @operation("servicediscovery", "CreatePublicDnsNamespace")
 async def create_public_dns_namespace(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Make a namespace whose names every VPC resolves."""
+    """Make a namespace whose names every VPC of the account resolves."""
     return await _create(call, request, "DNS_PUBLIC")
 
 
@@ -127,8 +130,9 @@ async def _create(call: Call, request: dict[str, Any], kind: str) -> dict[str, A
             raise AwsError("ResourceLimitExceeded", f"At most {MOST} namespaces in a region.")
         own = call.ids.discovery_id("ns")
         tags = tag.parse(request.get("Tags"), name)
-        if vpc_id is not None and change.get(Vpc, vpc_id) is None:
-            fault = ("CANNOT_CREATE_HOSTED_ZONE", f"The VPC {vpc_id} does not exist.")
+        problem = _zone_problem(change, name, vpc_id) if vpc_id is not None else None
+        if problem is not None:
+            fault = ("CANNOT_CREATE_HOSTED_ZONE", problem)
             targets = {"NAMESPACE": own}
             return {"OperationId": note(call, change, "CREATE_NAMESPACE", targets, own, fault)}
         operation_id = note(call, change, "CREATE_NAMESPACE", {"NAMESPACE": own}, own)
@@ -150,6 +154,17 @@ async def _create(call: Call, request: dict[str, Any], kind: str) -> dict[str, A
             )
         )
     return {"OperationId": operation_id}
+
+
+def _zone_problem(view: View, name: str, vpc_id: str) -> str | None:
+    """Return why a private namespace can have no hosted zone, or None."""
+    if view.get(Vpc, vpc_id) is None:
+        return f"The VPC {vpc_id} does not exist."
+    zone = canonical(name)
+    known = conflicting(zone, vpc_id, view.globally().select(HostedZone, name=zone))
+    if known is None:
+        return None
+    return f"The VPC {vpc_id} is associated with the hosted zone {known.zone_id} of this name."
 
 
 def _known(view: View, name: str, kind: str, vpc_id: str | None) -> Namespace | None:

@@ -73,4 +73,5 @@ def vpc_parts(view: View, vpc_id: str) -> VpcParts | None:
         interfaces=view.select(NetworkInterface, vpc_id=vpc_id),
         load_balancers=balancers,
         network=[own for arn in flows if (own := balancer_parts(view, arn))],
+        account=view.scope.account,
     )

@@ -3,7 +3,7 @@
 Source: AWS Cloud Map API Reference, errors.
 """
 
-from ecsd.decisions.zone_plan import ZoneParts, full_name
+from ecsd.decisions.zone_plan import NamespaceParts, full_name
 from ecsd.errors import AwsError
 from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.servicediscovery.instance import Instance
@@ -73,15 +73,16 @@ def name_of(view: View, service: DiscoveryService) -> str:
     return full_name(service, require_namespace(view, service.namespace_id))
 
 
-def zone_parts(view: View, namespace_id: str) -> ZoneParts | None:
+def namespace_parts(view: View, namespace_id: str) -> NamespaceParts | None:
     """Return a namespace with everything in it, or None."""
     namespace = view.get(Namespace, namespace_id)
     if namespace is None:
         return None
     services = services_in(view, namespace_id)
-    return ZoneParts(
+    return NamespaceParts(
         namespace=namespace,
         vpc=view.get(Vpc, namespace.vpc_id or ""),
         services=services,
         instances=[one for service in services for one in instances_of(view, service)],
+        account=view.scope.account,
     )

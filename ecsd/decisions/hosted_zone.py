@@ -30,9 +30,9 @@ def name_servers(zone: HostedZone) -> tuple[str, ...]:
         return (*PRIVATE_SERVERS, SOA_SERVER)
     digest = sha256(zone.zone_id.encode()).digest()
     servers = []
-    for place_, domain in enumerate(DOMAINS):
-        number = int.from_bytes(digest[2 * place_ : 2 * place_ + 2]) % NUMBERS
-        servers.append(f"ns-{place_ * NUMBERS + number}.awsdns-{number % 64:02}.{domain}")
+    for index, domain in enumerate(DOMAINS):
+        number = int.from_bytes(digest[2 * index : 2 * index + 2]) % NUMBERS
+        servers.append(f"ns-{index * NUMBERS + number}.awsdns-{number % 64:02}.{domain}")
     return tuple(servers)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from ecsd.agent.drivers.namespaces import Visitor
 from ecsd.clock import Clock
 from ecsd.decisions.addresses import resolver
+from ecsd.decisions.name_affinity import seen_from
 from ecsd.decisions.names import MalformedError, answer, fail, parse_question, resolve
 from ecsd.decisions.packet_filter import RESOLVER
 from ecsd.errors import NetworkError
@@ -96,7 +97,7 @@ class NameServer:
         transport: asyncio.DatagramTransport,
     ) -> None:
         """Answer a datagram at once, or ask elsewhere beside."""
-        at_once = self._at_once(zone, packet)
+        at_once = self._at_once(zone, packet, peer[0])
         if at_once == b"":
             return  # no question: nobody waits for an answer
         if at_once is not None:
@@ -106,7 +107,7 @@ class NameServer:
         else:
             self._group.create_task(self._forward(zone, packet, peer, transport))
 
-    def _at_once(self, zone: _Zone, packet: bytes) -> bytes | None:
+    def _at_once(self, zone: _Zone, packet: bytes, client: str) -> bytes | None:
         """Return an answer that needs nobody else; empty for what is no question."""
         try:
             question = parse_question(packet)
@@ -114,7 +115,8 @@ class NameServer:
             return b""
         if not zone.plan.dns_support:
             return fail(packet, question)
-        known = resolve(question, zone.plan)
+        plan = seen_from(zone.plan, question.name, client, question.identifier)
+        known = resolve(question, plan)
         return None if known is None else answer(packet, question, known)
 
     async def _forward(
@@ -157,7 +159,7 @@ class NameServer:
                 async with self._clock.deadline(UPSTREAM_SECONDS * 2):
                     (length,) = struct.unpack(">H", await reader.readexactly(2))
                     packet = await reader.readexactly(length)
-                found = self._at_once(zone, packet)
+                found = self._at_once(zone, packet, writer.get_extra_info("peername")[0])
                 if found is None:
                     found = await self._ask_elsewhere(packet, socket.SOCK_STREAM)
                 if not found:

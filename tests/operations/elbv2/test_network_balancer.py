@@ -147,8 +147,8 @@ async def test_subnets_are_added_and_left(flows, elb, network):
         (
             "dns_record.client_routing_policy",
             "any_availability_zone",
-            None,
             "availability_zone_affinity",
+            "nearest",
         ),
         ("zonal_shift.config.enabled", "false", None, "true"),
         ("secondary_ips.auto_assigned.per_subnet", "0", None, "1"),

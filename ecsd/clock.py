@@ -96,6 +96,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
+        # asyncio's own, a nanosecond, is lost in a float after half a year: no timer would be due.
+        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         """Return virtual seconds since the loop began."""

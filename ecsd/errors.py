@@ -54,5 +54,9 @@ class BalancerError(EcsdError):
     """HAProxy refused a configuration, or is not there."""
 
 
+class CertificateError(EcsdError):
+    """The local authority or the seal on private keys is damaged; or a key does not open."""
+
+
 class LinkError(EcsdError):
     """The other end of the server-agent link is away or spoke nonsense."""

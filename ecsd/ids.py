@@ -6,6 +6,10 @@ Source: shared reference ecs_semantics 1.2 and 12; Amazon EC2 User Guide, resour
 import random
 import secrets
 import uuid
+from collections.abc import Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 SMALL = "abcdefghijklmnopqrstuvwxyz0123456789"
 URL_SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
@@ -44,6 +48,24 @@ class IdSource:
     def exec_session_id(self) -> str:
         """Return the id of a session inside a container, as ECS forms it."""
         return f"ecs-execute-command-{''.join(self._random().choices(SMALL, k=17))}"
+
+    def discovery_id(self, prefix: str) -> str:
+        """Return a Cloud Map id, such as ``ns-e1tpmexample0001`` or ``srv-…``."""
+        return f"{prefix}-{''.join(self._random().choices(SMALL, k=16))}"
+
+    def discovery_operation_id(self) -> str:
+        """Return the id of a Cloud Map operation: 32 and 8 letters and digits."""
+        first, second = (self._random().choices(SMALL, k=length) for length in (32, 8))
+        return f"{''.join(first)}-{''.join(second)}"
+
+    def hosted_zone_id(self) -> str:
+        """Return a Route 53 hosted zone's id: Z and 20 upper-case letters or digits."""
+        return "Z" + "".join(self._random().choices(SMALL.upper(), k=20))
+
+    def shuffled(self, items: Iterable[T]) -> list[T]:
+        """Return the items in random order."""
+        given = list(items)
+        return self._random().sample(given, len(given))
 
     def uuid(self) -> str:
         """Return a random UUID (version 4)."""

@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     docker_socket: str = "/var/run/docker.sock"
     hosts_file: str = "/etc/hosts"  # names of load balancers; empty turns the block off
     edge_port: int = 80  # the shared edge for *.elb.localhost; 0 turns it off
+    edge_tls_port: int = 443  # the same for HTTPS, by the name that TLS asks for
     exec_port: int = 0  # ECS Exec's data channels listen here; 0: 100 above the API's port
     exec_url: str = ""  # where clients reach that; empty: ws://HOST:PORT
     lambda_endpoint: str = ""  # URL of a server that answers Lambda's Invoke: lifecycle hooks

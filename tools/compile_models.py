@@ -35,7 +35,7 @@ from ecsd.protocol.table import (  # noqa: E402
 )
 
 # To add a service: its botocore name here.
-SERVICES = ("ec2", "ecs", "elbv2", "iam", "logs", "sts")
+SERVICES = ("acm", "ec2", "ecs", "elbv2", "iam", "logs", "servicediscovery", "sts")
 SHAPES = TABLES.parent / "shapes"
 STAMP = "stamp"
 

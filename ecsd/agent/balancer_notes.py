@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from ecsd.agent.health_checks import Place
+from ecsd.certificates.private_files import write_private
 from ecsd.decisions.target_health import Health
 from ecsd.records.plan import BalancerPlan
 
@@ -36,10 +37,8 @@ def write_notes(
     folder: Path, plans: Iterable[BalancerPlan], healths: list[tuple[Place, Health]]
 ) -> None:
     """Write down what the next agent needs; a disk that refuses costs only that."""
-    draft = folder / "kept.new"
+    notes = msgspec.msgpack.encode(Kept([*plans], healths))
     try:
-        draft.write_bytes(msgspec.msgpack.encode(Kept([*plans], healths)))
-        draft.chmod(0o600)
-        draft.replace(folder / FILE)
+        write_private(folder / FILE, notes, lasting=False)  # private keys are in it
     except OSError as error:
         log.warning("a balancer's notes cannot be kept", extra={"cause": str(error)})

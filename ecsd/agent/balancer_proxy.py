@@ -1,7 +1,8 @@
 """The load balancers of one VPC: their plans, kept on disk, and the HAProxy that carries them.
 
-What only concerns targets goes through the runtime API; anything else is a reload. The file always
-says both, so that a HAProxy that starts anew begins with what was known.
+What only concerns targets, or the contents of a certificate, goes through the runtime API; anything
+else is a reload. The files always say all of it, so that a HAProxy that starts anew begins with
+what was known.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ecsd.agent.balancer_notes import read_notes, write_notes
+from ecsd.agent.drivers.balancer_files import BalancerFiles
 from ecsd.agent.drivers.haproxy import Haproxy
 from ecsd.agent.drivers.haproxy_commands import (
     KEPT,
@@ -37,6 +39,7 @@ class BalancerProxy:
         self._haproxy = haproxy
         self._limits = limits
         self._servers: Servers | None = None  # as they run; None: not known
+        self._files = BalancerFiles(folder)
         self._lock = asyncio.Lock()
 
     @property
@@ -66,13 +69,12 @@ class BalancerProxy:
             if not plans:
                 await self._haproxy.stop()
                 self._servers = None
+                self._files = BalancerFiles(self._folder)
                 return
             place = Place(str(self._folder), self._limits, entrances)
             config = compile_config(plans, used, place)
-            if self._haproxy.frame != config.frame():
-                self._servers = None
-                await self._haproxy.load(config.frame(), config.text)
-                self._servers = {name: dict(all_of) for name, all_of in config.servers.items()}
+            if self._haproxy.frame != config.frame() or not await self._served(config):
+                await self._load(config)
             else:
                 await self._update(config)
 
@@ -84,6 +86,26 @@ class BalancerProxy:
     def release(self) -> None:
         """Stop watching; HAProxy goes on."""
         self._haproxy.release()
+
+    async def _load(self, config: Config) -> None:
+        self._servers = None
+        self._files.write(config)
+        await self._haproxy.load(config.frame(), config.text)
+        self._files.enter(config)
+        self._servers = {name: dict(all_of) for name, all_of in config.servers.items()}
+
+    async def _served(self, config: Config) -> bool:
+        """Have the certificates' contents served that are wanted; False: a reload has to do it."""
+        stale = self._files.stale(config)
+        if stale:
+            self._files.write(config)
+        for path, pem in stale.items():
+            refused = await self._haproxy.replace_certificate(path, pem)
+            if refused is not None:
+                log.info("HAProxy is reloaded for a certificate", extra={"cause": refused})
+                return False
+            self._files.serves(path, pem)
+        return True
 
     async def _update(self, config: Config) -> None:
         if self._servers is None:

@@ -55,7 +55,13 @@ class _Watched:
         self.source = plan.addresses[0] if plan.addresses else ""
         self.check = check
         self.question = Question(
-            target.address, port, check.path, check.timeout, check.matcher, check.protocol
+            target.address,
+            port,
+            check.path,
+            check.timeout,
+            check.matcher,
+            check.protocol,
+            check.version,
         )
 
 

@@ -24,6 +24,7 @@ from ecsd.decisions.addresses import NUMBERS, Uplink, uplink
 from ecsd.decisions.nlb_plan import Ending
 from ecsd.decisions.ruleset import Table
 from ecsd.errors import NetworkError
+from ecsd.ids import IdSource
 from ecsd.link.messages import HostFaults
 from ecsd.records.plan import TaskPlan, VpcPlan
 from ecsd.settings import Settings
@@ -44,7 +45,7 @@ class HostNetworks:
         self._first_number = settings.instance * NUMBERS
         self._host = HostNetwork(clock, settings, self._namespaces)
         self._entrances = Entrances(f"{settings.label}_entrances")
-        self._names = NameServer(clock, self._visitor)
+        self.names = NameServer(clock, self._visitor, IdSource())
         self._vpcs: dict[str, VpcNetwork] = {}
         self._faults: dict[str, str] | None = None  # of the host; None before it was looked at
         self._preparing = asyncio.Lock()
@@ -53,7 +54,7 @@ class HostNetworks:
     async def run(self) -> None:
         """Make the host ready and answer names until cancelled."""
         await self._prepare()
-        await self._names.run()
+        await self.names.run()
 
     def observe_all(self) -> None:
         """Report what stands in the way on the host, part → words with the fix."""
@@ -68,14 +69,14 @@ class HostNetworks:
         if vpc.plan != plan:
             await vpc.apply(plan)
         await self._lead(vpc, plan)
-        await self._names.serve(plan, vpc.path)
+        await self.names.serve(plan, vpc.path)
         applied = self._condition(plan.vpc_id)
         async with applied:
             applied.notify_all()
 
     async def remove(self, vpc_id: str) -> None:
         """Take a VPC away: the kernel ends all its links together when its name is gone."""
-        await self._names.stop(vpc_id)
+        await self.names.stop(vpc_id)
         vpc = self._vpcs.pop(vpc_id, None)
         if vpc is not None:
             if not self._entrances.leads(vpc_id, ()):
@@ -132,7 +133,7 @@ class HostNetworks:
     async def release(self) -> None:
         """Let go of everything that this process holds; the VPCs go on."""
         for vpc_id, vpc in list(self._vpcs.items()):
-            await self._names.stop(vpc_id)
+            await self.names.stop(vpc_id)
             vpc.close()
         self._vpcs.clear()
 

@@ -4,7 +4,7 @@ What it is told is logged first, so that a host that comes up without its server
 Applying a plan twice is the same as once.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 
 from ecsd.agent.plan_log import PlanLog, applied
@@ -13,7 +13,7 @@ from ecsd.clock import Clock
 from ecsd.decisions.balancer_plan import traffic_digest
 from ecsd.errors import EcsdError
 from ecsd.link.messages import Down, PlanApplied, Snapshot
-from ecsd.records.plan import BalancerPlan, HookPlan, Plan, SessionPlan, TaskPlan, VpcPlan
+from ecsd.records.plan import BalancerPlan, HookPlan, Plan, SessionPlan, TaskPlan, VpcPlan, ZonePlan
 from ecsd.workqueue import WorkQueue
 
 
@@ -36,8 +36,7 @@ class Reconciler:
     def resume(self) -> None:
         """Go on with what this host was last told; nothing when it was told nothing yet."""
         self._plans = self._log.read()
-        for key in self._plans:
-            self._queue.add(key)
+        self._bring_about(self._plans)
 
     def receive(self, message: Down) -> None:
         """Take a message of the server in: first it is logged, then it is brought into force."""
@@ -47,7 +46,24 @@ class Reconciler:
             keys = [message.key]
         self._plans = applied(self._plans, message)
         self._log.write(message, self._plans)
+        self._bring_about(keys)
+
+    def _bring_about(self, keys: Iterable[str]) -> None:
+        """Let names be so at once, before anything that is told with them or later; queue the rest.
+
+        A task that is taken out of a namespace is not signalled while its name leads to it.
+        """
+        rest = []
         for key in keys:
+            kind, _, name = key.partition("/")
+            plan = self._plans.get(key)
+            if isinstance(plan, ZonePlan):
+                self._rooms.names.apply(plan)
+            elif kind == "zone":
+                self._rooms.names.remove(name)
+            else:
+                rest.append(key)
+        for key in rest:
             self._queue.add(key)
 
     async def sweep(self) -> None:
@@ -75,6 +91,8 @@ class Reconciler:
         match plan:
             case VpcPlan():
                 await self._told(key, lambda: self._rooms.networks.apply(plan))
+            case ZonePlan():
+                pass  # in force since it was told
             case BalancerPlan():
                 traffic = traffic_digest(plan)
                 await self._told(key, lambda: self._rooms.balancers.apply(plan), traffic)

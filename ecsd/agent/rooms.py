@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from ecsd.decisions.nlb_plan import Ending
 from ecsd.decisions.ruleset import Table
 from ecsd.link.messages import Up
-from ecsd.records.plan import BalancerPlan, HookPlan, SessionPlan, TaskPlan, VpcPlan
+from ecsd.records.plan import BalancerPlan, HookPlan, SessionPlan, TaskPlan, VpcPlan, ZonePlan
 
 Report = Callable[[Up], None]  # queues an observation for the server; never blocks, never fails
 
@@ -51,6 +51,18 @@ class Networks(Protocol):
 
     async def present(self) -> set[str]:
         """Return the ids of all VPCs that exist on this host (adopted by name)."""
+        ...
+
+
+class Names(Protocol):
+    """Namespaces that this host's VPCs ask. In force at once: nothing is waited for."""
+
+    def apply(self, plan: ZonePlan) -> None:
+        """Answer so from now on."""
+        ...
+
+    def remove(self, namespace_id: str) -> None:
+        """Know a namespace no more."""
         ...
 
 
@@ -130,6 +142,7 @@ class Rooms(NamedTuple):
     """The parts that plans go to, by kind."""
 
     networks: Networks
+    names: Names
     balancers: Balancers
     tasks: Tasks
     hooks: Hooks

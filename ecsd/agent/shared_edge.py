@@ -13,12 +13,12 @@ from ecsd.agent.drivers.hosts_file import HostsFile
 from ecsd.decisions.edge import Door, compile_edge
 from ecsd.decisions.listener import Limits, edge_socket, entrance_binds
 from ecsd.errors import BalancerError
-from ecsd.records.plan import BalancerPlan
+from ecsd.records.plan import BalancerPlan, ListenerPlan
 from ecsd.settings import Settings
 
 log = logging.getLogger(__name__)
 
-HTTP_PORT = 80
+HTTP_PORT, HTTPS_PORT = 80, 443
 LOOPBACK = "127.0.0.1"
 
 
@@ -58,7 +58,7 @@ class SharedEdge:
             if not doors:
                 await self._haproxy.stop()
             else:
-                config = compile_edge(doors, self._limits)
+                config = compile_edge(doors, self._limits, str(self._haproxy.folder))
                 if self._haproxy.frame != config.frame():
                     await self._haproxy.load(config.frame(), config.text)
         except BalancerError as error:
@@ -71,21 +71,27 @@ class SharedEdge:
         self._haproxy.release()
 
     def _doors(self, plans: Mapping[Path, Sequence[BalancerPlan]]) -> list[Door]:
-        """One door for each open listener; port 80 may be moved elsewhere by the settings."""
-        if not self._settings.edge_port:
-            return []
+        """One door for each open listener; ports 80 and 443 are moved elsewhere by settings."""
         doors: dict[tuple[int, str], Door] = {}
         for folder, own in plans.items():
             for plan in own:
                 if plan.kind == "network":
                     continue  # what it carries names no host
-                for listener in sorted(plan.listeners, key=lambda one: one.port == HTTP_PORT):
-                    port = listener.port if listener.port != HTTP_PORT else self._settings.edge_port
-                    if listener.open_to_world and port != self._settings.port:
+                for listener in sorted(plan.listeners, key=_is_moved):
+                    port = self._port(listener)
+                    if port and listener.open_to_world and port != self._settings.port:
                         path = edge_socket(str(folder), listener.listener_arn)
-                        door = Door(port, plan.dns_name, path)
+                        door = Door(port, plan.dns_name, path, _names(listener))
                         doors.setdefault((port, plan.dns_name), door)
         return list(doors.values())
+
+    def _port(self, listener: ListenerPlan) -> int:
+        """Return the edge's port for a listener; 0: its protocol is turned off."""
+        if listener.tls:
+            edge, own = self._settings.edge_tls_port, HTTPS_PORT
+        else:
+            edge, own = self._settings.edge_port, HTTP_PORT
+        return edge if listener.port == own or not edge else listener.port
 
     def _name(self, plans: Mapping[Path, Sequence[BalancerPlan]]) -> None:
         names = {
@@ -130,3 +136,16 @@ class SharedEdge:
         if self.faults.get(part) != words:
             log.warning("a way in from the host is closed", extra={"part": part, "cause": words})
         self.faults[part] = words
+
+
+def _is_moved(listener: ListenerPlan) -> bool:
+    """Tell the port that settings may move: another listener on that very port goes first."""
+    return listener.port == (HTTPS_PORT if listener.tls else HTTP_PORT)
+
+
+def _names(listener: ListenerPlan) -> tuple[str, ...] | None:
+    """Return the names that a TLS client may ask for; None for HTTP."""
+    if listener.tls is None:
+        return None
+    listed = [name for one in listener.tls.choices for name in one.names]
+    return tuple(sorted({*listener.tls.default_names, *listed}))

@@ -9,7 +9,7 @@ from ecsd.cli.api import ApiError, Unreachable
 from ecsd.cli.screen import failed
 from ecsd.settings import Settings
 
-COMMANDS = ("up", "down", "status", "logs", "why", "doctor", "env", "demo")
+COMMANDS = ("up", "down", "status", "logs", "why", "dig", "doctor", "env", "ca", "demo")
 PROCESSES = ("server", "agent")  # started by the supervisor, not by people
 
 

@@ -18,6 +18,7 @@ TIMEOUT = 10.0  # seconds
 JSON_TARGETS = {
     "ecs": ("AmazonEC2ContainerServiceV20141113", "application/x-amz-json-1.1"),
     "logs": ("Logs_20140328", "application/x-amz-json-1.1"),
+    "servicediscovery": ("Route53AutoNaming_v20170314", "application/x-amz-json-1.1"),
 }
 QUERY_VERSIONS = {
     "elasticloadbalancing": "2015-12-01",
@@ -51,7 +52,7 @@ class Api:
         self.region = region or settings.region
 
     def ask(self, service: str, operation: str, /, **request: object) -> dict[str, Any]:
-        """Call a JSON service (ecs, logs)."""
+        """Call a JSON service (ecs, logs, servicediscovery)."""
         prefix, content_type = JSON_TARGETS[service]
         headers = {"content-type": content_type, "x-amz-target": f"{prefix}.{operation}"}
         body = json.dumps(request).encode()

@@ -34,4 +34,6 @@ def environment(settings: Settings) -> dict[str, str]:
         "AWS_DEFAULT_REGION": settings.region,
         "AWS_ACCESS_KEY_ID": settings.access_key_id or DEFAULT_ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": settings.secret_access_key or "ecsd",
+        # DiscoverInstances goes to data-HOST on AWS; here HOST is the only name there is.
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }

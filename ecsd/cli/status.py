@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import xml.etree.ElementTree as ET
 from typing import Any
 
 from ecsd.cli.api import Api
@@ -9,6 +10,7 @@ from ecsd.cli.screen import paint, state, table
 from ecsd.settings import Settings
 
 CHUNK = 10
+PORTS = {"http": "80", "https": "443"}
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -83,10 +85,6 @@ def _balancers(api: Api) -> list[dict[str, Any]]:
     for member in answer.iterfind(".//LoadBalancers/member"):
         arn = member.findtext("LoadBalancerArn") or ""
         listeners = api.query("elasticloadbalancing", "DescribeListeners", LoadBalancerArn=arn)
-        doors = [
-            (one.findtext("Protocol") or "", one.findtext("Port") or "")
-            for one in listeners.iterfind(".//Listeners/member")
-        ]
         name = member.findtext("DNSName") or ""
         found.append(
             {
@@ -94,17 +92,23 @@ def _balancers(api: Api) -> list[dict[str, Any]]:
                 "name": member.findtext("LoadBalancerName"),
                 "state": member.findtext("State/Code"),
                 "reason": member.findtext("State/Reason"),
-                "urls": [url for protocol, port in doors for url in _urls(protocol, name, port)],
+                "urls": [
+                    url
+                    for one in listeners.iterfind(".//Listeners/member")
+                    for url in _urls(name, one)
+                ],
             }
         )
     return found
 
 
-def _urls(protocol: str, name: str, port: str) -> list[str]:
-    """Return where a listener answers; of flows each protocol has its own."""
-    if protocol == "HTTP":
-        return [f"http://{name}" + ("" if port == "80" else f":{port}")]
-    return [f"{one.lower()}://{name}:{port}" for one in protocol.split("_")]
+def _urls(name: str, listener: ET.Element) -> list[str]:
+    """Return where a listener answers: a protocol's own port is left out, flows have two ways."""
+    protocol = (listener.findtext("Protocol") or "HTTP").lower()
+    port = listener.findtext("Port") or ""
+    if port == PORTS.get(protocol):
+        return [f"{protocol}://{name}"]
+    return [f"{one}://{name}:{port}" for one in protocol.split("_")]
 
 
 def _text(overview: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from ecsd.cli.api import Api, ApiError
 from ecsd.cli.find import apis, find_service_or_task
 from ecsd.cli.screen import failed, paint
+from ecsd.cli.why_name import explain_name
 from ecsd.settings import Settings
 
 EVENTS_SHOWN = 8
@@ -21,7 +22,9 @@ FAILURES = {"TaskFailedToStart", "EssentialContainerExited"}
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the command."""
     parser = commands.add_parser("why", help="why a task stopped, a rollout is stuck, …")
-    parser.add_argument("name", help="a service, task, target group or load balancer: name or ARN")
+    parser.add_argument(
+        "name", help="a service, task, target group or load balancer by name or ARN; a name in DNS"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.set_defaults(run=run)
 
@@ -52,7 +55,7 @@ def explain(settings: Settings, name: str) -> list[str] | None:
         if name == arn or (len(name) >= SHORTEST_ID and arn.rpartition("/")[2].startswith(name)):
             return _end(end)
     for api in apis(settings):
-        for explain_one in (_target_group, _balancer):
+        for explain_one in (_target_group, _balancer, explain_name):
             facts = explain_one(api, name)
             if facts is not None:
                 return facts + _host_faults(api)

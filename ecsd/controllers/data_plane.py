@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from ecsd.certificates.authority import Authority
 from ecsd.controllers.controller import Place
 from ecsd.decisions.balancer_plan import compile_balancer
 from ecsd.decisions.hook_plan import compile_hook
@@ -14,6 +15,8 @@ from ecsd.decisions.lifecycle_hook import PAUSE
 from ecsd.decisions.service_deployment import is_open
 from ecsd.decisions.task_plan import Network, compile_task
 from ecsd.decisions.vpc_plan import compile_vpc
+from ecsd.decisions.zone_plan import compile_zone
+from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import (
@@ -32,9 +35,14 @@ from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.host import Host
 from ecsd.records.plan import Plan, SessionPlan
 from ecsd.records.record import Record
+from ecsd.records.servicediscovery.instance import Instance
+from ecsd.records.servicediscovery.namespace import Namespace
+from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.settings import Settings
+from ecsd.store.finders.acm import users_of
 from ecsd.store.finders.data_plane import balancer_parts, vpc_parts
 from ecsd.store.finders.elbv2 import balancers_of_group
+from ecsd.store.finders.servicediscovery import zone_parts
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Change, Store, View
 
@@ -67,16 +75,23 @@ class DataPlaneController:
         LoadBalancer,
         Listener,
         Rule,
+        Certificate,
         TargetGroup,
         Target,
+        Namespace,
+        DiscoveryService,
+        Instance,
         Task,
         ServiceDeployment,
         ExecSession,
         Host,
     )
 
-    def __init__(self, store: Store, publisher: Publisher, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, publisher: Publisher, settings: Settings, authority: Authority
+    ) -> None:
         self._store = store
+        self._seal = authority.seal
         self._publisher = publisher
         self._logs_endpoint = f"http://{settings.host}:{settings.port}"
         self._lambda_endpoint = settings.lambda_endpoint
@@ -102,8 +117,8 @@ class DataPlaneController:
         elif kind == "session":
             plan, host = self._session(view, name)
         else:
-            plan = self._vpc(view, name) if kind == "vpc" else self._balancer(view, name)
-            host = None
+            compilers = {"vpc": self._vpc, "zone": self._zone, "balancer": self._balancer}
+            plan, host = compilers[kind](view, name), None
         await self._store.durable()
         if plan is None:
             self._publisher.withdraw(key)
@@ -115,9 +130,19 @@ class DataPlaneController:
         parts = vpc_parts(view, vpc_id)
         return None if parts is None else compile_vpc(parts)
 
+    def _zone(self, view: View, namespace_id: str) -> Plan | None:
+        parts = zone_parts(view, namespace_id)
+        return None if parts is None else compile_zone(parts)
+
     def _balancer(self, view: View, arn: str) -> Plan | None:
         parts = balancer_parts(view, arn)
-        return None if parts is None else compile_balancer(parts)
+        if parts is None:
+            return None
+        keys = {
+            one.certificate_arn: self._seal.unseal(one.sealed_key, one.certificate_arn)
+            for one in parts.certificates
+        }
+        return compile_balancer(parts, keys)
 
     def _task(self, view: View, arn: str) -> tuple[Plan | None, str | None]:
         task = view.get(Task, arn)
@@ -200,26 +225,28 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
                 yield f"vpc/{group.vpc_id}"
                 for balancer in view.select(LoadBalancer, security_groups=group.group_id):
                     yield f"balancer/{balancer.load_balancer_arn}"
-        case LoadBalancer() | Listener() | Rule() | TargetGroup() | Target():
-            for arn in _balancers_of(view, record):
-                yield f"balancer/{arn}"
-                yield from _vpc_of(view, arn)
+        case LoadBalancer() | Listener() | Rule() | Certificate() | TargetGroup() | Target():
+            yield from _with_vpcs(view, _balancers_of(view, record))
+        case Namespace() | DiscoveryService() | Instance() | Vpc():
+            yield from (f"zone/{one}" for one in _namespaces_of(view, record))
         case _:
             pass  # what lies in a VPC is told below
     vpc_id = getattr(record, "vpc_id", None)
-    if vpc_id and not isinstance(record, Task | TargetGroup):
+    if vpc_id and not isinstance(record, Task | TargetGroup | Namespace):
         yield f"vpc/{vpc_id}"
 
 
-def _vpc_of(view: View, load_balancer_arn: str) -> Iterable[str]:
-    """Yield the VPC in which a network load balancer's name depends on its targets."""
-    balancer = view.get(LoadBalancer, load_balancer_arn)
-    if balancer is not None and balancer.type == "network":
-        yield f"vpc/{balancer.vpc_id}"
+def _with_vpcs(view: View, arns: Iterable[str]) -> Iterable[str]:
+    """Yield load balancers' plans, and VPCs in which a network one's name depends on targets."""
+    for arn in arns:
+        yield f"balancer/{arn}"
+        balancer = view.get(LoadBalancer, arn)
+        if balancer is not None and balancer.type == "network":
+            yield f"vpc/{balancer.vpc_id}"
 
 
 def _balancers_of(
-    view: View, record: LoadBalancer | Listener | Rule | TargetGroup | Target
+    view: View, record: LoadBalancer | Listener | Rule | Certificate | TargetGroup | Target
 ) -> Iterable[str]:
     """Return the ARNs of the load balancers that a part belongs to."""
     match record:
@@ -228,5 +255,21 @@ def _balancers_of(
         case Rule():
             listener = view.get(Listener, record.listener_arn)
             return (listener.load_balancer_arn,) if listener else ()
+        case Certificate():
+            return users_of(view, record.certificate_arn)
         case TargetGroup() | Target():
             return balancers_of_group(view, record.target_group_arn)
+
+
+def _namespaces_of(
+    view: View, record: Namespace | DiscoveryService | Instance | Vpc
+) -> Iterable[str]:
+    """Return the ids of the namespaces that a record has a part in."""
+    match record:
+        case Namespace() | DiscoveryService():
+            return (record.namespace_id,)
+        case Instance():
+            service = view.get(DiscoveryService, record.service_id)
+            return (service.namespace_id,) if service else ()
+        case Vpc():
+            return [one.namespace_id for one in view.select(Namespace, vpc_id=record.vpc_id)]

@@ -1,16 +1,19 @@
-"""What is given for a while goes when its time is over: credentials, invitations to sessions."""
+"""What is kept for a while goes in time: credentials, invitations, tokens, operations."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
 from ecsd.clock import Clock
+from ecsd.records.ecs.cluster import ClientToken
 from ecsd.records.ecs.exec_session import ExecSession
 from ecsd.records.iam.session import Session
 from ecsd.records.record import Record
+from ecsd.records.servicediscovery.operation import DiscoveryOperation
 from ecsd.store.scope import Scope
 from ecsd.store.store import Change, Store
 
-KINDS: tuple[type[Session] | type[ExecSession], ...] = (Session, ExecSession)
+Passing = Session | ExecSession | ClientToken | DiscoveryOperation
+KINDS: tuple[type[Passing], ...] = (Session, ExecSession, ClientToken, DiscoveryOperation)
 
 
 class ExpiryController:

@@ -1,4 +1,4 @@
-"""Tasks: given a host, taken out of their load balancers before the first signal, and forgotten.
+"""Tasks: given a host, taken out of balancers and names before the first signal, and forgotten.
 
 Source: ecs_semantics 1.1 and 1.4 (stop sequence: deregister, drain, then signal).
 """
@@ -26,7 +26,9 @@ from ecsd.records.ecs.task import Task
 from ecsd.records.elbv2.target_group import Target
 from ecsd.records.host import Host
 from ecsd.records.record import Record
+from ecsd.records.servicediscovery.instance import Instance
 from ecsd.store import service_events
+from ecsd.store.registrations import deregister_task
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Change, Store, Transaction
 from ecsd.store.task_ends import end_task
@@ -36,7 +38,7 @@ class TaskController:
     """Walks every task from its host to its end."""
 
     name = "task"
-    watches: Sequence[type[Record]] = (Task, Target, Host)
+    watches: Sequence[type[Record]] = (Task, Target, Instance, Host)
 
     def __init__(self, store: Store, clock: Clock, ids: IdSource, shown: timedelta) -> None:
         """shown: how long a stopped task stays visible (AWS: at least an hour)."""
@@ -50,7 +52,7 @@ class TaskController:
         record = change.after or change.before
         if isinstance(record, Task):
             return ((change.scope, record.task_arn),)
-        if isinstance(record, Target):
+        if isinstance(record, Target | Instance):
             return ((change.scope, record.task_arn),) if record.task_arn else ()
         return [
             (scope, task.task_arn)
@@ -73,12 +75,11 @@ class TaskController:
         return None
 
     def _host(self) -> str | None:
-        loads = Counter(
-            task.host
-            for _, task in self._store.everywhere(Task)
-            if task.host and task.last_status != "STOPPED"
-        )
-        return choose_host(self._store.view(HOSTS).select(Host), loads)
+        hosts = self._store.view(HOSTS).select(Host)
+        loads = {
+            one.name: self._store.count_everywhere(Task, "occupied_host", one.name) for one in hosts
+        }
+        return choose_host(hosts, loads)
 
     def _wind_down(self, change: Transaction, task: Task) -> None:
         now = self._clock.now()
@@ -87,12 +88,14 @@ class TaskController:
         if registered:
             change.put(*(drain(one, now) for one in registered))
             self._tell_draining(change, task, registered, now)
+        # Out of names first, in a change of its own: hosts hear of it before they are told to stop.
+        named = deregister_task(change, task)
         if task.host is None:
             end_task(change, task, now)
             return
-        if targets and task.last_status not in STARTING:
+        if (targets or named) and task.last_status not in STARTING:
             task = begin_deactivating(task, now)
-        if is_ready_to_end(task, len(targets)):
+        if is_ready_to_end(task, len(targets) + len(named)):
             task = advance(task, "STOPPING", now)
         change.put(task)
 

@@ -58,7 +58,9 @@ def is_usable(subnet_cidr: str, address: str) -> bool:
     return first <= number <= last
 
 
-def allocate(subnet_cidr: str, taken: Container[str], after: str | None = None) -> str | None:
+def allocate(
+    subnet_cidr: str, is_taken: Callable[[str], bool], after: str | None = None
+) -> str | None:
     """Return a free address of the subnet, or None when it is full.
 
     The search starts behind ``after`` and wraps, so that an address that was just given back is
@@ -68,7 +70,7 @@ def allocate(subnet_cidr: str, taken: Container[str], after: str | None = None) 
     start = first
     if after is not None and is_usable(subnet_cidr, after) and int(IPv4Address(after)) < last:
         start = int(IPv4Address(after)) + 1
-    return _first_free(_ring(first, last, start), lambda address: address in taken)
+    return _first_free(_ring(first, last, start), is_taken)
 
 
 def allocate_elastic(taken: Container[str]) -> str | None:

@@ -85,6 +85,26 @@ LISTENER = {
     "routing.http.response.x_content_type_options.header_value": Attribute(""),
     "routing.http.response.x_frame_options.header_value": Attribute(""),
 }
+TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}"
+SECURE_LISTENER = {  # those that HTTPS adds; names that headers have on their way to targets
+    "routing.http.request.x_amzn_tls_version.header_name": Attribute("X-Amzn-Tls-Version", TOKEN),
+    "routing.http.request.x_amzn_tls_cipher_suite.header_name": Attribute(
+        "X-Amzn-Tls-Cipher-Suite", TOKEN
+    ),
+    **{
+        f"routing.http.request.x_amzn_mtls_clientcert{part}.header_name": Attribute(
+            f"X-Amzn-Mtls-Clientcert{header}"
+        )
+        for part, header in (
+            ("_serial_number", "-Serial-Number"),
+            ("_issuer", "-Issuer"),
+            ("_subject", "-Subject"),
+            ("_validity", "-Validity"),
+            ("_leaf", "-Leaf"),
+            ("", ""),
+        )
+    },
+}
 RESERVED_COOKIES = {"AWSALB", "AWSALBAPP", "AWSALBTG"}
 SHORTEST_SLOW_START = 30  # seconds
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from msgspec import msgpack
 
+from ecsd.decisions.sni import hosts, sni_choices
+from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.security_group import SecurityGroupRule
 from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
@@ -18,6 +20,7 @@ from ecsd.records.plan import (
     RulePlan,
     TargetGroupPlan,
     TargetPlan,
+    TlsPlan,
 )
 
 WORLD = "0.0.0.0/0"
@@ -27,7 +30,7 @@ class BalancerParts(NamedTuple):
     """A load balancer with everything that is its own.
 
     rules: of its listeners. targets: of its groups, draining ones too. security_group_rules: of
-    its security groups.
+    its security groups. certificates: that its listeners serve.
     """
 
     balancer: LoadBalancer
@@ -37,10 +40,14 @@ class BalancerParts(NamedTuple):
     groups: Sequence[TargetGroup]
     targets: Sequence[Target]
     security_group_rules: Sequence[SecurityGroupRule]
+    certificates: Sequence[Certificate] = ()
 
 
-def compile_balancer(parts: BalancerParts) -> BalancerPlan:
-    """Return the plan; lists are sorted, so that equal state gives an equal plan."""
+def compile_balancer(parts: BalancerParts, keys: Mapping[str, str] | None = None) -> BalancerPlan:
+    """Return the plan; lists are sorted, so that equal state gives an equal plan.
+
+    keys: certificate's ARN → private key (PEM); what a host is told needs them, a digest does not.
+    """
     balancer = parts.balancer
     return BalancerPlan(
         load_balancer_arn=balancer.load_balancer_arn,
@@ -56,6 +63,11 @@ def compile_balancer(parts: BalancerParts) -> BalancerPlan:
             _group(one, _reachable(balancer, parts.targets))
             for one in sorted(parts.groups, key=lambda one: one.target_group_arn)
         ),
+        certificates={
+            one.certificate_arn: one.body + one.chain + keys[one.certificate_arn]
+            for one in sorted(parts.certificates, key=lambda one: one.certificate_arn)
+            if keys and one.certificate_arn in keys
+        },
         attributes=balancer.attributes,
         kind=balancer.type,
         zones=tuple(one.availability_zone for one in balancer.zones),
@@ -97,12 +109,31 @@ def _listener(listener: Listener, parts: BalancerParts) -> ListenerPlan:
                 priority=one.priority,
                 conditions=one.conditions,
                 actions=one.actions,
+                transforms=one.transforms,
             )
             for one in sorted(own, key=lambda one: one.priority)
         ),
         default_actions=listener.default_actions,
         open_to_world=admits_world(parts.security_group_rules, listener.port),
+        tls=_tls(listener, parts.certificates),
         attributes=listener.attributes,
+    )
+
+
+def _tls(listener: Listener, certificates: Sequence[Certificate]) -> TlsPlan | None:
+    if listener.ssl_policy is None or listener.default_certificate is None:
+        return None
+    listed = [one for one in certificates if one.certificate_arn in listener.certificates]
+    return TlsPlan(
+        ssl_policy=listener.ssl_policy,
+        default_certificate=listener.default_certificate,
+        default_names=tuple(
+            name
+            for one in certificates
+            if one.certificate_arn == listener.default_certificate
+            for name in hosts(one)
+        ),
+        choices=sni_choices(listed),
     )
 
 
@@ -129,7 +160,9 @@ def _group(group: TargetGroup, targets: Sequence[Target]) -> TargetGroupPlan:
             healthy_threshold=check.healthy_threshold,
             unhealthy_threshold=check.unhealthy_threshold,
             matcher=check.matcher,
+            version=group.protocol_version or "HTTP1",
         ),
+        version=group.protocol_version or "HTTP1",
         targets=tuple(
             TargetPlan(
                 target_id=one.target_id,

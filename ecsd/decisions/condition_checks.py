@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Network
 from typing import Any
 
+from ecsd.decisions.rule_regex import check_regex
+
 CONFIGS = {
     "host-header": "HostHeaderConfig",
     "path-pattern": "PathPatternConfig",
@@ -19,6 +21,7 @@ CONFIGS = {
 }
 ONCE = ("host-header", "path-pattern", "http-request-method", "source-ip")
 OLD_FORM = ("host-header", "path-pattern")  # those that may be given, and are shown, as Values
+WITH_REGEX = ("host-header", "path-pattern", "http-header")
 WITH_WILDCARDS = ("host-header", "path-pattern", "http-header", "query-string")
 MOST_VALUES, MOST_WILDCARDS, LONGEST_VALUE = 5, 6, 128
 TEXT = re.compile(r"[\x20-\x7e]*")
@@ -41,7 +44,8 @@ def check_conditions(conditions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"A rule can only have one '{once}' condition"
     for condition in conditions:
         yield from _condition(condition)
-    if sum(len(condition_values(one)) for one in conditions) > MOST_VALUES:
+    given = [len(condition_values(one)) + len(condition_regexes(one)) for one in conditions]
+    if sum(given) > MOST_VALUES:
         yield f"A rule can only have '{MOST_VALUES}' condition values"
     texts = [text for one in conditions for text in _texts(one)]
     if sum(map(_wildcards, texts)) > MOST_WILDCARDS:
@@ -54,12 +58,22 @@ def condition_values(condition: Mapping[str, Any]) -> list[Any]:
     return list(config.get("Values") or condition.get("Values") or ())
 
 
+def condition_regexes(condition: Mapping[str, Any]) -> list[str]:
+    """Return a condition's regular expressions, in whichever form they were given."""
+    config = condition.get(CONFIGS.get(condition.get("Field") or "", "")) or {}
+    return list(config.get("RegexValues") or condition.get("RegexValues") or ())
+
+
 def complete_condition(condition: Mapping[str, Any]) -> dict[str, Any]:
     """Return a condition as answers show it: old ``Values`` beside its config."""
     field = condition["Field"]
-    values = condition_values(condition)
+    values, regexes = condition_values(condition), condition_regexes(condition)
     given = condition.get(CONFIGS[field]) or {}
-    config = {name: value for name, value in given.items() if value} | {"Values": values}
+    config = {name: value for name, value in given.items() if value}
+    if regexes:
+        config |= {"RegexValues": regexes}
+        return {"Field": field, CONFIGS[field]: config, "RegexValues": regexes}
+    config |= {"Values": values}
     whole: dict[str, Any] = {"Field": field, CONFIGS[field]: config}
     if field in OLD_FORM:
         whole["Values"] = values
@@ -76,11 +90,15 @@ def _condition(condition: Mapping[str, Any]) -> Iterator[str]:
         return
     yield from _members(field, condition)
     yield from _config(field, condition.get(CONFIGS[field]) or {})
-    values = condition_values(condition)
-    if not values:
+    values, regexes = condition_values(condition), condition_regexes(condition)
+    if not values and not regexes:
         yield "A condition value must be specified"
+    if values and regexes:
+        yield "Values and RegexValues cannot both be specified"
     for value in values:
         yield from _value(field, value)
+    for regex in regexes:
+        yield from _regex(field, regex)
 
 
 def _members(field: str, condition: Mapping[str, Any]) -> Iterator[str]:
@@ -89,8 +107,9 @@ def _members(field: str, condition: Mapping[str, Any]) -> Iterator[str]:
     for member in CONFIGS.values():
         if member != own and condition.get(member):
             yield f"{member} cannot be specified for the condition field '{field}'"
-    if condition.get("RegexValues"):
-        yield "RegexValues is not supported by ecsd yet"
+    regexes = condition.get("RegexValues")
+    if regexes and (condition.get(own) or {}).get("RegexValues") not in (None, [], regexes):
+        yield f"RegexValues and {own} cannot both be specified with different values"
     old = condition.get("Values")
     if old and field not in OLD_FORM:
         yield f"Values cannot be specified for the condition field '{field}': use {own}"
@@ -99,8 +118,6 @@ def _members(field: str, condition: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _config(field: str, config: Mapping[str, Any]) -> Iterator[str]:
-    if config.get("RegexValues"):
-        yield "RegexValues is not supported by ecsd yet"
     if (config.get("IpAddressType") or "ipv4") != "ipv4":
         yield "SourceIpConfig: IpAddressType other than ipv4 is not supported by ecsd yet"
     if field == "http-header":
@@ -124,6 +141,16 @@ def _value(field: str, value: Any) -> Iterator[str]:  # noqa: ANN401 - text, or 
             yield f"Condition value '{text}' contains a character that is not valid"
     if field == "source-ip":
         yield from _network(value)
+
+
+def _regex(field: str, regex: str) -> Iterator[str]:
+    if field not in WITH_REGEX:
+        yield f"RegexValues cannot be specified for the condition field '{field}'"
+    if len(regex) > LONGEST_VALUE:
+        yield f"A condition value may have at most {LONGEST_VALUE} characters"
+    if not regex or not TEXT.fullmatch(regex):
+        yield f"Condition value '{regex}' contains a character that is not valid"
+    yield from check_regex(regex)
 
 
 def _network(value: str) -> Iterator[str]:

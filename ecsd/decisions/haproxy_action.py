@@ -14,7 +14,6 @@ from ecsd.errors import BalancerError
 SERVED = "hdr server awselb/2.0 hdr date %[date,http_date]"
 STICKY = "AWSALBTG"
 PLACEHOLDERS = {
-    "#{protocol}": "http",
     "#{host}": f"%[{HOST}]",
     "#{path}": "%[path,bytes(1)]",
     "#{query}": "%[query]",
@@ -41,8 +40,10 @@ class Answer(NamedTuple):
     lines: tuple[str, ...]
 
 
-def compile_action(actions: Sequence[Mapping[str, Any]], port: int) -> Forward | Answer:
-    """Return what a rule's actions come to on a listener's port.
+def compile_action(
+    actions: Sequence[Mapping[str, Any]], protocol: str, port: int
+) -> Forward | Answer:
+    """Return what a rule's actions come to on a listener's protocol (HTTP, HTTPS) and port.
 
     Raises:
         BalancerError: an action that this balancer cannot carry out.
@@ -52,7 +53,7 @@ def compile_action(actions: Sequence[Mapping[str, Any]], port: int) -> Forward |
         case "forward":
             return _forward(action)
         case "redirect":
-            return _redirect(action.get("RedirectConfig") or {}, port)
+            return _redirect(action.get("RedirectConfig") or {}, protocol, port)
         case "fixed-response":
             return _fixed(action.get("FixedResponseConfig") or {})
         case _:
@@ -91,10 +92,10 @@ def _fixed(config: Mapping[str, Any]) -> Answer:
     return Answer((answer(int(config["StatusCode"]), kind, config.get("MessageBody") or ""),))
 
 
-def _redirect(config: Mapping[str, Any], port: int) -> Answer:
+def _redirect(config: Mapping[str, Any], own_protocol: str, port: int) -> Answer:
     """The new location; a query only where the old request or the template has one."""
     status = int(config["StatusCode"].removeprefix("HTTP_"))
-    places = PLACEHOLDERS | {"#{port}": str(port)}
+    places = PLACEHOLDERS | {"#{protocol}": own_protocol.lower(), "#{port}": str(port)}
     protocol = (config.get("Protocol") or "#{protocol}").lower()
     parts = (
         _filled(protocol, places),

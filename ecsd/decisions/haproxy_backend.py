@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ecsd.decisions.haproxy_action import SERVED, answer, page
 from ecsd.decisions.haproxy_condition import argument
+from ecsd.decisions.haproxy_server import server_options
 from ecsd.decisions.haproxy_text import word
 from ecsd.records.plan import BalancerPlan, TargetGroupPlan
 
@@ -48,10 +49,11 @@ def server_name(target_group_arn: str, address: str, port: int) -> str:
     return f"s{_digest(f'{target_group_arn}|{address}:{port}')}"
 
 
-def compile_servers(group: TargetGroupPlan, used: Collection[tuple[str, int]]) -> dict[str, Server]:
+def compile_servers(
+    plan: BalancerPlan, group: TargetGroupPlan, used: Collection[tuple[str, int]]
+) -> dict[str, Server]:
     """Return server name → server; ``used`` names targets by id and port."""
-    ramp = int(group.attributes.get("slow_start.duration_seconds", "0"))
-    options = f" slowstart {ramp}s" if ramp else ""
+    options = server_options(plan, group)
     return {
         server_name(group.target_group_arn, one.address, one.port): Server(
             one.address,

@@ -8,18 +8,12 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 
+from ecsd.decisions.condition_checks import CONFIGS, WITH_REGEX
 from ecsd.decisions.haproxy_text import regex, wildcard, word
+from ecsd.decisions.rule_regex import LIMIT
 from ecsd.errors import BalancerError
 
 HOST = "req.hdr(host),field(1,:)"
-CONFIGS = {
-    "host-header": "HostHeaderConfig",
-    "path-pattern": "PathPatternConfig",
-    "http-header": "HttpHeaderConfig",
-    "http-request-method": "HttpRequestMethodConfig",
-    "query-string": "QueryStringConfig",
-    "source-ip": "SourceIpConfig",
-}
 
 
 def compile_conditions(name: str, conditions: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -38,10 +32,12 @@ def _acl(name: str, condition: Mapping[str, Any]) -> list[str]:
     field = condition.get("Field", "")
     config = condition.get(CONFIGS.get(field, ""))
     config = config if isinstance(config, Mapping) else {}
-    if field not in CONFIGS or config.get("RegexValues") or condition.get("RegexValues"):
-        raise BalancerError(f"a rule's '{field}' condition cannot be enforced: {dict(condition)}")
     values = config.get("Values") or condition.get("Values") or ()
+    regexes = config.get("RegexValues") or condition.get("RegexValues") or ()
+    if field not in CONFIGS or (regexes and field not in WITH_REGEX):
+        raise BalancerError(f"a rule's '{field}' condition cannot be enforced: {dict(condition)}")
     tests = [_test(field, config, value) for value in values if not _has_nul(value)]
+    tests += [_matches(field, config, one) for one in regexes if not _has_nul(one)]
     return [f"acl {name} {test}" for test in tests or ["always_false"]]
 
 
@@ -62,21 +58,35 @@ def _test(field: str, config: Mapping[str, Any], value: Any) -> str:  # noqa: AN
             return f"src -- {word(str(ip_network(value, strict=False)))}"
 
 
+def _matches(field: str, config: Mapping[str, Any], pattern: str) -> str:
+    """A regular expression finds its match anywhere; a host's letters have no case."""
+    expression = word(LIMIT + pattern)
+    match field:
+        case "host-header":
+            return f"{HOST} -m reg -i -- {expression}"
+        case "path-pattern":
+            return f"path -m reg -- {expression}"
+        case _:
+            header = argument(config.get("HttpHeaderName", ""))
+            return f"req.fhdr({header}) -m reg -- {expression}"
+
+
 def _wild(fetch: str, pattern: str, *, ignore_case: bool = False) -> str:
     match = wildcard(pattern)
     flags = f"-m {match.method}" + (" -i" if ignore_case else "")
-    return f"{fetch} {flags} -- {match.word}"
+    limit = LIMIT if match.method == "reg" else ""
+    return f"{fetch} {flags} -- {limit}{match.word}"
 
 
 def _query(value: Mapping[str, str]) -> str:
     """A pair anywhere in the query; without a key, any key set to the value."""
     key = value.get("Key")
     left = regex(key, "[^&=]") if key else "[^&=]*"
-    return f"(^|&){left}={regex(value.get('Value', ''), '[^&]')}(&|$)"
+    return f"{LIMIT}(^|&){left}={regex(value.get('Value', ''), '[^&]')}(&|$)"
 
 
 def argument(name: str) -> str:
-    """Return a header's or cookie's name as a fetch's argument: quoted for both readers of it."""
+    """Return text as an argument of a fetch or converter: quoted for both readers of it."""
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return word(f'"{escaped}"')
 

@@ -6,31 +6,49 @@ preservation; ecs_semantics 5.3.
 
 from collections.abc import Mapping
 
+from ecsd.decisions.balancer_attributes import SECURE_LISTENER, effective
 from ecsd.decisions.haproxy_text import word
+from ecsd.records.plan import ListenerPlan
 
 FORWARDED_FOR = "X-Forwarded-For"
 TRACE = "X-Amzn-Trace-Id"
 SEEN = "req.hdr(x-amzn-trace-id)"
 RANDOM = "%[rand,hex,bytes(8,8),lower]"  # 8 hexadecimal digits
 ID = f"1-%[date,hex,bytes(8,8),lower]-{RANDOM}{RANDOM}{RANDOM}"
-HTTP_PORT = 80
+PORTS = {"http": 80, "https": 443}  # that a Host header leaves out
+TLS = "routing.http.x_amzn_tls_version_and_cipher_suite.enabled"
 
 
-def request_lines(attributes: Mapping[str, str], port: int) -> list[str]:
-    """Return the rules for a listener's port, by the load balancer's attributes."""
+def request_lines(attributes: Mapping[str, str], listener: ListenerPlan) -> list[str]:
+    """Return the rules for a listener, by the load balancer's attributes and its own."""
+    protocol, port = listener.protocol.lower(), listener.port
     lines = []
     if attributes.get("routing.http.drop_invalid_header_fields.enabled") == "true":
         lines.append("http-request del-header [^-A-Za-z0-9] -m reg")
     lines += _forwarded_for(attributes)
-    if attributes.get("routing.http.preserve_host_header.enabled") != "true" and port != HTTP_PORT:
+    kept = attributes.get("routing.http.preserve_host_header.enabled") == "true"
+    if not kept and port != PORTS[protocol]:
         with_port = word(f"%[req.hdr(host)]:{port}")
         bare = "{ req.hdr(host) -m found } !{ req.hdr(host) -m sub : }"
         lines.append(f"http-request set-header Host {with_port} if {bare}")
     return [
         *lines,
-        "http-request set-header X-Forwarded-Proto http",
+        f"http-request set-header X-Forwarded-Proto {protocol}",
         f"http-request set-header X-Forwarded-Port {port}",
+        *(_tls(listener) if protocol == "https" and attributes.get(TLS) == "true" else []),
         *_trace(),
+    ]
+
+
+def _tls(listener: ListenerPlan) -> list[str]:
+    """What was negotiated with the client, in OpenSSL's names; the listener may rename both."""
+    names = effective(SECURE_LISTENER, listener.attributes)
+    return [
+        f"http-request set-header {word(names[key])} %[{fetch}]"
+        for key, fetch in (
+            ("routing.http.request.x_amzn_tls_version.header_name", "ssl_fc_protocol"),
+            ("routing.http.request.x_amzn_tls_cipher_suite.header_name", "ssl_fc_cipher"),
+        )
     ]
 
 

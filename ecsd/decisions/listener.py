@@ -8,6 +8,7 @@ ecs_semantics 5.3; HAProxy 2.6 Configuration Manual.
 
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ecsd.decisions.haproxy_action import SERVED, Answer, Forward, answer, compile_action, page
@@ -21,6 +22,8 @@ from ecsd.decisions.haproxy_backend import (
 from ecsd.decisions.haproxy_condition import compile_conditions
 from ecsd.decisions.haproxy_headers import request_lines
 from ecsd.decisions.haproxy_text import word
+from ecsd.decisions.haproxy_tls import bind_options, certificate_files, crt_list
+from ecsd.decisions.haproxy_transform import RULE, transform_lines
 from ecsd.records.plan import BalancerPlan, ListenerPlan
 
 STICKY = "AWSALBTG"
@@ -60,10 +63,15 @@ class Place(NamedTuple):
 
 
 class Config(NamedTuple):
-    """A configuration: the frame's sections, and the servers of those that have any."""
+    """A configuration: the frame's sections, and what changes without another frame.
+
+    lists: path → content of files that belong to the frame, which names them by content.
+    """
 
     sections: tuple[tuple[str, ...], ...]
     servers: dict[str, dict[str, Server]]  # backend → server name → server
+    lists: Mapping[str, str] = MappingProxyType({})
+    certificates: Mapping[str, str] = MappingProxyType({})  # path → PEM, with the private key
 
     def frame(self) -> str:
         """Return the digest of all that only a reload can change."""
@@ -111,21 +119,29 @@ def compile_config(plans: Sequence[BalancerPlan], used: Used, place: Place) -> C
     """
     sections = [global_lines(place.limits), default_lines()]
     servers: dict[str, dict[str, Server]] = {}
+    lists: dict[str, str] = {}
+    certificates: dict[str, str] = {}
     for plan in plans:
         groups = {one.target_group_arn: one for one in plan.target_groups}
         forwarded = dict.fromkeys(groups)
+        rewrites: list[str] = []
         for listener in plan.listeners:
             compiled = _Listener(plan, listener)
             sections.append(tuple(compiled.frontend(place)))
             sections += compiled.answers
             forwarded |= dict.fromkeys(compiled.groups)
+            rewrites += compiled.rewrites
+            if listener.tls:
+                lists |= [crt_list(listener.tls, place.folder)]
+                certificates |= certificate_files(listener.tls, plan.certificates, place.folder)
         for arn in forwarded:
             group = groups.get(arn)
-            sections.append(tuple(compile_backend(plan, arn, group.attributes if group else {})))
+            backend = compile_backend(plan, arn, group.attributes if group else {})
+            sections.append((*backend, *(f"  {line}" for line in rewrites)))
             if group:
                 use = used.get((plan.load_balancer_arn, arn), ())
-                servers[backend_name(arn)] = compile_servers(group, use)
-    return Config(tuple(sections), servers)
+                servers[backend_name(arn)] = compile_servers(plan, group, use)
+    return Config(tuple(sections), servers, lists, certificates)
 
 
 def global_lines(limits: Limits) -> tuple[str, ...]:
@@ -166,6 +182,7 @@ class _Listener:
         self._after: list[str] = []
         self.answers: list[tuple[str, ...]] = []
         self.groups: list[str] = []
+        self.rewrites: list[str] = []  # for the backends
 
     def frontend(self, place: Place) -> list[str]:
         """Return the frontend's lines."""
@@ -176,33 +193,45 @@ class _Listener:
             f"timeout client {idle}s",
             f"timeout http-keep-alive {idle}s",
             *_life(int(attributes.get("client_keep_alive.seconds", "3600"))),
-            *request_lines(attributes, self._listener.port),
+            *request_lines(attributes, self._listener),
             *self._choices(),
         ]
         return [f"frontend f_{self._name}", *(f"  {line}" for line in lines + self._after)]
 
     def _binds(self, place: Place) -> list[str]:
-        port = self._listener.port
+        port, tls = self._listener.port, self._listener.tls
+        spoken = "proto h1"
+        if tls:
+            spoken = bind_options(tls, place.folder, self._plan.attributes)
         # transparent: an address may be bound before the VPC's own plan has added it.
-        binds = [f"bind {one}:{port} transparent proto h1" for one in self._plan.addresses]
+        binds = [f"bind {one}:{port} transparent {spoken}" for one in self._plan.addresses]
         if self._listener.open_to_world:
             if (self._plan.entrance, port) in place.entrances:
                 entrance = f"{self._plan.entrance}:{port}"
-                binds.append(f"bind {entrance} namespace {place.limits.host_namespace} proto h1")
+                binds.append(f"bind {entrance} namespace {place.limits.host_namespace} {spoken}")
             path = edge_socket(place.folder, self._listener.listener_arn)
             owner = f" user {word(place.limits.user)}" if place.limits.user else ""
-            binds.append(f"bind unix@{word(path)} accept-proxy mode 600{owner} proto h1")
+            binds.append(f"bind unix@{word(path)} accept-proxy mode 600{owner} {spoken}")
         return binds
 
     def _choices(self) -> list[str]:
         """Return ACLs and ``use_backend`` lines in priority order, the default rule last."""
         lines: list[str] = []
+        rewriting = [number for number, rule in enumerate(self._listener.rules) if rule.transforms]
         for number, rule in enumerate(self._listener.rules):
             acls = compile_conditions(f"c{number}", rule.conditions)
             lines += [line for acl in acls.values() for line in acl]
-            action = compile_action(rule.actions, self._listener.port)
+            if rewriting and number <= rewriting[-1]:
+                mark = f"{self._name}_{rule.priority}"
+                unmarked = f"!{{ var({RULE}) -m found }}"
+                lines.append(
+                    f"http-request set-var({RULE}) str({mark}) if {unmarked} {' '.join(acls)}"
+                )
+                self.rewrites += transform_lines(mark, rule.transforms)
+            action = compile_action(rule.actions, self._listener.protocol, self._listener.port)
             lines += self._choose(str(rule.priority), action, " ".join(acls))
-        action = compile_action(self._listener.default_actions, self._listener.port)
+        own = self._listener
+        action = compile_action(own.default_actions, own.protocol, own.port)
         return lines + self._choose("default", action, "")
 
     def _choose(self, rule: str, action: Forward | Answer, condition: str) -> list[str]:

@@ -11,6 +11,7 @@ from ecsd.decisions.balancer_attributes import (
     BOOLEAN,
     LISTENER,
     LOAD_BALANCER,
+    SECURE_LISTENER,
     TARGET_GROUP,
     Attribute,
     effective,
@@ -88,7 +89,7 @@ def flow_contradiction(protocol: str, held: Mapping[str, str]) -> str | None:
 def listener_attributes(protocol: str) -> Mapping[str, Attribute]:
     """Return the attributes of listeners of a protocol."""
     if protocol not in NETWORK_PROTOCOLS:
-        return LISTENER
+        return LISTENER | (SECURE_LISTENER if protocol == "HTTPS" else {})
     return UDP_LISTENER if protocol == "UDP" else TCP_LISTENER
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from ecsd.decisions.task_overrides import storage_size, with_overrides
 from ecsd.records.ecs.cluster import Cluster
-from ecsd.records.ecs.task import Container, TargetBinding, Task
+from ecsd.records.ecs.task import Container, RegistryBinding, TargetBinding, Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.tag import Tag
 
@@ -24,6 +24,7 @@ class Origin(Struct, frozen=True, kw_only=True):
     platform_version: str | None = None
     network_configuration: dict[str, Any] | None = None
     load_balancers: tuple[dict[str, Any], ...] = ()
+    service_registries: tuple[dict[str, Any], ...] = ()
     image_references: dict[str, str] = {}
     overrides: dict[str, Any] = {}
     log_driver_mode: str | None = None  # of containers that name none; None: AWS's default
@@ -91,6 +92,13 @@ def new_task(
                 container_port=one["containerPort"],
             )
             for one in origin.load_balancers
+        ),
+        registry_bindings=tuple(
+            RegistryBinding(
+                registry_arn=one["registryArn"],
+                port=one.get("port") or one.get("containerPort"),
+            )
+            for one in origin.service_registries
         ),
         vpc_id=place.vpc_id,
         network_interface_id=place.network_interface_id,

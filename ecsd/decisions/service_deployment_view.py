@@ -112,6 +112,7 @@ def show_revision(revision: ServiceRevision, images: dict[str, str]) -> dict[str
         "platformVersion": revision.platform_version or "LATEST",
         "platformFamily": "Linux",
         "loadBalancers": list(revision.load_balancers),
+        "serviceRegistries": list(revision.service_registries),
         "networkConfiguration": {"awsvpcConfiguration": network} if network else None,
         "containerImages": [_image(name, image, revision) for name, image in images.items()],
         "resolvedConfiguration": {"loadBalancers": [*map(_resolved, resolved)]}

@@ -42,7 +42,7 @@ def show_service(
         "serviceName": service.name,
         "clusterArn": service.cluster_arn,
         "loadBalancers": list(revision.load_balancers) if revision else [],
-        "serviceRegistries": [],
+        "serviceRegistries": list(revision.service_registries) if revision else [],
         "status": service.status,
         "desiredCount": service.desired_count,
         "runningCount": count(tasks, running=True),

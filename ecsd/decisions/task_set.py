@@ -45,7 +45,7 @@ def show_task_set(
         "platformFamily": "Linux",
         "networkConfiguration": {"awsvpcConfiguration": network} if network else None,
         "loadBalancers": list(revision.load_balancers),
-        "serviceRegistries": [],
+        "serviceRegistries": list(revision.service_registries),
         "scale": {"value": task_set.percent, "unit": "PERCENT"},
         "stabilityStatus": "STEADY_STATE" if task_set.stable else "STABILIZING",
         "stabilityStatusAt": task_set.stable_at,

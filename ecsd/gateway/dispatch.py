@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ecsd.certificates.authority import Authority
 from ecsd.clock import Clock
 from ecsd.errors import AwsError, StoreError
 from ecsd.gateway.request_body import decompress
@@ -49,6 +50,7 @@ class GatewayParts:
     clock: Clock
     ids: IdSource
     settings: Settings
+    authority: Authority
     find_key: KeyLookup
     wire: Wire
     unimplemented: UnimplementedCounter = field(default_factory=UnimplementedCounter)
@@ -133,6 +135,7 @@ class Dispatcher:
             clock=parts.clock,
             ids=parts.ids,
             settings=parts.settings,
+            authority=parts.authority,
         )
         output = await handler(call, members)
         return route.codec.answer(route.model, output, request_id)

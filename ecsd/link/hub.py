@@ -99,6 +99,7 @@ class Hub:
         async with unix_serve(
             self._connected, str(socket_path), compression=None, max_size=MAX_MESSAGE
         ) as server:
+            close_to_others(socket_path)
             await server.serve_forever()
 
     async def _connected(self, connection: ServerConnection) -> None:
@@ -135,6 +136,11 @@ class Hub:
 def make_way(socket_path: Path) -> None:
     """Remove what an earlier process left at a socket's path."""
     socket_path.unlink(missing_ok=True)
+
+
+def close_to_others(socket_path: Path) -> None:
+    """Let its owner alone connect, whatever the umask: plans hold private keys and tokens."""
+    socket_path.chmod(0o600)
 
 
 def _hello(message: Up) -> Hello:

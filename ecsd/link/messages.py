@@ -11,8 +11,8 @@ from ecsd.records.plan import Message, Plan
 class Assign(Message, frozen=True, kw_only=True):
     """Make this so.
 
-    key: ``vpc/<id>``, ``balancer/<arn>``, ``task/<arn>``, ``hook/<service deployment>|<hook id>``,
-    ``session/<session id>``.
+    key: ``vpc/<id>``, ``zone/<namespace id>``, ``balancer/<arn>``, ``task/<arn>``,
+    ``hook/<service deployment>|<hook id>``, ``session/<session id>``.
     """
 
     key: str

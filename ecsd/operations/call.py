@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ecsd.certificates.authority import Authority
 from ecsd.clock import Clock
 from ecsd.ids import IdSource
 from ecsd.settings import Settings
@@ -43,6 +44,7 @@ class Call:
     clock: Clock
     ids: IdSource
     settings: Settings
+    authority: Authority
 
     @property
     def view(self) -> View:
@@ -63,8 +65,9 @@ OPERATIONS: dict[tuple[str, str], Handler] = {}
 def operation(service: str, name: str) -> Callable[[HandlerType], HandlerType]:
     """Register an operation, such as ``@operation("ecs", "CreateCluster")``.
 
-    Services by botocore's names: ecs, ec2, elbv2, iam, sts, logs. Request members arrive under the
-    model's names, validated against the model; timestamps are aware datetimes, blobs are bytes.
+    Services by botocore's names: acm, ecs, ec2, elbv2, iam, sts, logs, servicediscovery. Request
+    members arrive under the model's names, validated against the model; timestamps are aware
+    datetimes, blobs are bytes.
     The answer uses the model's names too; a member that is None is left out.
     """
 

@@ -77,7 +77,14 @@ class _Host:
         self.sessions = HostSessions(settings, clock, self._reporter("sessions"))
         self.reconciler = Reconciler(
             clock,
-            Rooms(self.networks, self.balancers, self.tasks, self.hooks, self.sessions),
+            Rooms(
+                self.networks,
+                self.networks.names,
+                self.balancers,
+                self.tasks,
+                self.hooks,
+                self.sessions,
+            ),
             self.link.report,
             PlanLog(paths.plan_log(settings)),
         )

@@ -1,18 +1,23 @@
-"""What ecsd shows of itself at ``/_ecsd/<name>``: for status, doctor and why."""
+"""What ecsd shows of itself at ``/_ecsd/<name>``: for status, doctor, why and ca."""
 
 from collections.abc import Callable, Mapping
 
 from msgspec.structs import asdict
 
+from ecsd.certificates.authority import Authority
+from ecsd.clock import Clock
 from ecsd.controllers.controller import Controllers
 from ecsd.records.ecs.task_end import TaskEnd
 from ecsd.records.host import Host
+from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.store.findings import all_findings
 from ecsd.store.scope import GLOBAL, HOSTS
 from ecsd.store.store import Store
 
 
-def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], object]]:
+def pages(
+    store: Store, controllers: Controllers, authority: Authority, clock: Clock
+) -> Mapping[str, Callable[[], object]]:
     """Return page → what it shows, as plain values."""
 
     def scopes() -> object:
@@ -31,6 +36,18 @@ def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], o
             for _, one in store.everywhere(TaskEnd)
         ]
 
+    def namespaces() -> object:
+        return [
+            {
+                "account": scope.account,
+                "region": scope.region,
+                "namespace_id": one.namespace_id,
+                "name": one.name,
+                "vpc_id": one.vpc_id,
+            }
+            for scope, one in store.everywhere(Namespace)
+        ]
+
     def errors() -> object:
         return [
             {"controller": name, "key": key, **error._asdict()}
@@ -41,4 +58,15 @@ def pages(store: Store, controllers: Controllers) -> Mapping[str, Callable[[], o
     def findings() -> object:
         return [one._asdict() for one in all_findings(store)]
 
-    return {"scopes": scopes, "hosts": hosts, "ends": ends, "errors": errors, "findings": findings}
+    def root() -> object:
+        return {"root": authority.root(clock.now())}
+
+    return {
+        "scopes": scopes,
+        "hosts": hosts,
+        "namespaces": namespaces,
+        "ends": ends,
+        "errors": errors,
+        "findings": findings,
+        "authority": root,
+    }

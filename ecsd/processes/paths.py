@@ -25,6 +25,11 @@ def host_name(settings: Settings) -> Path:
     return settings.data_dir / "host-name"
 
 
+def authority(settings: Settings) -> Path:
+    """The local certificate authority's folder: its root, its key, the seal on private keys."""
+    return settings.data_dir / "authority"
+
+
 def log_file(settings: Settings) -> Path:
     """Where ``ecsd up -d`` writes the processes' log."""
     return settings.data_dir / "ecsd.log"

@@ -5,16 +5,20 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import uvicorn
 import uvloop
 
+from ecsd.certificates.authority import Authority
+from ecsd.certificates.material import Material
 from ecsd.clock import Clock, SystemClock
+from ecsd.controllers.certificate import CertificateController
 from ecsd.controllers.controller import Controller, Controllers
 from ecsd.controllers.data_plane import DataPlaneController
+from ecsd.controllers.discovery_instance import InstanceController
 from ecsd.controllers.expiry import ExpiryController
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.controllers.observations import Observations
@@ -60,7 +64,8 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     gc.freeze()
     observations = Observations(store, clock, ids)
     hub = Hub(observations)
-    planned = _controllers(store, streams, (clock, ids), hub, settings)
+    authority = Authority(paths.authority(settings))
+    planned = _controllers(store, streams, (clock, ids, authority), hub, settings)
     parts = _Parts(hub, Controllers(store, clock, planned), observations, clock)
     app = make_app(
         GatewayParts(
@@ -70,9 +75,10 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
             clock=clock,
             ids=ids,
             settings=settings,
+            authority=authority,
             find_key=find_key(store, settings),
             wire=Wire(ids.uuid, refuse_unknown=settings.unknown_members == "refuse"),
-            pages=pages(store, parts.controllers),
+            pages=pages(store, parts.controllers, authority, clock),
         )
     )
     web = _Web(
@@ -143,18 +149,24 @@ async def _open_up(parts: _Parts) -> None:
 def _controllers(
     store: Store,
     streams: SegmentStreams,
-    parts: tuple[Clock, IdSource],
+    parts: tuple[Clock, IdSource, Authority],
     hub: Hub,
     settings: Settings,
 ) -> list[Controller]:
-    clock, ids = parts
+    clock, ids, authority = parts
     shown = timedelta(seconds=settings.ended_shown)
+
+    async def issue(names: Sequence[str], key_algorithm: str, now: datetime) -> Material:
+        return await asyncio.to_thread(authority.issue, names, key_algorithm, now)
+
     return [
         ServiceController(store, clock, ids),
         TaskController(store, clock, ids, shown),
         TargetGroupController(store, clock),
+        InstanceController(store, clock),
         LogGroupController(store, streams, clock),
         ExpiryController(store, clock),
+        CertificateController(store, clock, authority, issue),
         ReaperController(store, clock, shown),
-        DataPlaneController(store, hub, settings),
+        DataPlaneController(store, hub, settings, authority),
     ]

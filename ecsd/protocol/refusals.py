@@ -16,6 +16,7 @@ CODES = {
     "ecs": "InvalidParameterException",
     "logs": "InvalidParameterException",
     "ecr": "InvalidParameterException",
+    "servicediscovery": "InvalidInput",
 }
 # ECS answers these with ClientException (ecs_semantics 2.1).
 ECS_CLIENT = frozenset(

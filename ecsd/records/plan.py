@@ -89,6 +89,40 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     affinities: dict[str, str] = {}  # name → client routing policy, where zones matter
 
 
+# ------------------------------------------------------------------ down: namespaces
+
+
+class ZoneInstance(Message, frozen=True, kw_only=True):
+    """Something that answers to a service's name. alias: the name of a load balancer."""
+
+    instance_id: str
+    healthy: bool = True
+    ipv4: str | None = None
+    ipv6: str | None = None
+    port: int | None = None
+    cname: str | None = None
+    alias: str | None = None
+
+
+class ZoneService(Message, frozen=True, kw_only=True):
+    """A name with its instances. name: whole, lower case, without final dot."""
+
+    name: str
+    weighted: bool = False  # else multivalue
+    ttls: dict[str, int]  # record type (A, AAAA, SRV, CNAME) → seconds
+    instances: tuple[ZoneInstance, ...] = ()
+
+
+class ZonePlan(Message, frozen=True, kw_only=True):
+    """A Cloud Map namespace that is answered by DNS: in one VPC, or (vpc_id None) in all."""
+
+    namespace_id: str
+    name: str  # lower case
+    vpc_id: str | None = None
+    soa_ttl: int  # seconds that a name's absence may be remembered
+    services: tuple[ZoneService, ...] = ()
+
+
 # ------------------------------------------------------------------ down: load balancers
 
 
@@ -114,6 +148,7 @@ class HealthCheckPlan(Message, frozen=True, kw_only=True):
     healthy_threshold: int
     unhealthy_threshold: int
     matcher: str
+    version: str = "HTTP1"  # HTTP1, HTTP2, GRPC: the group's
 
 
 class TargetGroupPlan(Message, frozen=True, kw_only=True):
@@ -123,17 +158,35 @@ class TargetGroupPlan(Message, frozen=True, kw_only=True):
     name: str
     protocol: str
     health_check: HealthCheckPlan
+    version: str = "HTTP1"  # what targets are spoken to with: HTTP1, HTTP2, GRPC
     targets: tuple[TargetPlan, ...] = ()
     attributes: dict[str, str] = {}
 
 
+class SniChoice(Message, frozen=True, kw_only=True):
+    """Names (lower case, ``*.`` in front of a wildcard) for which a certificate is chosen."""
+
+    certificate_arn: str
+    names: tuple[str, ...]
+
+
+class TlsPlan(Message, frozen=True, kw_only=True):
+    """How an HTTPS listener meets clients. choices: the best first."""
+
+    ssl_policy: str
+    default_certificate: str
+    default_names: tuple[str, ...] = ()  # of the default certificate; they choose nothing
+    choices: tuple[SniChoice, ...] = ()
+
+
 class RulePlan(Message, frozen=True, kw_only=True):
-    """A listener's rule; conditions and actions in AWS's shape (PascalCase members)."""
+    """A listener's rule; what it holds is in AWS's shape (PascalCase members)."""
 
     rule_arn: str
     priority: int  # ascending; the default rule is in ListenerPlan
     conditions: tuple[dict[str, Any], ...]
     actions: tuple[dict[str, Any], ...]
+    transforms: tuple[dict[str, Any], ...] = ()
 
 
 class ListenerPlan(Message, frozen=True, kw_only=True):
@@ -145,6 +198,7 @@ class ListenerPlan(Message, frozen=True, kw_only=True):
     rules: tuple[RulePlan, ...]
     default_actions: tuple[dict[str, Any], ...]
     open_to_world: bool  # its security groups admit 0.0.0.0/0 on this port: host clients may enter
+    tls: TlsPlan | None = None
     attributes: dict[str, str] = {}
 
 
@@ -159,6 +213,7 @@ class BalancerPlan(Message, frozen=True, kw_only=True):
     entrance: str  # its own address on the host
     listeners: tuple[ListenerPlan, ...] = ()
     target_groups: tuple[TargetGroupPlan, ...] = ()
+    certificates: dict[str, str] = {}  # ARN → PEM: certificate, issuers, private key
     attributes: dict[str, str] = {}
     kind: str = "application"  # application, network
     zones: tuple[str, ...] = ()  # of the addresses, in their order
@@ -242,4 +297,4 @@ class SessionPlan(Message, frozen=True, kw_only=True):
     log_group: str = ""
 
 
-Plan = VpcPlan | BalancerPlan | TaskPlan | HookPlan | SessionPlan
+Plan = VpcPlan | ZonePlan | BalancerPlan | TaskPlan | HookPlan | SessionPlan

@@ -21,8 +21,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Class attributes:
         KIND: the name under which rows of this class are kept; never changed without a migration.
         KEY: the member that identifies a record inside its scope.
-        INDEXES: members by which ``View.select`` finds records; a tuple member is indexed by each
-            of its elements.
+        INDEXES: members and properties by which ``View.select`` finds records; one that is a tuple
+            is indexed by each of its elements.
     """
 
     KIND: ClassVar[str] = ""

@@ -43,6 +43,16 @@ class Documents:
         """Return how many records have this indexed value."""
         return len(self._indexes.get((kind.KIND, scope, index, value), {}))
 
+    def newest(self, kind: type[R], scope: Scope, index: str, value: object) -> R | None:
+        """Return the record that was entered last with this indexed value, or None."""
+        keys = self._indexes.get((kind.KIND, scope, index, value))
+        return self.get(kind, scope, next(reversed(keys))) if keys else None
+
+    def count_everywhere(self, kind: type[Record], index: str, value: object) -> int:
+        """Return how many records of all accounts and regions have this indexed value."""
+        scopes = self._scopes.get(kind.KIND, {})
+        return sum(self.count(kind, scope, index, value) for scope in scopes)
+
     def everywhere(self, kind: type[R]) -> Iterator[tuple[Scope, R]]:
         """Yield the records of a kind in all accounts and regions."""
         for scope in list(self._scopes.get(kind.KIND, {})):

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 from ecsd.decisions.invariants.balancing import Balancing, check_balancing, check_entrances
+from ecsd.decisions.invariants.discovery import Discovery, check_discovery
 from ecsd.decisions.invariants.ecs import Containers, check_ecs
 from ecsd.decisions.invariants.finding import Finding
 from ecsd.decisions.invariants.logs import Logging, check_logs
 from ecsd.decisions.invariants.network import check_network, check_vpc_numbers
+from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.vpc import (
     Vpc,
@@ -20,6 +22,9 @@ from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.logs.log_group import LogGroup, LogStream
 from ecsd.records.logs.storage_to_free import StorageToFree
+from ecsd.records.servicediscovery.instance import Instance
+from ecsd.records.servicediscovery.namespace import Namespace
+from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.store.finders.ec2 import network_of
 from ecsd.store.store import Store, View
 
@@ -33,6 +38,14 @@ def all_findings(store: Store) -> Iterator[Finding]:
         yield from check_network(network_of(view))
         yield from check_ecs(_containers(view))
         yield from check_balancing(_balancing(view))
+        yield from check_discovery(
+            Discovery(
+                view.select(Namespace),
+                view.select(DiscoveryService),
+                view.select(Instance),
+                view.select(Task),
+            )
+        )
         yield from check_logs(
             Logging(view.select(LogGroup), view.select(LogStream), view.select(StorageToFree))
         )
@@ -60,4 +73,5 @@ def _balancing(view: View) -> Balancing:
         target_groups=view.select(TargetGroup),
         targets=view.select(Target),
         interfaces=view.select(NetworkInterface),
+        certificates=view.select(Certificate),
     )

@@ -14,10 +14,11 @@ from ecsd.ids import IdSource
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.vpc import Subnet
 from ecsd.records.ecs.cluster import Cluster
-from ecsd.records.ecs.task import Task
+from ecsd.records.ecs.task import Task, spread_key
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.store.finders.ec2 import free_address, free_public_address
 from ecsd.store.finders.ecs import LOG_DRIVER_MODE, account_setting
+from ecsd.store.registrations import deregister_task
 from ecsd.store.store import Transaction, View
 
 
@@ -62,7 +63,8 @@ def launch(
 
 
 def release_interface(change: Transaction, task: Task) -> None:
-    """Give the task's address back."""
+    """Give the task's address back; no name leads to it any more."""
+    deregister_task(change, task)
     if task.network_interface_id:
         interface = change.get(NetworkInterface, task.network_interface_id)
         if interface is not None:
@@ -103,11 +105,9 @@ def _interface(
 def _subnets(view: View, cluster: Cluster, origin: Origin, network: dict[str, Any]) -> list[Subnet]:
     """Return the subnets to try: first where the fewest tasks of the group live (spread by AZ)."""
     subnets = [view.get(Subnet, name) for name in network.get("subnets", ())]
-    present = [one for one in subnets if one is not None]
-    tasks = (
-        view.select(Task, service_arn=origin.service_arn)
-        if origin.service_arn
-        else [one for one in view.select(Task, cluster=cluster.name) if one.group == origin.group]
-    )
-    zones = [one.availability_zone for one in tasks if one.desired_status == "RUNNING"]
-    return sorted(present, key=lambda one: zones.count(one.availability_zone))
+
+    def tasks_beside(subnet: Subnet) -> int:
+        key = spread_key(cluster.name, origin.group, subnet.availability_zone)
+        return view.count(Task, "spread_keys", key)
+
+    return sorted((one for one in subnets if one is not None), key=tasks_beside)

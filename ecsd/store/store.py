@@ -60,6 +60,10 @@ class View:
         """Return how many records have this indexed value."""
         return self._documents.count(kind, self.scope, index, value)
 
+    def newest(self, kind: type[R], index: str, value: object) -> R | None:
+        """Return the record that was entered last with this indexed value, or None."""
+        return self._documents.newest(kind, self.scope, index, value)
+
     def globally(self) -> "View":
         """Return the account's view of services without regions (IAM)."""
         return View(self._documents, self.scope.globally())
@@ -165,6 +169,10 @@ class Store:
     def everywhere(self, kind: type[R]) -> Iterator[tuple[Scope, R]]:
         """Yield the records of a kind in all accounts and regions."""
         return self._documents.everywhere(kind)
+
+    def count_everywhere(self, kind: type[Record], index: str, value: object) -> int:
+        """Return how many records of all accounts and regions have this indexed value."""
+        return self._documents.count_everywhere(kind, index, value)
 
     def scopes(self) -> set[Scope]:
         """Return every account and region that holds something."""

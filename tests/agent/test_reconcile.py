@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 
 import pytest
+from msgspec.structs import replace
 
 from ecsd.agent.plan_log import PlanLog
 from ecsd.agent.reconcile import Reconciler
@@ -11,7 +12,7 @@ from ecsd.agent.rooms import Rooms
 from ecsd.clock import VirtualClock
 from ecsd.errors import NetworkError
 from ecsd.link.messages import Assign, PlanApplied, Snapshot, Withdraw
-from ecsd.records.plan import TaskPlan, VpcPlan
+from ecsd.records.plan import TaskPlan, VpcPlan, ZonePlan
 
 VPC = VpcPlan(vpc_id="vpc-1", number=1, cidr="10.0.0.0/16", dns_support=True, subnets=())
 TASK = TaskPlan(
@@ -26,6 +27,7 @@ TASK = TaskPlan(
     launch_type="FARGATE",
     containers=(),
 )
+ZONE = ZonePlan(namespace_id="ns-1", name="prod.local", vpc_id="vpc-1", soa_ttl=15)
 BOTH = Snapshot(plans={"vpc/vpc-1": VPC, "task/arn:task/1": TASK})
 
 
@@ -53,6 +55,19 @@ class Door:
         return self.here
 
 
+class Names:
+    """Stands for the namespaces: in force at once."""
+
+    def __init__(self, heard):
+        self._heard = heard
+
+    def apply(self, plan):
+        self._heard.append(("apply", plan))
+
+    def remove(self, namespace_id):
+        self._heard.append(("remove", "zone", namespace_id))
+
+
 class Host:
     """A reconciler with its doors; ``logged()`` is what it would go on with after a crash."""
 
@@ -63,7 +78,10 @@ class Host:
         self.vpcs, self.balancers, self.tasks, *_ = doors
         self.file = folder / "plans"
         self.reconciler = Reconciler(
-            VirtualClock(), Rooms(*doors), self.reports.append, PlanLog(self.file)
+            VirtualClock(),
+            Rooms(self.vpcs, Names(self.heard), *doors[1:]),
+            self.reports.append,
+            PlanLog(self.file),
         )
 
     @contextlib.asynccontextmanager
@@ -113,6 +131,39 @@ def test_single_plans_come_and_go(host, run_virtual):
             assert again == [("remove", "balancer", "arn:lb")]
 
     run_virtual(scenario())
+
+
+def test_names_are_so_before_anything_else_that_is_told_or_was_told_before(host, run_virtual):
+    ending = replace(TASK, desired_status="STOPPED")
+
+    async def scenario():
+        async with host.running():
+            host.reconciler.receive(Assign(key="task/arn:task/1", plan=ending))
+            host.reconciler.receive(Assign(key="zone/ns-1", plan=ZONE))
+            assert host.heard == [("apply", ZONE)]
+            assert await host.told() == [("apply", ending)]
+            host.reconciler.receive(Withdraw(key="zone/ns-1"))
+            assert host.heard[-1] == ("remove", "zone", "ns-1")
+            whole = Snapshot(plans={"task/arn:task/1": TASK, "zone/ns-1": ZONE})
+            assert await host.told(whole) == [("apply", ZONE), ("apply", TASK)]
+            assert await host.told(Snapshot(plans={"task/arn:task/1": TASK})) == [
+                ("remove", "zone", "ns-1"),
+                ("apply", TASK),
+            ]
+
+    run_virtual(scenario())
+
+
+def test_a_new_process_answers_names_as_the_last_one_was_told(host, tmp_path, run_virtual):
+    async def scenario():
+        async with host.running():
+            await asyncio.sleep(0)  # its works begin, so that they end
+            await host.told(Assign(key="zone/ns-1", plan=ZONE))
+
+    run_virtual(scenario())
+    again = Host(tmp_path)
+    again.reconciler.resume()
+    assert again.heard == [("apply", ZONE)]
 
 
 def test_a_refusal_is_reported_and_tried_again_until_it_holds(host, run_virtual):

@@ -11,12 +11,14 @@ import pytest
 
 from ecsd.clock import VirtualClock, VirtualLoop
 from ecsd.controllers.controller import Controllers
+from ecsd.controllers.discovery_instance import InstanceController
 from ecsd.controllers.observations import Observations
 from ecsd.controllers.reaper import ReaperController
 from ecsd.controllers.service.controller import ServiceController
 from ecsd.controllers.target_group import TargetGroupController
 from ecsd.controllers.task import TaskController
 from ecsd.decisions.balancer_plan import compile_balancer, traffic_digest
+from ecsd.decisions.invariants.discovery import Discovery, check_discovery
 from ecsd.decisions.invariants.ecs import Containers, check_ecs
 from ecsd.decisions.service_load_balancers import resolve
 from ecsd.ids import SeededIds
@@ -38,6 +40,9 @@ from ecsd.records.observed import (
     TargetObserved,
     TaskObserved,
 )
+from ecsd.records.servicediscovery.instance import Instance
+from ecsd.records.servicediscovery.namespace import Namespace
+from ecsd.records.servicediscovery.service import DiscoveryService, DnsRecord
 from ecsd.store import service_events
 from ecsd.store.deploy import deploy
 from ecsd.store.finders.data_plane import balancer_parts
@@ -58,6 +63,7 @@ RULE, TEST_RULE = (
     f"{arn.replace(':listener/', ':listener-rule/')}/{DEFAULT_RULE}"
     for arn in (LISTENER, TEST_LISTENER)
 )
+REGISTRY = "arn:aws:servicediscovery:us-east-1:000000000000:service/srv-1"
 REVISIONS = "arn:aws:ecs:us-east-1:000000000000:service-revision/prod/web"
 
 
@@ -110,6 +116,7 @@ class World:
                 ServiceController(self.store, self.clock, self.ids),
                 TaskController(self.store, self.clock, self.ids, SHOWN),
                 TargetGroupController(self.store, self.clock),
+                InstanceController(self.store, self.clock),
                 ReaperController(self.store, self.clock, SHOWN),
             ],
         )
@@ -120,6 +127,7 @@ class World:
         self.deaf_balancer = False  # its host brings nothing into force any more
         self.unhealthy_targets = set()  # task definitions whose targets fail
         self.watched = []
+        self.registries = ()  # of the service's next revisions
 
     # ---------------------------------------------------------------- making things
 
@@ -185,6 +193,38 @@ class World:
                 )
         await self.observations.host_came("host-1", "boot-1")
 
+    async def found_registry(self, *, checked=True, record="A"):
+        """A namespace and a Cloud Map service in which the ECS service's tasks register."""
+        now = self.clock.now()
+        async with self.store.transaction(SCOPE) as change:
+            change.put(
+                Namespace(
+                    namespace_id="ns-1",
+                    arn="arn:aws:servicediscovery:us-east-1:000000000000:namespace/ns-1",
+                    name="prod.local",
+                    http_name="prod.local",
+                    type="DNS_PRIVATE",
+                    vpc_id="vpc-1",
+                    operation_id="o",
+                    created_at=now,
+                ),
+                DiscoveryService(
+                    service_id="srv-1",
+                    arn=REGISTRY,
+                    name="web",
+                    namespace_id="ns-1",
+                    dns_records=(DnsRecord(type=record, ttl=10),),
+                    has_custom_health_check=checked,
+                    created_at=now,
+                ),
+            )
+        self.registries = ({"registryArn": REGISTRY, "port": 8080},)
+
+    @property
+    def instances(self):
+        """What is registered, by task id."""
+        return {one.instance_id: one for one in self.view.select(Instance)}
+
     def new_revision(self, number, balanced, service):
         now = self.clock.now()
         balancer = {"targetGroupArn": GROUP, "containerName": "app", "containerPort": 80}
@@ -211,6 +251,7 @@ class World:
             },
             load_balancers=balancers,
             resolved_load_balancers=resolve(balancers, source, alternates=shifts),
+            service_registries=self.registries,
             created_at=now,
         )
 
@@ -321,6 +362,14 @@ class World:
                     interfaces=view.select(NetworkInterface),
                     targets=view.select(Target),
                 )
+            )
+        )
+        findings += check_discovery(
+            Discovery(
+                view.select(Namespace),
+                view.select(DiscoveryService),
+                view.select(Instance),
+                view.select(Task),
             )
         )
         fatal = [one for one in findings if one.severity == "fatal"]

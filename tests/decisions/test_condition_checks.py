@@ -15,6 +15,10 @@ def path(*values):
     return {"Field": "path-pattern", "Values": list(values)}
 
 
+def regex(*values):
+    return {"Field": "path-pattern", "PathPatternConfig": {"RegexValues": list(values)}}
+
+
 def header(name, *values):
     config = {"HttpHeaderName": name, "Values": list(values)}
     return {"Field": "http-header", "HttpHeaderConfig": config}
@@ -42,6 +46,8 @@ def source(*values):
         [query({"Key": "v", "Value": "1"}, {"Value": "*x*"})],
         [source("10.0.0.0/8", "192.0.2.1/32")],
         [path("/" + "x" * 127)],
+        [regex("^/api/v[0-9]+", "x*" * 60)],
+        [{"Field": "host-header", "RegexValues": ["^a[.]b$"]}],
         [path("/*******".replace("*", "\\*"))],
         [host("a"), path("/b"), method("GET"), source("10.0.0.0/8"), query({"Value": "x"})],
         [path("/a") | {"PathPatternConfig": {"Values": ["/a"]}}],
@@ -85,8 +91,13 @@ def test_what_a_rule_may_ask(conditions):
         ([source("10.0.0.1")], "must be a CIDR block, such as 10.0.0.1/32"),
         ([source("::/0")], "not a valid IPv4 CIDR block"),
         ([source("any")], "not a valid IPv4 CIDR block"),
-        ([path("/a") | {"RegexValues": ["^/a"]}], "RegexValues"),
-        ([{"Field": "path-pattern", "PathPatternConfig": {"RegexValues": ["a"]}}], "RegexValues"),
+        ([path("/a") | {"RegexValues": ["^/a"]}], "Values and RegexValues cannot both"),
+        ([regex("(?=a)")], "The regular expression '(?=a)' is not valid"),
+        ([regex("a" * 129)], "at most 128 characters"),
+        ([regex("é")], "contains a character that is not valid"),
+        ([regex("a", "b", "c", "d", "e", "f")], "'5' condition values"),
+        ([regex("a") | {"RegexValues": ["b"]}], "with different values"),
+        ([source() | {"RegexValues": ["10.*"]}], "RegexValues cannot be specified for"),
         ([{"Field": "source-ip", "Values": ["10.0.0.0/8"]}], "use SourceIpConfig"),
         ([{"Field": "query-string", "Values": ["a"]}], "use QueryStringConfig"),
         ([path("/a") | {"HostHeaderConfig": {"Values": ["a"]}}], "HostHeaderConfig cannot"),

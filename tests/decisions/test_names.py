@@ -6,13 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsd.decisions.names import (
-    MalformedError,
-    answer,
-    fail,
-    parse_question,
-    resolve,
-)
+from ecsd.decisions.dns_message import MalformedError, encode, fail, parse_question
+from ecsd.decisions.names import resolve
 from ecsd.records.plan import VpcPlan
 
 A, AAAA, PTR = 1, 28, 12
@@ -51,8 +46,8 @@ def read(told: bytes) -> tuple[int, list[tuple[int, bytes]]]:
 def ask(name: str, kind: int = A) -> tuple[int, list[tuple[int, bytes]]] | None:
     asked = packet(name, kind)
     question = parse_question(asked)
-    known = resolve(question, PLAN)
-    return None if known is None else read(answer(asked, question, known))
+    known = resolve(question, PLAN, (), list)
+    return None if known is None else read(encode(asked, question, known))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +97,7 @@ def test_an_address_of_the_vpc_has_a_name():
 def test_the_answer_carries_the_number_and_repeats_the_question():
     asked = packet("localhost", number=0xBEEF)
     question = parse_question(asked)
-    told = answer(asked, question, resolve(question, PLAN))
+    told = encode(asked, question, resolve(question, PLAN, (), list))
     assert told[:2] == b"\xbe\xef"
     assert told[12 : question.end] == asked[12:]
     flags = struct.unpack_from(">H", told, 2)[0]
@@ -136,6 +131,6 @@ def test_no_bytes_bring_anything_else_about(noise):
         question = parse_question(noise)
     except MalformedError:
         return
-    known = resolve(question, PLAN)
-    told = fail(noise, question) if known is None else answer(noise, question, known)
+    known = resolve(question, PLAN, (), list)
+    told = fail(noise, question) if known is None else encode(noise, question, known)
     assert told[:2] == noise[:2]

@@ -3,6 +3,7 @@
 import json
 from typing import NamedTuple
 
+from ecsd.certificates.authority import Authority
 from ecsd.clock import SystemClock
 from ecsd.gateway.app import make_app
 from ecsd.gateway.dispatch import GatewayParts
@@ -42,6 +43,7 @@ class Client:
             clock=clock or SystemClock(),
             ids=ids,
             settings=settings,
+            authority=Authority(None),
             find_key=find_key or configured_key(settings),
             wire=WIRE,
             pages=pages or {},

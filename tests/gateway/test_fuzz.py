@@ -54,6 +54,27 @@ WORLD = [
     ("iam", "CreateInstanceProfile", {"InstanceProfileName": "web"}),
     ("logs", "CreateLogGroup", {"logGroupName": "lines"}),
     ("logs", "CreateLogStream", {"logGroupName": "lines", "logStreamName": "web"}),
+    ("servicediscovery", "CreatePrivateDnsNamespace", {"Name": "web", "Vpc": "{vpc-}"}),
+    ("servicediscovery", "ListNamespaces", {}),
+    (
+        "servicediscovery",
+        "CreateService",
+        {
+            "Name": "web",
+            "NamespaceId": "{ns-}",
+            "DnsConfig": {"DnsRecords": [{"Type": "A", "TTL": 1}]},
+            "HealthCheckCustomConfig": {},
+        },
+    ),
+    (
+        "servicediscovery",
+        "RegisterInstance",
+        {
+            "ServiceId": "{srv-}",
+            "InstanceId": "web",
+            "Attributes": {"AWS_INSTANCE_IPV4": "10.0.1.9"},
+        },
+    ),
     ("ecs", "CreateCluster", {"clusterName": "default"}),
     (
         "ecs",
@@ -124,13 +145,17 @@ STRINGS = [
     "../../etc/passwd",
     "x" * 300,
 ]
-IDS = re.compile(r"(?:arn:aws:[^\"<\s]+)|(?:\b[a-z]+-[0-9a-f]{17}\b)")
+IDS = re.compile(
+    r"(?:arn:aws:[^\"<\s]+)|(?:\b[a-z]+-[0-9a-f]{17}\b)|(?:\b(?:ns|srv)-[a-z0-9]{16}\b)"
+)
 every_operation = pytest.mark.parametrize(
     ("service", "name"),
     [pytest.param(service, name, id=f"{service}-{name}") for service, name in OPERATIONS],
 )
 HINTS = {
     "vpcid": "vpc-",
+    "namespaceid": "ns-",
+    "serviceid": "srv-",
     "subnetid": "subnet-",
     "securitygroupid": "sg-",
     "groupid": "sg-",
@@ -254,9 +279,15 @@ def another_world():
     return World(first.backend.rows.values(), first.known)
 
 
+def protocol_of(model):
+    """JSON where the service speaks it: what can be spoiled by hand."""
+    known = model.metadata["protocols"]
+    return "json" if "json" in known else known[0]
+
+
 def body_of(service, name, members):
     model = MODELS[service]
-    protocol = model.metadata["protocols"][0]
+    protocol = protocol_of(model)
     body = request_by(protocol, model, model.operation_model(name), members).body
     return body if protocol == "json" else form_body(fields_of(body))
 
@@ -312,7 +343,7 @@ def nonsense(service, name, known, draw):
     body = body_of(service, name, members)
     for _ in range(draw(st.integers(0, 2))):
         junk = draw(JUNK)
-        if model.metadata["protocols"][0] == "json":
+        if protocol_of(model) == "json":
             body = json.dumps(spoil_plain(json.loads(body), draw, junk)).encode()
         else:
             body = form_body(spoil_form(fields_of(body), draw, junk))

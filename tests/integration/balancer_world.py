@@ -129,14 +129,19 @@ class World:
                 LOG.info("another mount of /run/netns holds the name")
         shutil.rmtree(self.folder)
 
-    def start_target(self, number: int) -> str:
-        """Start target ``10.201.1.<number>``; return its address."""
+    def start_target(self, number: int, pem: str = "", program: str = "fake_target.py") -> str:
+        """Start target ``10.201.1.<number>``; return its address. pem: it speaks HTTPS with it."""
         address = f"10.201.1.{number}"
         self._inside("ip", "addr", "replace", f"{address}/32", "dev", "lo")
+        more = []
+        if pem:
+            file = self.folder / f"t{number}.pem"
+            file.write_text(pem)
+            more.append(str(file))
         process = subprocess.Popen(
             [
                 *("nsenter", f"--net={self.namespace}"),
-                *(sys.executable, str(HERE / "fake_target.py"), address, f"t{number}"),
+                *(sys.executable, str(HERE / program), address, f"t{number}", *more),
             ],
             stdout=subprocess.PIPE,
             text=True,
@@ -229,10 +234,13 @@ def fetch(path="/", *, host=DNS_NAME, method="GET", headers=None, at=(ENTRANCE, 
 
 
 class Load:
-    """Constant requests over keep-alive connections; remembers what failed and who answered."""
+    """Constant requests over keep-alive connections; remembers what failed and who answered.
 
-    def __init__(self, connections: int = 6, at=(ENTRANCE, 18080)) -> None:
-        self._at = at
+    connect: opens a connection, instead of plain HTTP to ``at``.
+    """
+
+    def __init__(self, connections: int = 6, at=(ENTRANCE, 18080), connect=None) -> None:
+        self._connect = connect or (lambda: HTTPConnection(*at, timeout=10))
         self._stop = threading.Event()
         self.failures: list[str] = []
         self.answers = 0
@@ -249,7 +257,7 @@ class Load:
             thread.join()
 
     def _work(self) -> None:
-        connection = HTTPConnection(*self._at, timeout=10)
+        connection = self._connect()
         while not self._stop.is_set():
             try:
                 connection.request("GET", "/", headers={"Host": DNS_NAME})

@@ -15,7 +15,7 @@ from ecsd.agent.drivers.namespaces import Visitor
 from ecsd.agent.networks import HostNetworks
 from ecsd.clock import SystemClock
 from ecsd.decisions.addresses import NUMBERS, uplink
-from ecsd.decisions.names import Known, answer, parse_question
+from ecsd.decisions.dns_message import Answer, address_record, encode, parse_question
 from ecsd.decisions.security_group import Flow
 from ecsd.records.plan import (
     InterfacePlan,
@@ -343,7 +343,8 @@ class _Names(asyncio.DatagramProtocol):
 
 
 def _answered(packet: bytes, address: str) -> bytes:
-    return answer(packet, parse_question(packet), Known(addresses=(address,)))
+    question = parse_question(packet)
+    return encode(packet, question, Answer(answers=(address_record(question.name, address, 10),)))
 
 
 async def _tell_peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -14,6 +14,7 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from ecsd.certificates.authority import Authority
 from ecsd.clock import VirtualClock
 from ecsd.ids import IdSource, SeededIds
 from ecsd.operations.call import OPERATIONS, Call, Caller
@@ -21,6 +22,7 @@ from ecsd.settings import Settings
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store
 
+AUTHORITY = Authority(None)  # one for all tests: a root takes its time
 TYPES = {
     "string": str,
     "character": str,
@@ -67,6 +69,7 @@ def make_call(
         clock=clock or VirtualClock(),  # type: ignore[arg-type]
         ids=ids or SeededIds(7),
         settings=Settings(),
+        authority=AUTHORITY,
     )
 
 

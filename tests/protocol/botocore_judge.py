@@ -125,7 +125,7 @@ class Values:
         }
         bare = shape.name in above or self.left < 0
         if getattr(shape, "is_tagged_union", False):
-            plain = [name for name in members if members[name].type_name != "structure"]
+            plain = [name for name in members if self._ends(members[name], (*above, shape.name))]
             chosen = [(plain if bare and plain else list(members))[0]]
         elif full and not bare:
             chosen = list(members)
@@ -138,6 +138,11 @@ class Values:
         if not chosen and members and above:
             chosen = [next(iter(members))]  # an empty structure has no form in query protocols
         return {name: self._any(members[name], (*above, shape.name), full) for name in chosen}
+
+    def _ends(self, shape, above):
+        """Whether a value of this shape leads to no structure that it is in."""
+        inner = shape.member if shape.type_name == "list" else shape
+        return inner.type_name != "structure" or inner.name not in above
 
     def _list(self, shape, above, full):
         low = max(1, shape.metadata.get("min", 1))

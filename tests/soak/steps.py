@@ -21,6 +21,7 @@ class Client:
     def __init__(self, account, chance):
         self.account, self.chance = account, chance
         self.release = 1
+        self.good = ""  # the newest definition that can start
         self.done = {}
         self.refused = {}
 
@@ -28,7 +29,8 @@ class Client:
         """Make the network, the load balancer and the service."""
         self.account.network()
         self.account.load_balancer(delay=1)
-        self.account.service(self.account.register(), desired=1)
+        self.good = self.account.register()
+        self.account.service(self.good, desired=1)
         self.rest()
 
     def step(self):
@@ -46,12 +48,16 @@ class Client:
         return name
 
     def rest(self):
-        """Go back to one task of one service, steady."""
+        """Go back to one task of one service, steady.
+
+        Of a definition that can start: one that cannot may be what is rolled back to, for with no
+        task wanted it completes its deployment.
+        """
         ecs = self.account.ecs
         for arn in ecs.list_tasks(cluster="prod", startedBy="soak")["taskArns"]:
             ecs.stop_task(cluster="prod", task=arn)
         self._protect(False)
-        ecs.update_service(cluster="prod", service="web", desiredCount=1)
+        self._update(taskDefinition=self.good, desiredCount=1)
         self.account.steady(150)
 
     # ---------------------------------------------------------------- steps
@@ -61,7 +67,8 @@ class Client:
 
     def deploys(self):
         self.release += 1
-        self._update(taskDefinition=self.account.register(release=str(self.release)))
+        self.good = self.account.register(release=str(self.release))
+        self._update(taskDefinition=self.good)
 
     def deploys_what_cannot_start(self):
         broken = self.account.register(entryPoint=["/no/such/program"])

@@ -114,6 +114,19 @@ async def test_indexes_follow(opened, scope):
         view.select(Thing, size=1)
 
 
+async def test_the_newest_and_the_number_are_known_without_a_search(opened, scope):
+    view = opened.view(scope)
+    assert view.newest(Thing, "colour", "red") is None
+    await put(opened, scope, thing("a"), thing("b"), thing("c", colour="blue"))
+    await put(opened, Scope(scope.account, "eu-west-1"), thing("a"))
+    assert view.newest(Thing, "colour", "red").name == "b"
+    assert opened.count_everywhere(Thing, "colour", "red") == 3
+    async with opened.transaction(scope) as change:
+        change.remove(thing("b"))
+    assert view.newest(Thing, "colour", "red").name == "a"
+    assert opened.count_everywhere(Thing, "colour", "red") == 2
+
+
 async def test_scopes_do_not_mix(opened, scope):
     other = Scope(scope.account, "eu-west-1")
     await put(opened, scope, thing("a"))

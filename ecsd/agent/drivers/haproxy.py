@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from ecsd.agent.drivers.haproxy_commands import converse
+from ecsd.agent.drivers.haproxy_commands import converse, replace_certificate
 from ecsd.clock import Clock
 from ecsd.errors import BalancerError
 
@@ -59,6 +59,11 @@ class Haproxy:
         self._notify: socket.socket | None = None
         self._news = asyncio.Event()
         self._stopping = False
+
+    @property
+    def folder(self) -> Path:
+        """Return where its files and sockets lie."""
+        return self._folder
 
     @property
     def frame(self) -> str | None:
@@ -122,6 +127,16 @@ class Haproxy:
         if self._running is None:
             raise BalancerError("HAProxy does not run")
         return await converse(self._admin(self._running.generation), commands, self._clock)
+
+    async def replace_certificate(self, file: str, pem: str) -> str | None:
+        """Have new handshakes see a certificate file's new contents; return why not, or None.
+
+        Raises:
+            BalancerError: it does not run or does not answer.
+        """
+        if self._running is None:
+            raise BalancerError("HAProxy does not run")
+        return await replace_certificate(self.admin, file, pem, self._clock)
 
     async def stop(self) -> None:
         """End it and remove its folder; one that does not run leaves only the folder."""

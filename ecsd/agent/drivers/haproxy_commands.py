@@ -16,7 +16,9 @@ ANSWER_SECONDS = 5
 AT_ONCE = 50  # commands in one line; HAProxy reads at most 16 KiB
 MAINTENANCE = 0x3B  # all flags of srv_admin_state but CMAINT: ``disabled`` in the file, once
 FINE = ("New server registered.", "Server deleted.")
+LARGEST_PAYLOAD = 15_000  # bytes: HAProxy holds a command and its payload in one buffer of 16 KiB
 POOL = "pool-max-conn -1 pool-purge-delay 5s"  # as servers of the file have it by default
+TAKEN, COMMITTED = ("Transaction created", "Transaction updated"), "Success!"
 KEPT = "still has connections"
 
 Servers = dict[str, dict[str, Server]]  # backend → server name → server
@@ -30,20 +32,42 @@ async def converse(path: Path, commands: list[str], clock: Clock) -> list[str]:
     """
     answers: list[str] = []
     for start in range(0, len(commands), AT_ONCE):
-        line = ";".join(commands[start : start + AT_ONCE])
-        try:
-            async with clock.deadline(ANSWER_SECONDS):
-                reader, writer = await asyncio.open_unix_connection(path)
-                try:
-                    writer.write(f"{line}\n".encode())
-                    heard = await reader.read(-1)
-                finally:
-                    writer.close()
-        except (OSError, TimeoutError) as error:
-            reason = str(error) or f"no answer within {ANSWER_SECONDS} s"
-            raise BalancerError(f"HAProxy's command socket: {reason}") from error
-        answers += [one for one in heard.decode(errors="replace").splitlines() if one.strip()]
+        answers += await _exchange(path, ";".join(commands[start : start + AT_ONCE]), clock)
     return answers
+
+
+async def replace_certificate(path: Path, file: str, pem: str, clock: Clock) -> str | None:
+    """Have new handshakes see other contents of a certificate's file; return why not, or None.
+
+    Raises:
+        BalancerError: it does not listen, or does not answer in time.
+    """
+    if len(pem) > LARGEST_PAYLOAD:
+        return f"{len(pem)} bytes are more than its command socket takes"
+    said = await _exchange(path, f"set ssl cert {file} <<\n{pem.strip()}\n", clock)
+    if not any(one.startswith(TAKEN) for one in said):
+        return " ".join(said)
+    said = await _exchange(path, f"commit ssl cert {file}", clock)
+    if not any(one.startswith(COMMITTED) for one in said):
+        await _exchange(path, f"abort ssl cert {file}", clock)
+        return " ".join(said)
+    return None
+
+
+async def _exchange(path: Path, line: str, clock: Clock) -> list[str]:
+    """Return the non-empty lines that one line is answered with."""
+    try:
+        async with clock.deadline(ANSWER_SECONDS):
+            reader, writer = await asyncio.open_unix_connection(path)
+            try:
+                writer.write(f"{line}\n".encode())
+                heard = await reader.read(-1)
+            finally:
+                writer.close()
+    except (OSError, TimeoutError) as error:
+        reason = str(error) or f"no answer within {ANSWER_SECONDS} s"
+        raise BalancerError(f"HAProxy's command socket: {reason}") from error
+    return [one for one in heard.decode(errors="replace").splitlines() if one.strip()]
 
 
 def changes(running: Servers, wanted: Servers) -> list[str]:

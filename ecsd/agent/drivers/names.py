@@ -1,6 +1,7 @@
 """DNS in every VPC: VPC+2 and 169.254.169.253, UDP and TCP, by sockets opened there.
 
-What the VPC itself does not know is asked of the host's own resolvers. Source: network.md 3.
+What neither the VPC nor its namespaces know is asked of the host's own resolvers. Source:
+network.md 3.
 """
 
 import asyncio
@@ -12,21 +13,33 @@ from pathlib import Path
 from ecsd.agent.drivers.namespaces import Visitor
 from ecsd.clock import Clock
 from ecsd.decisions.addresses import resolver
+from ecsd.decisions.dns_message import (
+    LARGEST,
+    Answer,
+    MalformedError,
+    Question,
+    ask,
+    encode,
+    fail,
+    parse_answer,
+    parse_question,
+)
 from ecsd.decisions.name_affinity import seen_from
-from ecsd.decisions.names import MalformedError, answer, fail, parse_question, resolve
+from ecsd.decisions.names import resolve
 from ecsd.decisions.packet_filter import RESOLVER
+from ecsd.decisions.zone_answer import Zone, open_zone
 from ecsd.errors import NetworkError
-from ecsd.records.plan import VpcPlan
+from ecsd.ids import IdSource
+from ecsd.records.plan import VpcPlan, ZonePlan
 
 log = logging.getLogger(__name__)
 PORT = 53
 UPSTREAM_SECONDS = 3.0
 MOST_WAITING = 512  # questions asked elsewhere at one time
-LARGEST = 65535
 RESOLVERS = Path("/etc/resolv.conf")
 
 
-class _Zone:
+class _Resolver:
     """What one VPC is asked and how it is answered."""
 
     def __init__(self, plan: VpcPlan) -> None:
@@ -38,10 +51,12 @@ class _Zone:
 class NameServer:
     """All VPCs' resolvers."""
 
-    def __init__(self, clock: Clock, visitor: Visitor) -> None:
+    def __init__(self, clock: Clock, visitor: Visitor, ids: IdSource) -> None:
         self._clock = clock
         self._visitor = visitor
-        self._zones: dict[str, _Zone] = {}
+        self._ids = ids
+        self._resolvers: dict[str, _Resolver] = {}
+        self._zones: dict[str, Zone] = {}
         self._group: asyncio.TaskGroup | None = None
         self._waiting = 0
 
@@ -51,88 +66,108 @@ class NameServer:
             self._group = group
             await asyncio.get_running_loop().create_future()
 
+    def apply(self, plan: ZonePlan) -> None:
+        """Answer for a namespace so from now on, in the VPCs that ask it."""
+        self._zones[plan.namespace_id] = open_zone(plan)
+
+    def remove(self, namespace_id: str) -> None:
+        """Know a namespace no more."""
+        self._zones.pop(namespace_id, None)
+
     async def serve(self, plan: VpcPlan, path: str) -> None:
         """Answer in a VPC as its plan says; the sockets are opened once."""
-        zone = self._zones.get(plan.vpc_id)
-        if zone is not None:
-            zone.plan = plan
+        known = self._resolvers.get(plan.vpc_id)
+        if known is not None:
+            known.plan = plan
             return
-        zone = self._zones[plan.vpc_id] = _Zone(plan)
+        resolver_here = self._resolvers[plan.vpc_id] = _Resolver(plan)
         try:
             for address in (resolver(plan.cidr), RESOLVER):
-                await self._listen(zone, path, address)
+                await self._listen(resolver_here, path, address)
         except (OSError, NetworkError) as error:
             await self.stop(plan.vpc_id)
             raise NetworkError(f"names cannot be answered in {plan.vpc_id}: {error}") from error
 
-    async def _listen(self, zone: _Zone, path: str, address: str) -> None:
+    async def _listen(self, here: _Resolver, path: str, address: str) -> None:
         datagrams, connections = await self._visitor.visit(path, lambda: _open(address))
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(self, zone), sock=datagrams
+            lambda: _Datagrams(self, here), sock=datagrams
         )
-        zone.transports.append(transport)
-        zone.servers.append(
+        here.transports.append(transport)
+        here.servers.append(
             await asyncio.start_server(
-                lambda reader, writer: self._converse(zone, reader, writer), sock=connections
+                lambda reader, writer: self._converse(here, reader, writer), sock=connections
             )
         )
 
     async def stop(self, vpc_id: str) -> None:
         """Answer no more in a VPC."""
-        zone = self._zones.pop(vpc_id, None)
-        if zone is None:
+        here = self._resolvers.pop(vpc_id, None)
+        if here is None:
             return
-        for transport in zone.transports:
+        for transport in here.transports:
             transport.close()
-        for server in zone.servers:
+        for server in here.servers:
             server.close()
         await self._clock.sleep(0)  # the loop closes their sockets in its next turn
 
     def asked(
         self,
-        zone: _Zone,
+        here: _Resolver,
         packet: bytes,
         peer: tuple[str, int],
         transport: asyncio.DatagramTransport,
     ) -> None:
         """Answer a datagram at once, or ask elsewhere beside."""
-        at_once = self._at_once(zone, packet, peer[0])
-        if at_once == b"":
-            return  # no question: nobody waits for an answer
-        if at_once is not None:
-            transport.sendto(at_once, peer)
-        elif self._group is None or self._waiting >= MOST_WAITING:
-            transport.sendto(fail(packet, parse_question(packet)), peer)
-        else:
-            self._group.create_task(self._forward(zone, packet, peer, transport))
-
-    def _at_once(self, zone: _Zone, packet: bytes, client: str) -> bytes | None:
-        """Return an answer that needs nobody else; empty for what is no question."""
         try:
             question = parse_question(packet)
         except MalformedError:
-            return b""
-        if not zone.plan.dns_support:
-            return fail(packet, question)
-        plan = seen_from(zone.plan, question.name, client, question.identifier)
-        known = resolve(question, plan)
-        return None if known is None else answer(packet, question, known)
+            return  # no question: nobody waits for an answer
+        known = self._known(here, question, peer[0])
+        if known is not None and known.ask is None:
+            transport.sendto(encode(packet, question, known), peer)
+        elif not here.plan.dns_support or self._group is None or self._waiting >= MOST_WAITING:
+            transport.sendto(fail(packet, question), peer)
+        else:
+            self._group.create_task(self._forward((packet, question, known), peer, transport))
+
+    def _known(self, here: _Resolver, question: Question, client: str) -> Answer | None:
+        """Return what needs nobody else, or the beginning of it."""
+        if not here.plan.dns_support:
+            return None
+        zones = [one for one in self._zones.values() if one.plan.vpc_id in {None, here.plan.vpc_id}]
+        plan = seen_from(here.plan, client, question.identifier)
+        return resolve(question, plan, zones, self._ids.shuffled)
 
     async def _forward(
         self,
-        zone: _Zone,
-        packet: bytes,
+        asked: tuple[bytes, Question, Answer | None],
         peer: tuple[str, int],
         transport: asyncio.DatagramTransport,
     ) -> None:
         self._waiting += 1
         try:
-            found = await self._ask_elsewhere(packet)
+            found = await self._complete(*asked, socket.SOCK_DGRAM)
         finally:
             self._waiting -= 1
         if not transport.is_closing():
             transport.sendto(found, peer)
+
+    async def _complete(
+        self, packet: bytes, question: Question, known: Answer | None, kind: socket.SocketKind
+    ) -> bytes:
+        """Return an answer that somebody else has a part in: all of it, or a CNAME's end."""
+        if known is None or known.ask is None:
+            return await self._ask_elsewhere(packet, kind)
+        beyond = ask(question.identifier, known.ask, question.kind)
+        try:
+            found = parse_answer(await self._ask_elsewhere(beyond, kind))
+        except MalformedError as error:
+            log.debug("a resolver spoke nonsense", extra={"cause": str(error)})
+            return fail(packet, question)
+        whole = found._replace(answers=(*known.answers, *found.answers))
+        return encode(packet, question, whole, None if kind == socket.SOCK_DGRAM else LARGEST)
 
     async def _ask_elsewhere(
         self, packet: bytes, kind: socket.SocketKind = socket.SOCK_DGRAM
@@ -143,7 +178,7 @@ class NameServer:
             asked.setblocking(False)
             try:
                 async with self._clock.deadline(UPSTREAM_SECONDS):
-                    return await _ask(asked, address, packet)
+                    return await exchange(asked, address, packet)
             except (OSError, TimeoutError, EOFError) as error:
                 log.debug("a resolver did not answer", extra={"at": address, "cause": str(error)})
             finally:
@@ -151,7 +186,7 @@ class NameServer:
         return fail(packet, parse_question(packet))
 
     async def _converse(
-        self, zone: _Zone, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, here: _Resolver, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Answer questions on a TCP connection, each with its length before it."""
         try:
@@ -159,25 +194,32 @@ class NameServer:
                 async with self._clock.deadline(UPSTREAM_SECONDS * 2):
                     (length,) = struct.unpack(">H", await reader.readexactly(2))
                     packet = await reader.readexactly(length)
-                found = self._at_once(zone, packet, writer.get_extra_info("peername")[0])
-                if found is None:
-                    found = await self._ask_elsewhere(packet, socket.SOCK_STREAM)
-                if not found:
-                    return
+                client = writer.get_extra_info("peername")[0]
+                found = await self._answered(here, packet, client)
                 writer.write(struct.pack(">H", len(found)) + found)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
-            return  # the client has gone, or says nothing more
+        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError, MalformedError):
+            return  # the client has gone, says nothing more, or asks no question
         finally:
             writer.close()
+
+    async def _answered(self, here: _Resolver, packet: bytes, client: str) -> bytes:
+        """Return the answer to a question by TCP; MalformedError when it is none."""
+        question = parse_question(packet)
+        if not here.plan.dns_support:
+            return fail(packet, question)
+        known = self._known(here, question, client)
+        if known is not None and known.ask is None:
+            return encode(packet, question, known, LARGEST)
+        return await self._complete(packet, question, known, socket.SOCK_STREAM)
 
 
 class _Datagrams(asyncio.DatagramProtocol):
     """One UDP socket of a VPC."""
 
-    def __init__(self, server: NameServer, zone: _Zone) -> None:
+    def __init__(self, server: NameServer, here: _Resolver) -> None:
         self._server = server
-        self._zone = zone
+        self._here = here
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
@@ -187,10 +229,10 @@ class _Datagrams(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Take a question."""
         if self._transport is not None:
-            self._server.asked(self._zone, data, addr, self._transport)
+            self._server.asked(self._here, data, addr, self._transport)
 
 
-async def _ask(asked: socket.socket, address: str, packet: bytes) -> bytes:
+async def exchange(asked: socket.socket, address: str, packet: bytes) -> bytes:
     """Return the answer of the resolver at an address; EOFError when it hangs up."""
     loop = asyncio.get_running_loop()
     await loop.sock_connect(asked, (address, PORT))

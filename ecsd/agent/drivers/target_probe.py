@@ -3,21 +3,26 @@
 Source: Application and Network Load Balancers guides, health checks; ecs_semantics 5.2.
 """
 
-import asyncio
 import re
 import socket
 from typing import NamedTuple
 
+from ecsd.agent.drivers.h2_question import H2Question
+from ecsd.agent.drivers.target_channel import Channel, opened
 from ecsd.clock import Clock
 from ecsd.decisions.target_health import Outcome, matches
 
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r\n]")
+ALPN = {"HTTP1": "http/1.1", "HTTP2": "h2", "GRPC": "h2"}
 LONGEST_ANSWER = 1 << 16  # bytes that are read before hanging up
 FAREWELL_SECONDS = 0.5  # for an answer to end once its status is known
 
 
 class Question(NamedTuple):
-    """What to ask. timeout: seconds for the whole check. Over TCP a connection is the answer."""
+    """What to ask. timeout: seconds for the whole check.
+
+    protocol: HTTP, HTTPS, TCP (a connection is the answer). version: HTTP1, HTTP2, GRPC.
+    """
 
     address: str
     port: int
@@ -25,6 +30,7 @@ class Question(NamedTuple):
     timeout: int
     matcher: str
     protocol: str = "HTTP"
+    version: str = "HTTP1"
 
     def text(self) -> bytes:
         """Return the request as ELB sends it."""
@@ -37,15 +43,16 @@ class Question(NamedTuple):
 
 async def ask(connection: socket.socket, question: Question, clock: Clock) -> Outcome:
     """Return how the check went; the connection is closed after it."""
+    channel: Channel | None = None
     try:
         async with clock.deadline(question.timeout):
-            loop = asyncio.get_running_loop()
-            await loop.sock_connect(connection, (question.address, question.port))
+            alpn = ALPN[question.version] if question.protocol == "HTTPS" else ""
+            channel = await opened(connection, question.address, question.port, alpn)
             if question.protocol == "TCP":
                 return Outcome("passed")
-            await loop.sock_sendall(connection, question.text())
-            code = await _status(connection)
-        await _hear_out(connection, clock)
+            code = await _code(channel, question)
+        if question.version == "HTTP1":
+            await _hear_out(channel, clock)
     except TimeoutError:
         return Outcome("timeout")
     except ConnectionRefusedError:
@@ -53,18 +60,33 @@ async def ask(connection: socket.socket, question: Question, clock: Clock) -> Ou
     except OSError:
         return Outcome("failed")
     finally:
-        connection.close()
+        if channel is None:
+            connection.close()
+        else:
+            channel.close()
     if code is None:
         return Outcome("failed")
     return Outcome("passed" if matches(question.matcher, code) else "code", code)
 
 
-async def _status(connection: socket.socket) -> int | None:
+async def _code(channel: Channel, question: Question) -> int | None:
+    """Return the answer's code, HTTP's or gRPC's; None when there is no answer."""
+    if question.version == "HTTP1":
+        await channel.send(question.text())
+        return await _status(channel)
+    return await H2Question(
+        f"{question.address}:{question.port}",
+        question.path,
+        grpc=question.version == "GRPC",
+        secure=question.protocol == "HTTPS",
+    ).ask(channel)
+
+
+async def _status(channel: Channel) -> int | None:
     """Return the answer's status; None when what came is not HTTP."""
-    loop = asyncio.get_running_loop()
     heard = b""
     while b"\n" not in heard and len(heard) < LONGEST_ANSWER:
-        piece = await loop.sock_recv(connection, LONGEST_ANSWER)
+        piece = await channel.receive()
         if not piece:
             break
         heard += piece
@@ -72,14 +94,13 @@ async def _status(connection: socket.socket) -> int | None:
     return int(found[1]) if found else None
 
 
-async def _hear_out(connection: socket.socket, clock: Clock) -> None:
+async def _hear_out(channel: Channel, clock: Clock) -> None:
     """Let the application finish its answer: hanging up early would be its error to log."""
-    loop = asyncio.get_running_loop()
     heard = 0
     try:
         async with clock.deadline(FAREWELL_SECONDS):
             while heard < LONGEST_ANSWER:
-                piece = await loop.sock_recv(connection, LONGEST_ANSWER)
+                piece = await channel.receive()
                 if not piece:
                     return
                 heard += len(piece)

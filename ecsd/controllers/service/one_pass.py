@@ -218,6 +218,7 @@ class ServicePass:
             platform_version=revision.platform_version,
             network_configuration=revision.network_configuration,
             load_balancers=revision.resolved_load_balancers,
+            service_registries=revision.service_registries,
             image_references=revision.image_references,
             enable_execute_command=service.enable_execute_command,
             tags=task_tags(service, cluster, definition),

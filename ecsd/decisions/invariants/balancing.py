@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ecsd.decisions.invariants.finding import Finding, fatal
+from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import TRANSPORTS, Target, TargetGroup
@@ -18,6 +19,7 @@ class Balancing(NamedTuple):
     target_groups: Sequence[TargetGroup] = ()
     targets: Sequence[Target] = ()
     interfaces: Sequence[NetworkInterface] = ()
+    certificates: Sequence[Certificate] = ()
 
 
 def check_balancing(balancing: Balancing) -> Iterator[Finding]:
@@ -62,6 +64,7 @@ def _check_load_balancers(balancing: Balancing) -> Iterator[Finding]:
 def _check_listeners(balancing: Balancing) -> Iterator[Finding]:
     balancers = {one.load_balancer_arn for one in balancing.load_balancers}
     listeners = {one.listener_arn for one in balancing.listeners}
+    certificates = {one.certificate_arn for one in balancing.certificates}
     ports: set[tuple[str, str, int]] = set()
     for listener in balancing.listeners:
         if listener.load_balancer_arn not in balancers:
@@ -71,6 +74,8 @@ def _check_listeners(balancing: Balancing) -> Iterator[Finding]:
             if place in ports:
                 yield fatal(listener.listener_arn, f"is a second listener on port {listener.port}")
             ports.add(place)
+        for arn in set(listener.certificate_arns) - certificates:
+            yield fatal(listener.listener_arn, f"serves {arn}, which does not exist")
     priorities: set[tuple[str, int]] = set()
     for rule in balancing.rules:
         if rule.listener_arn not in listeners:

@@ -11,7 +11,7 @@ from ecsd.decisions import deployment as deployments
 from ecsd.decisions.service_load_balancers import resolve
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
-from ecsd.operations.ecs import capacity, load_balancers, network
+from ecsd.operations.ecs import capacity, load_balancers, network, service_registries
 from ecsd.operations.ecs.execute_command import check_role
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_deployment import ServiceRevision
@@ -24,6 +24,7 @@ DEPLOYING = (
     "networkConfiguration",
     "platformVersion",
     "loadBalancers",
+    "serviceRegistries",
     "forceNewDeployment",
 )
 MARKS = (  # what tells revisions apart that are alike
@@ -45,6 +46,7 @@ def first_revision(
     balancers = load_balancers.parse(
         view, definition, request.get("loadBalancers"), wired, shifts=shifts
     )
+    registries = service_registries.parse(view, definition, request.get("serviceRegistries"))
     check_role(definition, enabled=service.enable_execute_command)
     chosen = capacity.choose(request, require_cluster(view, service.cluster), definition)
     return ServiceRevision(
@@ -59,6 +61,7 @@ def first_revision(
         network_configuration=wired,
         load_balancers=balancers,
         resolved_load_balancers=resolve(balancers, (), alternates=shifts),
+        service_registries=registries,
         created_at=call.clock.now(),
     )
 
@@ -73,6 +76,7 @@ def next_revision(
     if not any(request.get(member) not in (None, False) for member in DEPLOYING):
         return None
     wired, balancers = now.network_configuration, now.load_balancers
+    registries = now.service_registries
     shifts = service.deployment_configuration.strategy != "ROLLING"
     if request.get("networkConfiguration") is not None:
         wired = network.parse(view, definition, request["networkConfiguration"])
@@ -80,6 +84,10 @@ def next_revision(
         given = request.get("loadBalancers")
         wanted = list(balancers) if given is None else given
         balancers = load_balancers.parse(view, definition, wanted, wired, shifts=shifts)
+    if request.get("serviceRegistries") is not None or definition.arn != now.task_definition_arn:
+        given = request.get("serviceRegistries")
+        wanted = list(registries) if given is None else given
+        registries = service_registries.parse(view, definition, wanted)
     fresh = replace(
         now,
         arn=_arn(call, service.arn),
@@ -93,6 +101,7 @@ def next_revision(
         resolved_load_balancers=resolve(
             balancers, _serving(view, service, shifts=shifts), alternates=shifts
         ),
+        service_registries=registries,
         image_digests={},
         image_references={},
         created_at=call.clock.now(),

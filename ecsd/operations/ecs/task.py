@@ -4,7 +4,6 @@ Source: Amazon ECS API Reference; ecs_semantics 1, 3.1, 11.2.
 """
 
 import re
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -43,7 +42,6 @@ MOST_DESCRIBED = 100
 LONGEST_OVERRIDES = 8192
 LONGEST_REASON = 1024
 STARTED_BY = re.compile(r"[A-Za-z0-9_/-]{1,128}")
-TOKENS_KEPT = timedelta(days=1)
 LATER = ("placementConstraints", "placementStrategy", "volumeConfigurations")
 OVERRIDES_LATER = ("inferenceAcceleratorOverrides",)
 CONTAINER_OVERRIDES_LATER = ("environmentFiles", "resourceRequirements")
@@ -238,11 +236,10 @@ def _known_token(call: Call, change: Transaction, request: dict[str, Any]) -> Cl
     """Return what an earlier call with this clientToken made; refuse if it asked for else."""
     if not request.get("clientToken"):
         return None
-    now = call.clock.now()
-    old = [one for one in change.select(ClientToken) if one.created_at + TOKENS_KEPT < now]
-    change.remove(*old)
     known = change.get(ClientToken, f"RunTask|{request['clientToken']}")
-    if known is not None and known.request_hash != _fingerprint(request):
+    if known is None or known.expires_at <= call.clock.now():
+        return None
+    if known.request_hash != _fingerprint(request):
         raise AwsError(
             "ConflictException",
             "The RunTask request could not be processed due to conflicts. The clientToken was "

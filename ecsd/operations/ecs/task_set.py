@@ -12,21 +12,18 @@ from ecsd.decisions.task_set import show_task_set
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecs import service_revision, tag_set
-from ecsd.operations.ecs.refusal import refuse_members
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_set import TaskSet
 from ecsd.store.finders.ecs import require_active_service, require_cluster, revision_by_arn
 from ecsd.store.store import Transaction, View
 
-LATER = ("serviceRegistries",)
 WHOLE = 100.0
 
 
 @operation("ecs", "CreateTaskSet")
 async def create_task_set(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Add a set; the same clientToken answers the same one."""
-    refuse_members(request, LATER, "InvalidParameterException")
     percent = _percent(request.get("scale"))
     async with call.transaction() as change:
         service = _service(change, request)

@@ -4,11 +4,20 @@ from typing import Any
 
 from ecsd.decisions import condition_checks, listener_checks
 from ecsd.operations.call import Call, operation
-from ecsd.operations.elbv2 import actions, listener, load_balancer, rule, target, target_group
+from ecsd.operations.elbv2 import (
+    actions,
+    listener,
+    listener_certificate,
+    load_balancer,
+    rule,
+    target,
+    target_group,
+)
 from ecsd.operations.elbv2.paging import page
 
 LIMITS = {
     "application-load-balancers": load_balancer.MOST_BALANCERS,
+    "certificates-per-application-load-balancer": listener_certificate.MOST,
     "condition-values-per-alb-rule": condition_checks.MOST_VALUES,
     "condition-wildcards-per-alb-rule": condition_checks.MOST_WILDCARDS,
     "listeners-per-application-load-balancer": listener.MOST_LISTENERS,

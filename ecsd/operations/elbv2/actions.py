@@ -1,6 +1,6 @@
 """Actions and conditions of listeners and rules, checked against the target groups there are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ecsd.decisions.condition_checks import check_conditions, complete_condition
@@ -10,6 +10,7 @@ from ecsd.decisions.listener_checks import (
     check_flow_actions,
     complete_action,
 )
+from ecsd.decisions.rule_transforms import check_transforms
 from ecsd.errors import AwsError
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.store.finders.elbv2 import (
@@ -22,7 +23,8 @@ from ecsd.store.store import View
 
 MOST_GROUPS = 100  # target groups a load balancer
 GROUP_PROTOCOLS = {  # by the listener's. Source: Network Load Balancers guide, listeners
-    "HTTP": ("HTTP",),
+    "HTTP": ("HTTP", "HTTPS"),
+    "HTTPS": ("HTTP", "HTTPS"),
     "TCP": ("TCP", "TCP_UDP"),
     "UDP": ("UDP", "TCP_UDP"),
     "TCP_UDP": ("TCP_UDP",),
@@ -71,10 +73,30 @@ def parse_actions(
     return actions, groups
 
 
+def check_versions(view: View, protocol: str, group_arns: Iterable[str]) -> None:
+    """Refuse groups whose protocol version needs another listener: HTTP/2 comes with TLS."""
+    if protocol == "HTTPS":
+        return
+    for arn in group_arns:
+        version = require_target_group(view, arn).protocol_version
+        if version in {"HTTP2", "GRPC"}:
+            raise AwsError(
+                "ValidationError",
+                f"Listener protocol '{protocol}' is not supported with a target group with the "
+                f"protocol-version '{version}'",
+            )
+
+
 def parse_conditions(given: list[dict[str, Any]]) -> Parts:
     """Return complete conditions, or refuse."""
     _refuse_first(check_conditions(given))
     return tuple(complete_condition(one) for one in given)
+
+
+def parse_transforms(given: Sequence[dict[str, Any]], actions: Parts) -> Parts:
+    """Return the transforms of a rule with these actions, or refuse."""
+    _refuse_first(check_transforms(given, actions))
+    return tuple(given)
 
 
 def _refuse_first(problems: Iterator[str]) -> None:

@@ -8,16 +8,17 @@ from ecsd.decisions.network_balancer_attributes import listener_attributes
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import attribute, tag
-from ecsd.operations.elbv2.actions import parse_actions
+from ecsd.operations.elbv2.actions import check_versions, parse_actions
 from ecsd.operations.elbv2.paging import page
+from ecsd.operations.elbv2.tls import describe_tls, secured
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import NETWORK_PROTOCOLS, TRANSPORTS
 from ecsd.store.finders.elbv2 import require_all, require_listener, require_load_balancer
 
 LARGEST_PORT = 65535
 MOST_LISTENERS = 50
-PROTOCOLS = {"application": ("HTTP",), "network": NETWORK_PROTOCOLS}
-LATER = ("SslPolicy", "Certificates", "AlpnPolicy", "MutualAuthentication")
+PROTOCOLS = {"application": ("HTTP", "HTTPS"), "network": NETWORK_PROTOCOLS}
+LATER = ("AlpnPolicy",)
 
 
 @operation("elbv2", "CreateListener")
@@ -33,22 +34,24 @@ async def create_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
         _check_protocol(balancer, protocol)
         actions, groups = parse_actions(change, balancer, request["DefaultActions"], protocol)
         others = change.select(Listener, load_balancer_arn=arn)
-        for known in others:
-            same = (known.port, known.protocol) == (request["Port"], protocol)
-            if same and known.default_actions == actions:
-                return {"Listeners": [describe(known)]}
-        _check_port(others, request["Port"], protocol)
-        if len(others) >= MOST_LISTENERS:
-            raise AwsError("TooManyListeners", f"At most {MOST_LISTENERS} listeners")
+        place = (request["Port"], protocol)
+        known = next((one for one in others if (one.port, one.protocol) == place), None)
         listener = Listener(
             listener_arn=f"{arn.replace(':loadbalancer/', ':listener/')}/{call.ids.balancer_id()}",
             load_balancer_arn=arn,
             port=request["Port"],
-            protocol=request["Protocol"],
+            protocol=protocol,
             default_actions=actions,
             target_group_arns=groups,
             tags=tag.parse(request.get("Tags")),
         )
+        listener = secured(change, listener, request, call.clock.now())
+        check_versions(change, listener.protocol, groups)
+        if known is not None and _is_equal(known, listener):
+            return {"Listeners": [describe(known)]}
+        _check_port(others, request["Port"], protocol)
+        if len(others) >= MOST_LISTENERS:
+            raise AwsError("TooManyListeners", f"At most {MOST_LISTENERS} listeners")
         change.put(listener)
     return {"Listeners": [describe(listener)]}
 
@@ -72,7 +75,7 @@ async def describe_listeners(call: Call, request: dict[str, Any]) -> dict[str, A
 
 @operation("elbv2", "ModifyListener")
 async def modify_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Change port, protocol or default actions; what is not named stays."""
+    """Change port, protocol, TLS or default actions; what is not named stays."""
     _check(request)
     async with call.transaction() as change:
         listener = require_listener(change, request["ListenerArn"])
@@ -88,6 +91,11 @@ async def modify_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
             actions, groups = parse_actions(change, balancer, given, protocol)
             listener = replace(listener, default_actions=actions, target_group_arns=groups)
         listener = replace(listener, port=port, protocol=protocol)
+        listener = secured(change, listener, request, call.clock.now())
+        forwarded = list(listener.target_group_arns)
+        for rule in change.select(Rule, listener_arn=listener.listener_arn):
+            forwarded += rule.target_group_arns
+        check_versions(change, listener.protocol, forwarded)
         change.put(listener)
     return {"Listeners": [describe(listener)]}
 
@@ -127,13 +135,27 @@ def describe(listener: Listener) -> dict[str, Any]:
         "Port": listener.port,
         "Protocol": listener.protocol,
         "DefaultActions": list(listener.default_actions),
+        **describe_tls(listener),
     }
 
 
+def _is_equal(known: Listener, wanted: Listener) -> bool:
+    """Tell whether a listener is there already as it is wanted."""
+    same = replace(
+        wanted,
+        listener_arn=known.listener_arn,
+        attributes=known.attributes,
+        tags=known.tags,
+        certificates=known.certificates,
+        certificate_arns=known.certificate_arns,
+    )
+    return same == known
+
+
 def _check(request: dict[str, Any]) -> None:
-    """Refuse by name what is neither plain HTTP nor TCP nor UDP."""
+    """Refuse by name what neither type of load balancer has here."""
     protocol = request.get("Protocol")
-    if protocol and protocol not in {"HTTP", *NETWORK_PROTOCOLS}:
+    if protocol and not any(protocol in known for known in PROTOCOLS.values()):
         raise AwsError("UnsupportedProtocol", f"Protocol '{protocol}' is not supported by ecsd yet")
     for member in LATER:
         if request.get(member):

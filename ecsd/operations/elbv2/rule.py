@@ -7,7 +7,12 @@ from msgspec.structs import replace
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import tag
-from ecsd.operations.elbv2.actions import parse_actions, parse_conditions
+from ecsd.operations.elbv2.actions import (
+    check_versions,
+    parse_actions,
+    parse_conditions,
+    parse_transforms,
+)
 from ecsd.operations.elbv2.paging import page
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import NETWORK_PROTOCOLS
@@ -24,13 +29,11 @@ from ecsd.store.store import View
 
 LARGEST_PRIORITY = 50000
 MOST_RULES = 100
-LATER = ("Transforms",)
 
 
 @operation("elbv2", "CreateRule")
 async def create_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Add a rule to a listener."""
-    _refuse_later(request)
     async with call.transaction() as change:
         listener = require_listener(change, request["ListenerArn"])
         if listener.protocol in NETWORK_PROTOCOLS:
@@ -44,6 +47,8 @@ async def create_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         _check_number(change, balancer)
         conditions = parse_conditions(request["Conditions"])
         actions, groups = parse_actions(change, balancer, request["Actions"], listener.protocol)
+        check_versions(change, listener.protocol, groups)
+        transforms = parse_transforms(request.get("Transforms") or [], actions)
         prefix = listener.listener_arn.replace(":listener/", ":listener-rule/")
         rule = Rule(
             rule_arn=f"{prefix}/{call.ids.balancer_id()}",
@@ -51,6 +56,7 @@ async def create_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             priority=request["Priority"],
             conditions=conditions,
             actions=actions,
+            transforms=transforms,
             target_group_arns=groups,
             tags=tag.parse(request.get("Tags")),
         )
@@ -81,8 +87,10 @@ async def describe_rules(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("elbv2", "ModifyRule")
 async def modify_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Change conditions or actions; what is not named stays."""
-    _refuse_later(request)
+    """Change conditions, actions or transforms; what is not named stays."""
+    reset = request.get("ResetTransforms")
+    if reset and request.get("Transforms"):
+        raise AwsError("ValidationError", "Transforms and ResetTransforms cannot both be specified")
     async with call.transaction() as change:
         _refuse_default(request["RuleArn"], "modified")
         rule = require_rule(change, request["RuleArn"])
@@ -92,7 +100,10 @@ async def modify_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         if request.get("Actions"):
             balancer = require_load_balancer(change, listener.load_balancer_arn)
             actions, groups = parse_actions(change, balancer, request["Actions"], listener.protocol)
+            check_versions(change, listener.protocol, groups)
             rule = replace(rule, actions=actions, target_group_arns=groups)
+        transforms = request.get("Transforms") or ([] if reset else rule.transforms)
+        rule = replace(rule, transforms=parse_transforms(transforms, rule.actions))
         change.put(rule)
     return {"Rules": [describe(rule)]}
 
@@ -129,6 +140,7 @@ def describe(rule: Rule) -> dict[str, Any]:
         "Conditions": list(rule.conditions),
         "Actions": list(rule.actions),
         "IsDefault": False,
+        "Transforms": list(rule.transforms),
     }
 
 
@@ -141,6 +153,7 @@ def describe_default(listener: Listener) -> dict[str, Any]:
         "Conditions": [],
         "Actions": list(listener.default_actions),
         "IsDefault": True,
+        "Transforms": [],
     }
 
 
@@ -180,9 +193,3 @@ def _check_range(priority: int) -> None:
         raise AwsError(
             "ValidationError", f"Priority must be between 1 and {LARGEST_PRIORITY}, got {priority}"
         )
-
-
-def _refuse_later(request: dict[str, Any]) -> None:
-    for member in LATER:
-        if request.get(member):
-            raise AwsError("ValidationError", f"{member} is not supported by ecsd yet")

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ecsd.decisions.balancer_attributes import contradiction
-from ecsd.decisions.health_check_config import changed, default_check, problems
+from ecsd.decisions.health_check_config import changed, default_check, foreign_matcher, problems
 from ecsd.decisions.network_balancer_attributes import (
     flow_contradiction,
     target_group_attributes,
@@ -33,6 +33,7 @@ from ecsd.store.store import View
 NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,32}(?<!-)")
 LARGEST_PORT = 65535
 MOST_GROUPS = 3000  # in a region
+MATCHERS = {"GRPC": "GrpcCode"}  # by protocol version
 NEEDED = {"Protocol": "protocol", "Port": "port", "VpcId": "VPC ID"}
 
 
@@ -92,8 +93,7 @@ async def modify_target_group(call: Call, request: dict[str, Any]) -> dict[str, 
     _refuse_later(request)
     async with call.transaction() as change:
         group = require_target_group(change, request["TargetGroupArn"])
-        check = changed(group.health_check, request)
-        _refuse_first(check, group.protocol)
+        check = _check(group.health_check, group.protocol, group.protocol_version, request)
         group = replace(group, health_check=check)
         change.put(group)
         return {"TargetGroups": [describe(change, group)]}
@@ -159,7 +159,10 @@ def describe(view: View, group: TargetGroup) -> dict[str, Any]:
         "IpAddressType": group.ip_address_type,
     }
     if check.protocol != "TCP":
-        shown |= {"HealthCheckPath": check.path, "Matcher": {"HttpCode": check.matcher}}
+        shown |= {
+            "HealthCheckPath": check.path,
+            "Matcher": {MATCHERS.get(group.protocol_version or "", "HttpCode"): check.matcher},
+        }
     return shown
 
 
@@ -175,8 +178,8 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
     if kind not in {"ip", "instance"}:
         raise AwsError("ValidationError", f"Target type '{kind}' is not supported by ecsd yet")
     for member, accepted in (
-        ("Protocol", {"HTTP", *NETWORK_PROTOCOLS}),
-        ("ProtocolVersion", {"HTTP1"}),
+        ("Protocol", {"HTTP", "HTTPS", *NETWORK_PROTOCOLS}),
+        ("ProtocolVersion", {"HTTP1", "HTTP2", "GRPC"}),
         ("IpAddressType", {"ipv4"}),
     ):
         if request.get(member) and request[member] not in accepted:
@@ -202,14 +205,15 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
         raise AwsError(
             "ValidationError", f"ProtocolVersion cannot be specified for the protocol {protocol}"
         )
-    check = changed(default_check(protocol, request.get("HealthCheckProtocol")), request)
-    _refuse_first(check, protocol)
+    version = None if flows else request.get("ProtocolVersion") or "HTTP1"
+    fresh = default_check(protocol, version, request.get("HealthCheckProtocol"))
+    check = _check(fresh, protocol, version, request)
     prefix = f"arn:aws:elasticloadbalancing:{call.scope.region}:{call.scope.account}"
     return TargetGroup(
         target_group_arn=f"{prefix}:targetgroup/{name}/{call.ids.balancer_id()}",
         name=name,
         protocol=protocol,
-        protocol_version=None if flows else "HTTP1",
+        protocol_version=version,
         port=request["Port"],
         vpc_id=request["VpcId"],
         target_type=kind,
@@ -219,17 +223,20 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
 
 
 def _refuse_later(request: dict[str, Any]) -> None:
-    """Refuse by name what belongs to gRPC and to target optimizers."""
+    """Refuse by name what belongs to target optimizers."""
     if request.get("TargetControlPort"):
         raise AwsError("ValidationError", "TargetControlPort is not supported by ecsd yet")
-    if (request.get("Matcher") or {}).get("GrpcCode"):
-        raise AwsError("ValidationError", "Matcher: GrpcCode is not supported by ecsd yet")
 
 
-def _refuse_first(check: HealthCheck, protocol: str) -> None:
-    words = next(problems(check, protocol), None)
+def _check(
+    check: HealthCheck, protocol: str, version: str | None, request: dict[str, Any]
+) -> HealthCheck:
+    """Return the health check as a request makes it, or refuse the first that is wrong."""
+    check = changed(check, request)
+    words = foreign_matcher(version, request) or next(problems(check, protocol, version), None)
     if words is not None:
         raise AwsError("ValidationError", words)
+    return check
 
 
 def _named(view: View, name: str) -> TargetGroup:

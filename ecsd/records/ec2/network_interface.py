@@ -18,6 +18,7 @@ class NetworkInterface(Record, frozen=True, kw_only=True):
     INDEXES: ClassVar[tuple[str, ...]] = (
         "vpc_id",
         "subnet_id",
+        "private_ip_address",
         "owner",
         "group_ids",
         "public_ip",

@@ -1,10 +1,12 @@
 """Clusters and account settings. Source: Amazon ECS API Reference, data type Cluster."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from ecsd.records.record import Record
 from ecsd.records.tag import Tag
+
+TOKENS_KEPT = timedelta(days=1)
 
 
 class Cluster(Record, frozen=True, kw_only=True):
@@ -53,3 +55,8 @@ class ClientToken(Record, frozen=True, kw_only=True):
     request_hash: str
     resource_arns: tuple[str, ...]
     created_at: datetime
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it is forgotten."""
+        return self.created_at + TOKENS_KEPT

@@ -29,6 +29,7 @@ class ServiceRevision(Record, frozen=True, kw_only=True):
     network_configuration: dict[str, Any] | None = None  # awsvpcConfiguration's members
     load_balancers: tuple[dict[str, Any], ...] = ()  # AWS's shape, as given
     resolved_load_balancers: tuple[dict[str, Any], ...] = ()  # with the groups it registers in
+    service_registries: tuple[dict[str, Any], ...] = ()  # AWS's shape, as given
     image_digests: dict[str, str] = {}  # container → sha256:…, of its first task
     image_references: dict[str, str] = {}  # container → what the other tasks run
     created_at: datetime

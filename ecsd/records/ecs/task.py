@@ -37,6 +37,13 @@ class TargetBinding(Part, frozen=True, kw_only=True):
     container_port: int
 
 
+class RegistryBinding(Part, frozen=True, kw_only=True):
+    """A Cloud Map service in which this task is an instance while it runs."""
+
+    registry_arn: str
+    port: int | None = None  # of its SRV record
+
+
 class Task(Record, frozen=True, kw_only=True):
     """A running copy of a task definition.
 
@@ -55,6 +62,8 @@ class Task(Record, frozen=True, kw_only=True):
         "vpc_id",
         "last_status",
         "network_interface_id",
+        "occupied_host",
+        "spread_keys",
     )
 
     task_arn: str
@@ -83,6 +92,7 @@ class Task(Record, frozen=True, kw_only=True):
     tags: tuple[Tag, ...] = ()
     image_references: dict[str, str] = {}  # container → what it runs instead of its image
     target_bindings: tuple[TargetBinding, ...] = ()
+    registry_bindings: tuple[RegistryBinding, ...] = ()
 
     host: str | None = None  # assigned
     vpc_id: str | None = None
@@ -108,3 +118,20 @@ class Task(Record, frozen=True, kw_only=True):
     stopping_at: datetime | None = None
     execution_stopped_at: datetime | None = None
     stopped_at: datetime | None = None
+
+    @property
+    def occupied_host(self) -> str | None:
+        """The host that it burdens: until it has stopped."""
+        return None if self.last_status == "STOPPED" else self.host
+
+    @property
+    def spread_keys(self) -> tuple[str, ...]:
+        """Among which tasks it counts where zones are balanced (``spread_key``): while wanted."""
+        if self.desired_status != "RUNNING":
+            return ()
+        return (spread_key(self.cluster, self.group, self.availability_zone),)
+
+
+def spread_key(cluster: str, group: str, zone: str | None) -> str:
+    """Name the tasks of one service or group in one zone."""
+    return f"{cluster}/{group}/{zone}"

@@ -49,20 +49,28 @@ class Listener(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "listener"
     KEY: ClassVar[str] = "listener_arn"
-    INDEXES: ClassVar[tuple[str, ...]] = ("load_balancer_arn", "target_group_arns")
+    INDEXES: ClassVar[tuple[str, ...]] = (
+        "load_balancer_arn",
+        "target_group_arns",
+        "certificate_arns",
+    )
 
     listener_arn: str
     load_balancer_arn: str
     port: int
-    protocol: str  # HTTP, TCP, UDP, TCP_UDP
+    protocol: str  # HTTP, HTTPS, TCP, UDP, TCP_UDP
     default_actions: tuple[dict[str, Any], ...]
     target_group_arns: tuple[str, ...] = ()  # those that the default actions forward to
+    ssl_policy: str | None = None  # of HTTPS
+    default_certificate: str | None = None  # ARN, of HTTPS
+    certificates: tuple[str, ...] = ()  # ARNs of the list that names (SNI) choose from
+    certificate_arns: tuple[str, ...] = ()  # all of the above, each once
     attributes: dict[str, str] = {}
     tags: tuple[Tag, ...] = ()
 
 
 class Rule(Record, frozen=True, kw_only=True):
-    """A rule of a listener, not the default. Conditions and actions in AWS's shape."""
+    """A rule of a listener, not the default; conditions, actions, transforms in AWS's shape."""
 
     KIND: ClassVar[str] = "listener_rule"
     KEY: ClassVar[str] = "rule_arn"
@@ -73,5 +81,6 @@ class Rule(Record, frozen=True, kw_only=True):
     priority: int
     conditions: tuple[dict[str, Any], ...]
     actions: tuple[dict[str, Any], ...]
+    transforms: tuple[dict[str, Any], ...] = ()
     target_group_arns: tuple[str, ...] = ()
     tags: tuple[Tag, ...] = ()

@@ -2,6 +2,7 @@
 
 from ecsd.decisions.balancer_plan import BalancerParts
 from ecsd.decisions.vpc_plan import VpcParts
+from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import InternetGateway, NatGateway, RouteTable, Subnet, Vpc
@@ -38,6 +39,13 @@ def balancer_parts(view: View, arn: str) -> BalancerParts | None:
             rule
             for group_id in balancer.security_groups
             for rule in view.select(SecurityGroupRule, group_id=group_id)
+        ],
+        certificates=[
+            certificate
+            for certificate_arn in sorted(
+                {arn for one in listeners for arn in one.certificate_arns}
+            )
+            if (certificate := view.get(Certificate, certificate_arn)) is not None
         ],
     )
 

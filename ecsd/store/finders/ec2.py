@@ -181,10 +181,17 @@ def free_address(view: View, subnet: Subnet) -> str | None:
 
     It is free only until somebody puts an interface with it: in the same transaction.
     """
-    interfaces = view.select(NetworkInterface, subnet_id=subnet.subnet_id)
-    newest = interfaces[-1].private_ip_address if interfaces else None
-    taken = {interface.private_ip_address for interface in interfaces}
-    return allocate(subnet.cidr_block, taken, after=newest)
+    if not free_address_count(view, subnet):
+        return None
+    newest = view.newest(NetworkInterface, "subnet_id", subnet.subnet_id)
+
+    def is_taken(address: str) -> bool:
+        # Another VPC may have the same addresses.
+        holders = view.select(NetworkInterface, private_ip_address=address)
+        return any(one.subnet_id == subnet.subnet_id for one in holders)
+
+    after = newest.private_ip_address if newest else None
+    return allocate(subnet.cidr_block, is_taken, after)
 
 
 def free_address_count(view: View, subnet: Subnet) -> int:

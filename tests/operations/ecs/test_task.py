@@ -1,8 +1,13 @@
 """RunTask, StopTask, DescribeTasks, ListTasks as AWS answers them; nothing runs here."""
 
+from datetime import timedelta
+
 import pytest
 
+from ecsd.controllers.expiry import ExpiryController
 from ecsd.errors import AwsError
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ecs.cluster import ClientToken
 from ecsd.records.ecs.task import Task
 from ecsd.store.scope import Scope
 
@@ -23,6 +28,16 @@ async def run(ecs, fargate, awsvpc):
         return await ecs("RunTask", **request | more)
 
     return run_task
+
+
+SCOPE = Scope("000000000000", "us-east-1")
+
+
+class At:
+    """A clock that stands still."""
+
+    def __init__(self, moment):
+        self.now = lambda: moment
 
 
 async def test_a_new_task_is_provisioning_with_its_interface_promised(run, subnet):
@@ -49,6 +64,52 @@ async def test_the_same_token_starts_nothing_twice(ecs, run):
         await run(clientToken="t", count=2)
     assert refused.value.code == "ConflictException"
     assert refused.value.details["resourceIds"] == [first["tasks"][0]["taskArn"]]
+
+
+async def test_a_token_is_forgotten_after_a_day(ecs, run, store):
+    await run(clientToken="t")
+    (known,) = store.view(SCOPE).select(ClientToken)
+    assert known.expires_at - known.created_at == timedelta(days=1)
+    key = f"client_token/{known.key}"
+    early, due = At(known.created_at), At(known.expires_at)
+    assert await ExpiryController(store, early).reconcile(SCOPE, key) == known.expires_at
+    assert await ExpiryController(store, due).reconcile(SCOPE, key) is None
+    await run(clientToken="t")
+    assert len((await ecs("ListTasks", cluster="prod"))["taskArns"]) == 2
+
+
+async def test_addresses_are_free_in_a_vpc_though_another_has_them(client, run, subnet, store):
+    ec2 = client("ec2")
+    vpc = (await ec2("CreateVpc", CidrBlock="10.0.0.0/16"))["Vpc"]["VpcId"]
+    made = await ec2("CreateSubnet", VpcId=vpc, CidrBlock="10.0.1.0/24")
+    twin = made["Subnet"]["SubnetId"]
+    await run(count=2)
+    await run(count=2, networkConfiguration={"awsvpcConfiguration": {"subnets": [twin]}})
+    for one in (subnet, twin):
+        interfaces = store.view(SCOPE).select(NetworkInterface, subnet_id=one)
+        assert [each.private_ip_address for each in interfaces] == ["10.0.1.4", "10.0.1.5"]
+
+
+async def test_single_tasks_of_a_group_spread_over_the_zones(client, ecs, run):
+    ec2 = client("ec2")
+    vpc = (await ec2("CreateVpc", CidrBlock="10.2.0.0/16"))["Vpc"]["VpcId"]
+    subnets = []
+    for number, zone in enumerate("abc"):
+        made = await ec2(
+            "CreateSubnet",
+            VpcId=vpc,
+            CidrBlock=f"10.2.{number}.0/24",
+            AvailabilityZone=f"us-east-1{zone}",
+        )
+        subnets.append(made["Subnet"]["SubnetId"])
+    network = {"awsvpcConfiguration": {"subnets": subnets}}
+    tasks = (await run(count=6, networkConfiguration=network))["tasks"]
+    zones = [one["availabilityZone"][-1] for one in tasks]
+    assert sorted(zones) == list("aabbcc")
+    gone = next(one for one in tasks if one["availabilityZone"].endswith("b"))
+    await ecs("StopTask", cluster="prod", task=gone["taskArn"])
+    (newest,) = (await run(networkConfiguration=network))["tasks"]
+    assert newest["availabilityZone"] == "us-east-1b"
 
 
 async def test_a_full_subnet_is_a_failure_not_an_error(client, ecs, run):
@@ -110,10 +171,7 @@ async def test_the_accounts_mode_of_log_drivers_holds_for_tasks_started_from_the
     await run()
     await ecs("PutAccountSetting", name="defaultLogDriverMode", value="non-blocking")
     await run()
-    modes = sorted(
-        str(one.log_driver_mode)
-        for one in store.view(Scope("000000000000", "us-east-1")).select(Task)
-    )
+    modes = sorted(str(one.log_driver_mode) for one in store.view(SCOPE).select(Task))
     assert modes == ["None", "blocking", "non-blocking"]
 
 

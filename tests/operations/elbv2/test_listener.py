@@ -109,7 +109,7 @@ async def test_a_port_is_opened_once(elb, lb, listener, refused):
 @pytest.mark.parametrize(
     ("wanted", "code"),
     [
-        ({"Protocol": "HTTPS"}, "UnsupportedProtocol"),
+        ({"Protocol": "HTTPS"}, "ValidationError"),
         ({"Protocol": "TLS"}, "UnsupportedProtocol"),
         ({"Protocol": "TCP"}, "ValidationError"),
         ({"Protocol": None}, "ValidationError"),
@@ -187,8 +187,8 @@ async def test_a_listener_is_changed_member_by_member(elb, lb, listener, refused
     )
     assert answer["Listeners"][0]["DefaultActions"][0]["TargetGroupArn"] == two
     await elb("DeleteTargetGroup", TargetGroupArn=one)
-    code, _ = await refused("ModifyListener", ListenerArn=made["ListenerArn"], Protocol="HTTPS")
-    assert code == "UnsupportedProtocol"
+    code, words = await refused("ModifyListener", ListenerArn=made["ListenerArn"], Protocol="HTTPS")
+    assert (code, "certificate" in words) == ("ValidationError", True)
 
 
 async def test_listeners_are_found_by_arn_and_balancer(elb, lb, listener, refused):

@@ -157,18 +157,50 @@ async def test_a_rule_is_changed_member_by_member_and_removed(elb, opened, rule,
     assert (await refused("DeleteRule", RuleArn="web"))[0] == "ValidationError"
 
 
-async def test_transforms_are_refused_by_name(opened, refused, store):
-    transform = {"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": []}}
+@pytest.fixture
+async def forwarded(elb, balancer, network, target_group, listener):
+    """What a rule that forwards needs: its listener and its action."""
+    net = await network()
+    forward = {"Type": "forward", "TargetGroupArn": await target_group(net)}
+    made = await listener((await balancer(net))["LoadBalancerArn"], FIXED)
+    return {"ListenerArn": made["ListenerArn"], "Actions": [forward], "Conditions": [PATH]}
+
+
+def rewrite(regex, replace):
+    config = {"Rewrites": [{"Regex": regex, "Replace": replace}]}
+    return {"Type": "url-rewrite", "UrlRewriteConfig": config}
+
+
+async def test_transforms_come_change_and_go(elb, forwarded, refused):
+    first, second = rewrite("^/a", "/b"), rewrite("^/(.*)$", "/x/$1")
+    [made] = (await elb("CreateRule", **forwarded, Priority=1, Transforms=[first]))["Rules"]
+    arn = made["RuleArn"]
+    assert made["Transforms"] == [first]
+    [same] = (await elb("ModifyRule", RuleArn=arn, Conditions=[PATH]))["Rules"]
+    assert same["Transforms"] == [first]
+    [changed] = (await elb("ModifyRule", RuleArn=arn, Transforms=[second]))["Rules"]
+    assert changed["Transforms"] == [second]
+    code, words = await refused("ModifyRule", RuleArn=arn, Actions=[FIXED])
+    assert (code, "a rule that forwards" in words) == ("ValidationError", True)
+    code, words = await refused("ModifyRule", RuleArn=arn, Transforms=[first], ResetTransforms=True)
+    assert (code, "ResetTransforms" in words) == ("ValidationError", True)
+    [reset] = (await elb("ModifyRule", RuleArn=arn, ResetTransforms=True))["Rules"]
+    assert reset["Transforms"] == []
+    assert (await elb("DescribeRules", RuleArns=[arn]))["Rules"] == [reset]
+
+
+async def test_a_transform_that_is_wrong_is_refused(forwarded, refused, store):
     code, words = await refused(
-        "CreateRule",
-        ListenerArn=await opened(),
-        Priority=1,
-        Conditions=[PATH],
-        Actions=[FIXED],
-        Transforms=[transform],
+        "CreateRule", **forwarded, Priority=1, Transforms=[rewrite("(a)", "$2")]
     )
-    assert (code, "Transforms" in words) == ("ValidationError", True)
+    assert (code, "not there: $2" in words) == ("ValidationError", True)
     assert list(store.everywhere(Rule)) == []
+
+
+async def test_expressions_are_answered_in_both_forms(opened, rule):
+    config = {"Field": "path-pattern", "PathPatternConfig": {"RegexValues": ["^/a[0-9]+"]}}
+    made = await rule(await opened(), 1, config)
+    assert made["Conditions"] == [config | {"RegexValues": ["^/a[0-9]+"]}]
 
 
 async def test_a_redirect_to_itself_is_refused(opened, refused):

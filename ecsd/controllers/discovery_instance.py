@@ -1,0 +1,100 @@
+"""Instances of Cloud Map's services: tasks are registered, changes of health come into force.
+
+A task is taken out before it is signalled by the task controller; whatever a crash left behind is
+taken out here. Source: ecs_semantics 6.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from ecsd.clock import Clock
+from ecsd.controllers.controller import Place
+from ecsd.decisions.discovery import settle_health
+from ecsd.decisions.registration import Origin, instance_of, is_registered, updated
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ecs.service import Service
+from ecsd.records.ecs.task import Task
+from ecsd.records.ecs.task_set import TaskSet
+from ecsd.records.record import Record
+from ecsd.records.servicediscovery.instance import Instance
+from ecsd.store.finders.servicediscovery import find_service
+from ecsd.store.registrations import deregister, register
+from ecsd.store.scope import Scope
+from ecsd.store.store import Change, Store, Transaction
+
+log = logging.getLogger(__name__)
+
+
+class InstanceController:
+    """Registers tasks, takes them out, and changes health when its time has come."""
+
+    name = "discovery_instance"
+    watches: Sequence[type[Record]] = (Task, Instance)
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def keys(self, change: Change) -> Iterable[Place]:
+        """Return the tasks and instances that a change concerns."""
+        for record in (change.before, change.after):
+            match record:
+                case Task(registry_bindings=bindings) if bindings:
+                    yield change.scope, f"task/{record.task_arn}"
+                case Instance(task_arn=str()):
+                    yield change.scope, f"task/{record.task_arn}"
+                case Instance():
+                    yield change.scope, f"instance/{record.place}"
+                case _:
+                    pass  # before its birth, after its death, or a task that nobody is to find
+
+    async def reconcile(self, scope: Scope, key: str) -> datetime | None:
+        """Make one task's registrations, or one instance's health, what they are to be."""
+        kind, _, name = key.partition("/")
+        async with self._store.transaction(scope) as change:
+            if kind == "task":
+                self._task(change, name)
+                return None
+            instance = change.get(Instance, name)
+            if instance is None:
+                return None
+            settled = settle_health(instance, self._clock.now())
+            change.put(settled)
+            return settled.changes_at
+
+    def _task(self, change: Transaction, task_arn: str) -> None:
+        task = change.get(Task, task_arn)
+        known = {one.place: one for one in change.select(Instance, task_arn=task_arn)}
+        wanted = self._wanted(change, task) if task is not None and is_registered(task) else []
+        kept = {one.place for one in wanted}
+        deregister(change, (one for place, one in known.items() if place not in kept))
+        for one in wanted:
+            register(change, updated(known.get(one.place), one))
+
+    def _wanted(self, change: Transaction, task: Task) -> list[Instance]:
+        interface = change.get(NetworkInterface, task.network_interface_id or "")
+        found: list[Instance] = []
+        for binding in task.registry_bindings:
+            service = find_service(change, binding.registry_arn)
+            if service is None or interface is None:
+                log.warning(
+                    "a task cannot be registered: its registry or interface is gone",
+                    extra={"task": task.task_arn, "registry": binding.registry_arn},
+                )
+                continue
+            origin = _origin(change, task)
+            now = self._clock.now()
+            found.append(instance_of(task, binding, service, interface, origin, now))
+        return found
+
+
+def _origin(change: Transaction, task: Task) -> Origin:
+    service = change.get(Service, task.service_arn or "")
+    sets = change.select(TaskSet, service_arn=task.service_arn)
+    external = (one.external_id for one in sets if one.task_set_id == task.deployment_id)
+    return Origin(
+        region=change.scope.region,
+        service_name=service.name if service else task.group.removeprefix("service:"),
+        external_id=next(external, None),
+    )

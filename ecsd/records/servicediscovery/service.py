@@ -1,0 +1,39 @@
+"""Services of Cloud Map. Source: AWS Cloud Map API 2017-03-14, data type Service."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from ecsd.records.record import Part, Record
+from ecsd.records.tag import Tag
+
+
+class DnsRecord(Part, frozen=True, kw_only=True):
+    """A kind of record that each instance gets. type: A, AAAA, SRV, CNAME; ttl: seconds."""
+
+    type: str
+    ttl: int
+
+
+class DiscoveryService(Record, frozen=True, kw_only=True):
+    """A name in a namespace, and what its instances answer with.
+
+    Without dns_records it is found by DiscoverInstances alone.
+    """
+
+    KIND: ClassVar[str] = "discovery_service"
+    KEY: ClassVar[str] = "service_id"
+    INDEXES: ClassVar[tuple[str, ...]] = ("namespace_id",)
+
+    service_id: str
+    arn: str
+    name: str
+    namespace_id: str
+    routing_policy: str = "MULTIVALUE"  # or WEIGHTED
+    dns_records: tuple[DnsRecord, ...] = ()
+    has_custom_health_check: bool = False
+    description: str | None = None
+    creator_request_id: str | None = None
+    created_at: datetime
+    instances_revision: int = 1  # grows with every registration and deregistration
+    attributes: dict[str, str] = {}
+    tags: tuple[Tag, ...] = ()

@@ -1,0 +1,225 @@
+"""The resolver at the wire: UDP and TCP sockets on this machine stand for a VPC's."""
+
+import asyncio
+import socket
+import struct
+
+import pytest
+
+from ecsd.agent.drivers import names
+from ecsd.agent.drivers.names import NameServer
+from ecsd.clock import SystemClock
+from ecsd.decisions.dns_message import (
+    CNAME,
+    SRV,
+    A,
+    Answer,
+    address_record,
+    encode,
+    parse_answer,
+    parse_question,
+    shown,
+)
+from ecsd.ids import SeededIds
+from ecsd.records.plan import VpcPlan, ZoneInstance, ZonePlan, ZoneService
+from tests.decisions.test_names import packet
+
+VPC = VpcPlan(vpc_id="vpc-1", number=1, cidr="10.0.0.0/16", dns_support=True)
+OTHER = VpcPlan(vpc_id="vpc-2", number=2, cidr="10.0.0.0/16", dns_support=True)
+
+
+class Here:
+    """Stands for the visitor of namespaces: sockets are opened here, at ports of their own."""
+
+    def __init__(self):
+        self.opened = {}
+
+    async def visit(self, path, _):
+        while True:
+            datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            datagrams.bind(("127.0.0.1", 0))
+            try:
+                connections = socket.create_server(datagrams.getsockname())
+            except OSError:
+                datagrams.close()  # another program has that port by TCP
+                continue
+            for one in (datagrams, connections):
+                one.setblocking(False)
+            self.opened.setdefault(path, datagrams.getsockname()[1])
+            return datagrams, connections
+
+
+def zone(number, *, vpc_id="vpc-1", srv=False):
+    instances = tuple(
+        ZoneInstance(instance_id=f"i{n}", ipv4=f"10.0.0.{n}", port=80 if srv else None)
+        for n in range(1, number + 1)
+    )
+    ttls = {"SRV": 10} if srv else {"A": 10}
+    own = ZoneService(name="web.prod.local", ttls=ttls, instances=instances)
+    far = ZoneService(
+        name="far.prod.local",
+        weighted=True,
+        ttls={"CNAME": 10},
+        instances=(ZoneInstance(instance_id="c", cname="example.com"),),
+    )
+    return ZonePlan(
+        namespace_id=f"ns-{vpc_id}",
+        name="prod.local",
+        vpc_id=vpc_id,
+        soa_ttl=15,
+        services=(own, far),
+    )
+
+
+def by_udp(port, asked):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(5)
+        client.sendto(asked, ("127.0.0.1", port))
+        return client.recv(65535)
+
+
+def by_tcp(port, asked):
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(struct.pack(">H", len(asked)) + asked)
+        stream = client.makefile("rb")
+        (length,) = struct.unpack(">H", stream.read(2))
+        return stream.read(length)
+
+
+@pytest.fixture
+def run():
+    """Run ``scenario(server, ask)`` with a server in two VPCs."""
+
+    def start(scenario):
+        async def main():
+            here = Here()
+            server = NameServer(SystemClock(), here, SeededIds(1))
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(server.run())
+                await server.serve(VPC, "vpc-1")
+                await server.serve(OTHER, "vpc-2")
+
+                async def ask(name, kind=A, *, vpc="vpc-1", by=by_udp):
+                    return await asyncio.to_thread(by, here.opened[vpc], packet(name, kind))
+
+                try:
+                    await scenario(server, ask)
+                finally:
+                    await server.stop("vpc-1")
+                    await server.stop("vpc-2")
+                    running.cancel()
+
+        asyncio.run(main())
+
+    return start
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    """A resolver of the machine that answers everything with 192.0.2.1."""
+    upstream = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    upstream.bind(("127.0.0.1", 0))
+    upstream.settimeout(5)
+    conf = tmp_path / "resolv.conf"
+    conf.write_text("nameserver 127.0.0.1\n")
+    monkeypatch.setattr(names, "RESOLVERS", conf)
+    monkeypatch.setattr(names, "PORT", upstream.getsockname()[1])
+
+    def answer_one():
+        asked, peer = upstream.recvfrom(512)
+        question = parse_question(asked)
+        told = Answer(answers=(address_record(question.name, "192.0.2.1", 5),))
+        upstream.sendto(encode(asked, question, told), peer)
+        return question.name
+
+    yield answer_one
+    upstream.close()
+
+
+def test_a_namespace_answers_in_its_vpc_alone(run, elsewhere):
+    async def scenario(server, ask):
+        server.apply(zone(2))
+        told = parse_answer(await ask("web.prod.local"))
+        assert sorted(map(shown, told.answers)) == ["10.0.0.1", "10.0.0.2"]
+        _, told = await asyncio.gather(
+            asyncio.to_thread(elsewhere), ask("web.prod.local", vpc="vpc-2")
+        )
+        assert [*map(shown, parse_answer(told).answers)] == ["192.0.2.1"]
+
+    run(scenario)
+
+
+def test_a_plan_is_in_force_as_soon_as_it_is_applied(run):
+    async def scenario(server, ask):
+        server.apply(zone(1))
+        server.apply(zone(3))
+        assert len(parse_answer(await ask("web.prod.local")).answers) == 3
+        server.apply(zone(0))
+        assert parse_answer(await ask("web.prod.local")).code == 3
+
+    run(scenario)
+
+
+def test_a_public_namespace_answers_everywhere(run):
+    async def scenario(server, ask):
+        server.apply(zone(1, vpc_id=None))
+        for vpc in ("vpc-1", "vpc-2"):
+            assert len(parse_answer(await ask("web.prod.local", vpc=vpc)).answers) == 1
+
+    run(scenario)
+
+
+def test_a_large_answer_comes_whole_by_tcp(run):
+    async def scenario(server, ask):
+        long = "x" * 60
+        instances = tuple(
+            ZoneInstance(instance_id=f"{long}{n}", ipv4=f"10.0.0.{n}", port=80) for n in range(8)
+        )
+        own = ZoneService(name="web.prod.local", ttls={"SRV": 1}, instances=instances)
+        server.apply(
+            ZonePlan(
+                namespace_id="ns-1", name="prod.local", vpc_id="vpc-1", soa_ttl=1, services=(own,)
+            )
+        )
+        cut = parse_answer(await ask("web.prod.local", SRV))
+        assert (cut.truncated, cut.answers) == (True, ())
+        whole = parse_answer(await ask("web.prod.local", SRV, by=by_tcp))
+        assert (whole.truncated, len(whole.answers)) == (False, 8)
+
+    run(scenario)
+
+
+def test_a_cname_that_leads_away_is_followed_by_asking_elsewhere(run, elsewhere):
+    async def scenario(server, ask):
+        server.apply(zone(1))
+        asked, told = await asyncio.gather(asyncio.to_thread(elsewhere), ask("far.prod.local"))
+        assert asked == "example.com"
+        found = parse_answer(told).answers
+        assert [(one.name, one.kind, shown(one)) for one in found] == [
+            ("far.prod.local", CNAME, "example.com"),
+            ("example.com", A, "192.0.2.1"),
+        ]
+
+    run(scenario)
+
+
+def test_a_namespace_that_is_gone_is_asked_for_elsewhere(run, elsewhere):
+    async def scenario(server, ask):
+        server.apply(zone(1))
+        server.remove("ns-vpc-1")
+        name, _ = await asyncio.gather(asyncio.to_thread(elsewhere), ask("web.prod.local"))
+        assert name == "web.prod.local"
+
+    run(scenario)
+
+
+def test_without_dns_support_nothing_is_answered(run):
+    async def scenario(server, ask):
+        server.apply(zone(1))
+        await server.serve(
+            VpcPlan(vpc_id="vpc-1", number=1, cidr="10.0.0.0/16", dns_support=False), ""
+        )
+        for by in (by_udp, by_tcp):
+            assert parse_answer(await ask("web.prod.local", by=by)).code == 2
+
+    run(scenario)

@@ -1,0 +1,130 @@
+"""Plans of HTTPS balancers: private keys reach the host, and nothing else."""
+
+import pytest
+
+from ecsd.certificates.authority import Authority
+from ecsd.clock import VIRTUAL_START
+from ecsd.controllers.data_plane import DataPlaneController
+from ecsd.decisions.balancer_plan import compile_balancer, traffic_digest
+from ecsd.errors import CertificateError
+from ecsd.records.acm.certificate import Certificate
+from ecsd.records.ec2.vpc import Vpc
+from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer
+from ecsd.settings import Settings
+from ecsd.store.finders.data_plane import balancer_parts
+from ecsd.store.store import Change
+from tests.conftest import SCOPE
+
+ARN = "arn:aws:acm:us-east-1:000000000000:certificate/1"
+LISTED = "arn:aws:acm:us-east-1:000000000000:certificate/2"
+BALANCER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/web/1"
+AUTHORITY = Authority(None)
+FIRST, SECOND = (
+    AUTHORITY.issue([name], "EC_prime256v1", VIRTUAL_START) for name in ("a.test", "*.b.test")
+)
+
+
+class Published(dict):
+    """Plans by key, as the hub gets them."""
+
+    def publish(self, key, plan, host=None):
+        self[key] = plan
+
+    def withdraw(self, key):
+        self.pop(key, None)
+
+
+def certificate(arn, issued):
+    facts = issued.facts
+    return Certificate(
+        certificate_arn=arn,
+        type="AMAZON_ISSUED",
+        domain_name=facts.domain_names[0],
+        subject_alternative_names=facts.domain_names,
+        body=issued.body,
+        chain=issued.chain,
+        sealed_key=AUTHORITY.seal.seal(issued.private_key, arn),
+        facts=facts,
+        created_at=VIRTUAL_START,
+    )
+
+
+@pytest.fixture
+async def filled(store):
+    """A balancer with an HTTPS listener, a default certificate and one in its list."""
+    balancer = LoadBalancer(
+        load_balancer_arn=BALANCER,
+        name="web",
+        dns_name="web-1.elb.localhost",
+        scheme="internet-facing",
+        type="application",
+        ip_address_type="ipv4",
+        vpc_id="vpc-1",
+        zones=(),
+        security_groups=(),
+        entrance="127.64.0.1",
+        created_at=VIRTUAL_START,
+    )
+    listener = Listener(
+        listener_arn="arn:listener",
+        load_balancer_arn=BALANCER,
+        port=443,
+        protocol="HTTPS",
+        default_actions=(),
+        ssl_policy="ELBSecurityPolicy-2016-08",
+        default_certificate=ARN,
+        certificates=(LISTED,),
+        certificate_arns=(ARN, LISTED),
+    )
+    async with store.transaction(SCOPE) as change:
+        change.put(Vpc(vpc_id="vpc-1", cidr_block="10.0.0.0/16", number=1), balancer, listener)
+        change.put(certificate(ARN, FIRST), certificate(LISTED, SECOND))
+    return store
+
+
+@pytest.fixture
+def published():
+    return Published()
+
+
+@pytest.fixture
+def controller(filled, published):
+    return DataPlaneController(filled, published, Settings(), AUTHORITY)
+
+
+async def test_a_plan_holds_certificates_with_their_keys(controller, published):
+    await controller.reconcile(SCOPE, f"balancer/{BALANCER}")
+    plan = published[f"balancer/{BALANCER}"]
+    assert plan.certificates == {
+        ARN: FIRST.body + FIRST.chain + FIRST.private_key,
+        LISTED: SECOND.body + SECOND.chain + SECOND.private_key,
+    }
+    tls = plan.listeners[0].tls
+    assert (tls.default_certificate, tls.ssl_policy) == (ARN, "ELBSecurityPolicy-2016-08")
+    assert [(one.certificate_arn, one.names) for one in tls.choices] == [(LISTED, ("*.b.test",))]
+
+
+async def test_the_digest_that_a_rollout_waits_for_needs_no_keys(controller, published, filled):
+    await controller.reconcile(SCOPE, f"balancer/{BALANCER}")
+    parts = balancer_parts(filled.view(SCOPE), BALANCER)
+    without = compile_balancer(parts)
+    assert without.certificates == {}
+    assert traffic_digest(without) == traffic_digest(published[f"balancer/{BALANCER}"])
+
+
+def test_a_certificates_change_concerns_those_that_serve_it(controller):
+    def keys(arn):
+        record = certificate(arn, FIRST)
+        return list(controller.keys(Change(0, SCOPE, Certificate, arn, record, record)))
+
+    assert set(keys(LISTED)) == {(SCOPE, f"balancer/{BALANCER}")}
+    assert keys("arn:aws:acm:us-east-1:000000000000:certificate/3") == []
+
+
+async def test_a_key_that_does_not_open_is_told_and_nothing_is_published(filled, published):
+    stranger = Authority(None)
+    stranger.seal.seal("", "")
+    controller = DataPlaneController(filled, published, Settings(), stranger)
+    with pytest.raises(CertificateError, match=ARN):
+        await controller.reconcile(SCOPE, f"balancer/{BALANCER}")
+    assert published == {}

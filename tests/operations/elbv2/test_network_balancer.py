@@ -273,6 +273,9 @@ async def test_checks_have_the_defaults_of_flows(tcp, elb, network, refused):
     (shown,) = (await elb("DescribeTargetGroups", Names=["http"]))["TargetGroups"]
     assert (shown["HealthCheckPath"], shown["Matcher"]) == ("/", {"HttpCode": "200-399"})
     assert shown["HealthCheckTimeoutSeconds"] == 6
+    await tcp(net, "https", HealthCheckProtocol="HTTPS")
+    (shown,) = (await elb("DescribeTargetGroups", Names=["https"]))["TargetGroups"]
+    assert (shown["HealthCheckProtocol"], shown["HealthCheckTimeoutSeconds"]) == ("HTTPS", 10)
     await elb(
         "ModifyTargetGroup",
         TargetGroupArn=arn,

@@ -10,12 +10,20 @@ from ecsd.clock import VirtualClock, VirtualLoop
 from ecsd.ids import SeededIds
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store
+from tests.integration.instance import group_of
 
 # How fast a machine draws examples decides no test.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 SCOPE = Scope("000000000000", "us-east-1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file of real parts on one worker."""
+    for item in items:
+        if item.get_closest_marker("integration"):
+            item.add_marker(group_of(item.path.name))
 
 
 @pytest.fixture

@@ -16,7 +16,11 @@ from ecsd.records.ec2.vpc import Subnet
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.task import Task, spread_key
 from ecsd.records.ecs.task_definition import TaskDefinition
-from ecsd.store.finders.ec2 import free_address, free_public_address
+from ecsd.store.finders.ec2 import (
+    default_security_group,
+    free_address,
+    free_public_address,
+)
 from ecsd.store.finders.ecs import LOG_DRIVER_MODE, account_setting
 from ecsd.store.registrations import deregister_task
 from ecsd.store.store import Transaction, View
@@ -75,7 +79,6 @@ def _interface(
     change: Transaction, cluster: Cluster, origin: Origin, task_arn: str, ids: IdSource
 ) -> NetworkInterface | Refusal:
     network = origin.network_configuration or {}
-    groups = tuple(network.get("securityGroups", ()))
     full: list[str] = []
     for subnet in _subnets(change, cluster, origin, network):
         address = free_address(change, subnet)
@@ -83,13 +86,16 @@ def _interface(
             full.append(subnet.subnet_id)
             continue
         network_interface_id = ids.resource_id("eni")
+        groups = network.get("securityGroups") or [
+            default_security_group(change, subnet.vpc_id).group_id
+        ]
         public = network.get("assignPublicIp") == "ENABLED"
         return new_interface(
             subnet,
             network_interface_id=network_interface_id,
             address=address,
             mac_address=ids.mac_address(),
-            group_ids=groups,
+            group_ids=tuple(groups),
             owner=task_arn,
             description=f"arn:aws:ecs:{change.scope.region}:{change.scope.account}:attachment",
             requester_id="amazon-ecs",

@@ -152,6 +152,6 @@ async def test_relays_are_there_before_flows_are_led_to_them_and_go_after(rules,
 
 async def test_notes_that_cannot_be_kept_cost_only_that(rules, tmp_path, caplog):
     rules.plans[ARN] = PLAN
-    (tmp_path / "vpc-1" / "kept.msgpack").mkdir(parents=True)
+    (tmp_path / "vpc-1" / "kept.msgpack.new").mkdir(parents=True)
     rules.keep([])
     assert "cannot be kept" in caplog.text

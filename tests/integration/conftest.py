@@ -20,11 +20,11 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.integration.instance import INSTANCE
 from tests.integration.sample import Account
 from tests.integration.task_world import provide_image
 
 IMAGE = "ecsd/sample-app:1"
-INSTANCE = int(os.environ.get("TEST_INSTANCE", "1"))  # 2 and 3 are the fault tests'
 PORT = 4569 + INSTANCE
 LAMBDA_PORT = 4690 + INSTANCE  # where tests run functions
 

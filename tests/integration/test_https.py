@@ -1,7 +1,9 @@
 """HTTPS as its user meets it: Terraform makes it, clients trust the root that ecsd prints."""
 
 import json
+import os
 import shutil
+import signal
 import socket
 import ssl
 import threading
@@ -13,6 +15,7 @@ import pytest
 from cryptography import x509
 
 from ecsd.certificates.authority import Authority
+from tests.integration.conftest import page
 from tests.integration.sample import eventually
 from tests.integration.test_terraform import SHARED, Terraform, plugins
 
@@ -318,6 +321,14 @@ def test_a_service_answers_over_tls_and_a_renewal_drops_nothing(ecsd, served):
     assert int(shown["Serial"].replace(":", ""), 16) == serial()
     with pytest.raises(acm.exceptions.ResourceInUseException):
         acm.delete_certificate(CertificateArn=served.certificate)
+    # A server that starts anew has the same authority, and opens the keys that are stored.
+    os.kill(ecsd.pids()["server"], signal.SIGKILL)
+    second = serial()
+    eventually(lambda: root(ecsd) == cadata)
+    acm.renew_certificate(CertificateArn=served.certificate)
+    eventually(lambda: serial() != second)
+    assert ask(address, name, cadata)[0] == 200
+    assert page(ecsd, "errors") == []
 
 
 def test_no_private_key_is_readable_in_the_data_folder_but_the_authoritys(ecsd, served):

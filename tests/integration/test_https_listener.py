@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from ecsd.agent.drivers.haproxy_commands import LARGEST_PAYLOAD
 from ecsd.certificates.authority import Authority
 from ecsd.decisions.sni import sni_choices
+from ecsd.link.messages import PlanApplied
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.plan import ListenerPlan, TlsPlan
 from tests.integration.balancer_world import (
@@ -473,3 +474,33 @@ async def test_a_certificate_of_many_names_is_listed_and_renewed(world):
     shown, _ = await asyncio.to_thread(handshake, "more-199.many.test")
     assert shown.serial_number == serial(longer)
     assert world.loads() == loads + 1
+
+
+async def test_a_taken_port_closes_the_edge_for_tls_only_and_is_told(world):
+    target = world.start_target(5)
+    with socket.create_server(("127.0.0.1", PORT)):
+        await world.balancers.apply(https(target, DEFAULT))
+        await world.healthy(target)
+        assert (await asyncio.to_thread(fetch))["name"] == "t5"  # at its own address
+        assert (await world.get(at=("127.0.0.1", 18080))).status == 200
+        faults = [one for one in world.reports if isinstance(one, PlanApplied)]
+        assert [one.key for one in faults] == [f"edge/127.0.0.1:{PORT}"]
+        assert f"port {PORT} of 127.0.0.1 cannot be used" in faults[0].fault
+    await world.balancers.apply(https(target, DEFAULT))
+    assert (await asyncio.to_thread(at_edge, DNS_NAME))[0] == [DNS_NAME]
+
+
+async def test_ports_of_the_edge_are_moved_and_turned_off_by_settings(world):
+    """Port 443 is a setting's to move; 0 leaves HTTPS out, and HTTP as it is."""
+    target = world.start_target(5)
+    made = https(target, DEFAULT)
+    secure = replace(made.listeners[1], port=443)
+    made = replace(made, listeners=(made.listeners[0], secure))
+    for edge_port, led in ((18445, {18080, 18445}), (0, {18080})):
+        await world.end()
+        world.settings = replace(world.settings, edge_tls_port=edge_port)
+        await world.begin()
+        await world.balancers.apply(made)
+        edge = (world.folder / "haproxy/edge/haproxy.cfg").read_text()
+        binds = [line.split(":")[1] for line in edge.splitlines() if "bind 127.0.0.1" in line]
+        assert {int(one.split()[0]) for one in binds} == led

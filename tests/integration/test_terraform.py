@@ -101,6 +101,30 @@ def test_the_guides_sample_runs_with_its_own_health_check(ecsd, account, tmp_pat
         terraform.run("destroy", "-auto-approve")
 
 
+@pytest.mark.skipif(not SHARED.exists(), reason="the Terraform configurations are not here")
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
+def test_the_traffic_of_the_variant_fargate_cycles(ecsd, account, tmp_path):
+    """Both load balancers with HTTPS, rules, names, without what needs services of later issues."""
+    folder = tmp_path / "fargate"
+    folder.mkdir()
+    shutil.copytree(SHARED.parent / "modules", tmp_path / "modules")
+    for name in ("network", "alb", "nlb", "discovery", "variables", "providers", "versions"):
+        shutil.copy(SHARED.parent / "fargate" / f"{name}.tf", folder)
+    subprocess.run(["sh", SHARED.parent / "fargate" / "prepare.sh"], cwd=folder, check=True)
+    terraform = Terraform(folder, ecsd, account.number)
+    terraform.run("init", "-input=false", *plugins())
+    terraform.run("apply", "-auto-approve")
+    try:
+        assert terraform.run("plan", "-detailed-exitcode", check=False).returncode == 0
+        terraform.run("apply", "-auto-approve", "-var", "deregistration_delay=7")
+        again = terraform.run("plan", "-detailed-exitcode", "-var", "deregistration_delay=7")
+        assert again.returncode == 0
+    finally:
+        terraform.run("destroy", "-auto-approve")
+    assert account.elbv2.describe_load_balancers()["LoadBalancers"] == []
+    assert account.client("acm").list_certificates()["CertificateSummaryList"] == []
+
+
 class Terraform:
     """The real terraform in a folder, its endpoint in the environment alone."""
 

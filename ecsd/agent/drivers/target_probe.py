@@ -7,7 +7,6 @@ import re
 import socket
 from typing import NamedTuple
 
-from ecsd.agent.drivers.h2_question import H2Question
 from ecsd.agent.drivers.target_channel import Channel, opened
 from ecsd.clock import Clock
 from ecsd.decisions.target_health import Outcome, matches
@@ -74,6 +73,8 @@ async def _code(channel: Channel, question: Question) -> int | None:
     if question.version == "HTTP1":
         await channel.send(question.text())
         return await _status(channel)
+    from ecsd.agent.drivers.h2_question import H2Question  # most hosts have no such targets
+
     return await H2Question(
         f"{question.address}:{question.port}",
         question.path,

@@ -8,7 +8,7 @@ from typing import Any
 from ecsd.errors import AwsError
 from ecsd.records.ec2.vpc import Subnet
 from ecsd.records.ecs.task_definition import TaskDefinition
-from ecsd.store.finders.ec2 import default_security_group, require_security_group, require_subnet
+from ecsd.store.finders.ec2 import require_security_group, require_subnet
 from ecsd.store.store import View
 
 MOST_SUBNETS = 16
@@ -20,7 +20,7 @@ def parse(
 ) -> dict[str, Any] | None:
     """Return awsvpcConfiguration's members, complete, or None outside awsvpc; refuse what is wrong.
 
-    A configuration without groups gets the VPC's default one, as AWS does.
+    A configuration without groups is shown without: its tasks get the VPC's default one.
     """
     configuration = (given or {}).get("awsvpcConfiguration")
     if definition.network_mode != "awsvpc":
@@ -41,7 +41,7 @@ def parse(
     _check_groups(view, groups, subnets[0].vpc_id)
     return {
         "subnets": [one.subnet_id for one in subnets],
-        "securityGroups": groups or [default_security_group(view, subnets[0].vpc_id).group_id],
+        "securityGroups": groups,
         "assignPublicIp": configuration.get("assignPublicIp") or "DISABLED",
     }
 

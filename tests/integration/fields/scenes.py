@@ -3,11 +3,11 @@
 ``FARGATE`` scenes run through a whole ecsd; ``INSTANCE`` scenes hold what Fargate refuses.
 """
 
-import os
 import platform
 from typing import Any, NamedTuple
 
 from tests.integration.fields.looks import LACKS
+from tests.integration.instance import INSTANCE as NUMBER
 
 IMAGE = "ecst/busybox:1"
 KEEP = "trap 'exit 0' TERM; sleep 1000 & wait"
@@ -213,7 +213,6 @@ SHARED = {
     "driverOpts": {"type": "tmpfs", "device": "tmpfs", "o": "size=7m"},
     "labels": {"purpose": "to be seen"},
 }
-NUMBER = int(os.environ.get("TEST_INSTANCE", "1"))  # several may run beside each other
 ON_HOST = f"/var/lib/ecst-fields-{NUMBER}"
 VOLUME = f"ecst-fields-{NUMBER}"
 ON_SHARED = [{"sourceVolume": VOLUME, "containerPath": "/shared"}]

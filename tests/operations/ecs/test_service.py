@@ -35,6 +35,8 @@ async def test_a_new_service_has_awss_defaults(ecs, web):
     assert deployment["rolloutState"] == "IN_PROGRESS"
     assert deployment["rolloutStateReason"] == f"ECS deployment {deployment['id']} in progress."
     assert deployment["id"].startswith("ecs-svc/")
+    # As it was asked for: Terraform would plan a change where the VPC's group is shown.
+    assert service["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"] == []
 
 
 async def test_the_same_token_answers_the_same_service_and_anything_else_is_refused(ecs, web):

@@ -90,6 +90,14 @@ async def test_addresses_are_free_in_a_vpc_though_another_has_them(client, run, 
         assert [each.private_ip_address for each in interfaces] == ["10.0.1.4", "10.0.1.5"]
 
 
+async def test_a_task_without_groups_wears_the_vpcs_own(client, run, subnet, store):
+    await run()
+    (interface,) = store.view(SCOPE).select(NetworkInterface, subnet_id=subnet)
+    ec2 = client("ec2")
+    named = await ec2("DescribeSecurityGroups", GroupIds=list(interface.group_ids))
+    assert [one["GroupName"] for one in named["SecurityGroups"]] == ["default"]
+
+
 async def test_single_tasks_of_a_group_spread_over_the_zones(client, ecs, run):
     ec2 = client("ec2")
     vpc = (await ec2("CreateVpc", CidrBlock="10.2.0.0/16"))["Vpc"]["VpcId"]

@@ -27,6 +27,9 @@ END_DEREGISTERED = "deregistration_delay.connection_termination.enabled"
 END_UNHEALTHY = "target_health_state.unhealthy.connection_termination.enabled"
 ROUTING = "target_group_health.unhealthy_state_routing.minimum_healthy_targets"
 DNS = "target_group_health.dns_failover.minimum_healthy_targets"
+POLICY = "dns_record.client_routing_policy"
+ANYWHERE, NEAR = "any_availability_zone", "availability_zone_affinity"
+PARTLY_NEAR = f"partial_{NEAR}"
 IDLE = "tcp.idle_timeout.seconds"
 MOST_TARGETS = 1000
 
@@ -35,7 +38,7 @@ NETWORK_LOAD_BALANCER = {
     "access_logs.s3.bucket": Attribute(""),
     "access_logs.s3.prefix": Attribute(""),
     "deletion_protection.enabled": Attribute("false", BOOLEAN),
-    "dns_record.client_routing_policy": Attribute("any_availability_zone"),
+    POLICY: Attribute(ANYWHERE, f"{ANYWHERE}|{PARTLY_NEAR}|{NEAR}"),
     "ipv6.deny_all_igw_traffic": Attribute("false"),
     CROSS_ZONE: Attribute("false", BOOLEAN),
     "secondary_ips.auto_assigned.per_subnet": Attribute("0"),

@@ -5,6 +5,7 @@ from ipaddress import IPv4Network
 from typing import NamedTuple
 
 from ecsd.decisions.balancer_plan import BalancerParts, compile_balancer
+from ecsd.decisions.network_balancer_attributes import ANYWHERE, POLICY
 from ecsd.decisions.nlb_plan import Healths, answering
 from ecsd.decisions.target_health import Health
 from ecsd.records.ec2.network_interface import NetworkInterface
@@ -54,7 +55,10 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
         dns_support=vpc.enable_dns_support,
         subnets=tuple(
             SubnetPlan(
-                subnet_id=one.subnet_id, cidr=one.cidr_block, routes=tuple(_routes(one, parts))
+                subnet_id=one.subnet_id,
+                cidr=one.cidr_block,
+                routes=tuple(_routes(one, parts)),
+                zone=one.availability_zone,
             )
             for one in sorted(parts.subnets, key=lambda one: one.subnet_id)
         ),
@@ -67,6 +71,11 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
             for one in sorted(parts.interfaces, key=lambda one: one.network_interface_id)
         ),
         names=dict(sorted(dict(_names(parts)).items())),
+        affinities={
+            one.dns_name: one.attributes[POLICY]
+            for one in sorted(parts.load_balancers, key=lambda one: one.dns_name)
+            if one.attributes.get(POLICY, ANYWHERE) != ANYWHERE
+        },
     )
 
 

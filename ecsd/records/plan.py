@@ -30,6 +30,7 @@ class SubnetPlan(Message, frozen=True, kw_only=True):
     subnet_id: str
     cidr: str
     routes: tuple[RoutePlan, ...] = ()
+    zone: str = ""  # its Availability Zone
 
 
 class PacketRule(Message, frozen=True, kw_only=True):
@@ -86,6 +87,7 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     security_groups: tuple[SecurityGroupPlan, ...] = ()
     interfaces: tuple[InterfacePlan, ...] = ()
     names: dict[str, tuple[str, ...]] = {}  # lower-case name without final dot → addresses
+    affinities: dict[str, str] = {}  # name → client routing policy, where zones matter
 
 
 # ------------------------------------------------------------------ down: zones

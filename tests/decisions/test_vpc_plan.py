@@ -1,10 +1,13 @@
 """Records made into what a host is told, and that into addresses, rules and routes."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ecsd.decisions.addresses import LARGEST_NUMBER, uplink
+from ecsd.decisions.balancer_plan import BalancerParts
 from ecsd.decisions.vpc_links import Links, compile_links, link_commands, read_links
 from ecsd.decisions.vpc_plan import VpcParts, compile_vpc
 from ecsd.records.ec2.network_interface import NetworkInterface
@@ -18,9 +21,12 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Zone
+from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup
 from ecsd.records.plan import InterfacePlan, PacketRule, RoutePlan, SubnetPlan, VpcPlan
 
 WORLD = "0.0.0.0/0"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def subnet(name: str, cidr: str) -> Subnet:
@@ -162,6 +168,116 @@ def test_groups_keep_their_ipv4_rules_and_interfaces_their_kinds():
         ("reserved", False),
     ]
     assert plan.domain == "eu-west-1.compute.internal"
+
+
+NET = "arn:aws:elasticloadbalancing:eu-west-1:000000000000:loadbalancer/net/flows/1"
+NAME = "flows-1.elb.localhost"
+
+
+def flows(*states: str, **attributes: str) -> BalancerParts:
+    """Return a balancer in two zones with a target of each of these states in each."""
+    zones = tuple(
+        Zone(
+            subnet_id=f"subnet-{letter}",
+            availability_zone=f"eu-west-1{letter}",
+            network_interface_id=f"eni-{letter}",
+            private_ip_address=f"10.0.{number}.20",
+        )
+        for number, letter in enumerate("ab")
+    )
+    config = {"TargetGroups": [{"TargetGroupArn": "arn:tg", "Weight": 1}]}
+    return BalancerParts(
+        balancer=LoadBalancer(
+            load_balancer_arn=NET,
+            name="flows",
+            dns_name=NAME,
+            scheme="internal",
+            type="network",
+            ip_address_type="ipv4",
+            vpc_id="vpc-1",
+            zones=zones,
+            security_groups=(),
+            entrance="127.64.0.1",
+            created_at=NOW,
+            attributes=attributes,
+        ),
+        vpc=parts().vpc,
+        listeners=[
+            Listener(
+                listener_arn="arn:l",
+                load_balancer_arn=NET,
+                port=90,
+                protocol="TCP",
+                default_actions=({"Type": "forward", "Order": 1, "ForwardConfig": config},),
+            )
+        ],
+        rules=[],
+        groups=[
+            TargetGroup(
+                target_group_arn="arn:tg",
+                name="a",
+                protocol="TCP",
+                protocol_version=None,
+                port=80,
+                vpc_id="vpc-1",
+                target_type="ip",
+                health_check=HealthCheck(protocol="TCP", path="", matcher=""),
+            )
+        ],
+        targets=[
+            Target(
+                place=f"arn:tg|10.0.{number}.5|80",
+                target_group_arn="arn:tg",
+                target_id=f"10.0.{number}.5",
+                port=80,
+                availability_zone=f"eu-west-1{'ab'[number]}",
+                registered_at=NOW,
+                state=state,
+            )
+            for number, state in enumerate(states)
+        ],
+        security_group_rules=[],
+    )
+
+
+@pytest.mark.parametrize(
+    ("states", "addresses"),
+    [
+        (("healthy", "healthy"), ("10.0.0.20", "10.0.1.20")),
+        (("healthy", "unhealthy"), ("10.0.0.20",)),
+        (("initial", "healthy"), ("10.0.1.20",)),
+        (("unhealthy", "unhealthy"), ("10.0.0.20", "10.0.1.20")),
+    ],
+)
+def test_a_network_balancers_name_leads_to_zones_with_healthy_targets(states, addresses):
+    own = flows(*states)
+    plan = compile_vpc(parts(load_balancers=[own.balancer], network=[own]))
+    assert plan.names == {NAME: addresses}
+    assert plan.affinities == {}
+
+
+def test_a_network_balancer_has_its_entrance_at_one_of_its_interfaces():
+    own = flows("healthy", **{"dns_record.client_routing_policy": "availability_zone_affinity"})
+    interfaces = [
+        NetworkInterface(
+            network_interface_id=one.network_interface_id,
+            vpc_id="vpc-1",
+            subnet_id=one.subnet_id,
+            availability_zone=one.availability_zone,
+            private_ip_address=one.private_ip_address,
+            mac_address="0a:00:00:00:00:01",
+            owner=NET,
+        )
+        for one in own.balancer.zones
+    ]
+    plan = compile_vpc(parts(load_balancers=[own.balancer], network=[own], interfaces=interfaces))
+    assert [(one.kind, one.entrance) for one in plan.interfaces] == [
+        ("network_load_balancer", "127.64.0.1"),
+        ("network_load_balancer", ""),
+    ]
+    assert plan.affinities == {NAME: "availability_zone_affinity"}
+    held = compile_links(plan, uplink(1)).addresses
+    assert {"10.0.0.20", "10.0.1.20", "240.64.0.1", "240.128.0.1"} <= held
 
 
 def test_the_order_of_records_does_not_matter():

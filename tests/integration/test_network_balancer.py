@@ -176,6 +176,15 @@ def test_its_name_leads_past_zones_without_targets_and_silence_ends_as_the_liste
     first.hear()
     eventually(lambda: resolve(client, name) == [addresses["a"]])
 
+    second.hear()
+    eventually(lambda: resolve(client, name) == sorted(addresses.values()))
+    near = [{"Key": "dns_record.client_routing_policy", "Value": "availability_zone_affinity"}]
+    flows.account.elbv2.modify_load_balancer_attributes(
+        LoadBalancerArn=flows.account.balancer, Attributes=near
+    )
+    eventually(lambda: resolve(client, name) == [addresses["a"]])
+    assert resolve(second, name) == [addresses["b"]]
+
     with closing(Flow(client, addresses["a"], 90)) as flow:
         flow.ask()
         (line,) = flows.conntrack(

@@ -24,6 +24,7 @@ from ecsd.decisions.dns_message import (
     parse_answer,
     parse_question,
 )
+from ecsd.decisions.name_affinity import seen_from
 from ecsd.decisions.names import resolve
 from ecsd.decisions.packet_filter import RESOLVER
 from ecsd.decisions.zone_answer import Zone, open_zone, serves
@@ -123,7 +124,7 @@ class NameServer:
             question = parse_question(packet)
         except MalformedError:
             return  # no question: nobody waits for an answer
-        known = self._known(here, question)
+        known = self._known(here, question, peer[0])
         if known is not None and known.ask is None:
             transport.sendto(encode(packet, question, known), peer)
         elif not here.plan.dns_support or self._group is None or self._waiting >= MOST_WAITING:
@@ -131,12 +132,13 @@ class NameServer:
         else:
             self._group.create_task(self._forward((packet, question, known), peer, transport))
 
-    def _known(self, here: _Resolver, question: Question) -> Answer | None:
+    def _known(self, here: _Resolver, question: Question, client: str) -> Answer | None:
         """Return what needs nobody else, or the beginning of it."""
         if not here.plan.dns_support:
             return None
         zones = [one for one in self._zones.values() if serves(one.plan, here.plan)]
-        return resolve(question, here.plan, zones, self._ids)
+        plan = seen_from(here.plan, client, question.identifier)
+        return resolve(question, plan, zones, self._ids)
 
     async def _forward(
         self,
@@ -192,7 +194,8 @@ class NameServer:
                 async with self._clock.deadline(UPSTREAM_SECONDS * 2):
                     (length,) = struct.unpack(">H", await reader.readexactly(2))
                     packet = await reader.readexactly(length)
-                found = await self._answered(here, packet)
+                client = writer.get_extra_info("peername")[0]
+                found = await self._answered(here, packet, client)
                 writer.write(struct.pack(">H", len(found)) + found)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, TimeoutError, MalformedError):
@@ -200,12 +203,12 @@ class NameServer:
         finally:
             writer.close()
 
-    async def _answered(self, here: _Resolver, packet: bytes) -> bytes:
+    async def _answered(self, here: _Resolver, packet: bytes, client: str) -> bytes:
         """Return the answer to a question by TCP; MalformedError when it is none."""
         question = parse_question(packet)
         if not here.plan.dns_support:
             return fail(packet, question)
-        known = self._known(here, question)
+        known = self._known(here, question, client)
         if known is not None and known.ask is None:
             return encode(packet, question, known, LARGEST)
         return await self._complete(packet, question, known, socket.SOCK_STREAM)

@@ -147,8 +147,8 @@ async def test_subnets_are_added_and_left(flows, elb, network):
         (
             "dns_record.client_routing_policy",
             "any_availability_zone",
-            None,
             "availability_zone_affinity",
+            "nearest",
         ),
         ("zonal_shift.config.enabled", "false", None, "true"),
         ("secondary_ips.auto_assigned.per_subnet", "0", None, "1"),
@@ -273,6 +273,9 @@ async def test_checks_have_the_defaults_of_flows(tcp, elb, network, refused):
     (shown,) = (await elb("DescribeTargetGroups", Names=["http"]))["TargetGroups"]
     assert (shown["HealthCheckPath"], shown["Matcher"]) == ("/", {"HttpCode": "200-399"})
     assert shown["HealthCheckTimeoutSeconds"] == 6
+    await tcp(net, "https", HealthCheckProtocol="HTTPS")
+    (shown,) = (await elb("DescribeTargetGroups", Names=["https"]))["TargetGroups"]
+    assert (shown["HealthCheckProtocol"], shown["HealthCheckTimeoutSeconds"]) == ("HTTPS", 10)
     await elb(
         "ModifyTargetGroup",
         TargetGroupArn=arn,

@@ -12,6 +12,7 @@ from ecsd.controllers.controller import Place
 from ecsd.decisions.balancer_plan import compile_balancer
 from ecsd.decisions.hook_plan import compile_hook
 from ecsd.decisions.lifecycle_hook import PAUSE
+from ecsd.decisions.service_connect_plan import compile_proxy
 from ecsd.decisions.service_deployment import is_open
 from ecsd.decisions.task_plan import Network, compile_task
 from ecsd.decisions.vpc_plan import compile_vpc
@@ -40,7 +41,7 @@ from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.settings import Settings
 from ecsd.store.finders.acm import users_of
-from ecsd.store.finders.data_plane import balancer_parts, vpc_parts
+from ecsd.store.finders.data_plane import balancer_parts, proxy_parts, vpc_parts
 from ecsd.store.finders.elbv2 import balancers_of_group
 from ecsd.store.finders.servicediscovery import zone_parts
 from ecsd.store.scope import HOSTS, Scope
@@ -112,6 +113,8 @@ class DataPlaneController:
         kind, _, name = key.partition("/")
         if kind == "task":
             plan, host = self._task(view, name)
+        elif kind == "connect":
+            plan, host = self._proxy(view, name)
         elif kind == "hook":
             plan, host = self._hook(view, name)
         elif kind == "session":
@@ -164,6 +167,12 @@ class DataPlaneController:
         )
         return plan, task.host
 
+    def _proxy(self, view: View, task_arn: str) -> tuple[Plan | None, str | None]:
+        parts = proxy_parts(view, task_arn)
+        if parts is None or parts.task.host is None or parts.task.last_status == "STOPPED":
+            return None, None
+        return compile_proxy(parts), parts.task.host
+
     def _hook(self, view: View, name: str) -> tuple[Plan | None, str | None]:
         """A function is asked by one host, whichever is the first by name."""
         arn, _, hook_id = name.rpartition("|")
@@ -214,7 +223,7 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
     """Yield the plans that rest on a record."""
     match record:
         case Task():
-            yield f"task/{record.task_arn}"
+            yield from _of_task(record)
         case ServiceDeployment():
             yield from _hooks_of(record)
         case ExecSession():
@@ -229,11 +238,28 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
             yield from _with_vpcs(view, _balancers_of(view, record))
         case Namespace() | DiscoveryService() | Instance() | Vpc():
             yield from (f"zone/{one}" for one in _namespaces_of(view, record))
+            yield from _proxies_to(view, record)
         case _:
             pass  # what lies in a VPC is told below
     vpc_id = getattr(record, "vpc_id", None)
     if vpc_id and not isinstance(record, Task | TargetGroup | Namespace):
         yield f"vpc/{vpc_id}"
+
+
+def _of_task(task: Task) -> Iterable[str]:
+    yield f"task/{task.task_arn}"
+    if task.is_connected:
+        yield f"connect/{task.task_arn}"
+
+
+def _proxies_to(view: View, record: Record) -> Iterable[str]:
+    """Yield the proxies that lead to an instance."""
+    if not isinstance(record, Instance):
+        return
+    service = view.get(DiscoveryService, record.service_id)
+    if service is not None and service.ecs_service_arn is not None:
+        for task in view.select(Task, reached_services=service.arn):
+            yield f"connect/{task.task_arn}"
 
 
 def _with_vpcs(view: View, arns: Iterable[str]) -> Iterable[str]:

@@ -1,0 +1,160 @@
+"""A task's proxy as the configuration of its HAProxy.
+
+One frontend for each name and each port that the task offers. A name's endpoints are there twice:
+among those that are watched, and among all, for when every one has been put aside. An endpoint that
+fails five times in a row is put aside for 30 seconds. Checks by the proxy's own motion do not take
+place: the one that it has coming is what brings an endpoint back.
+Source: ecs_semantics 6; Amazon ECS Developer Guide, Service Connect components; Envoy, outlier
+detection; HAProxy 2.6 Configuration Manual, 5.2 (observe, fastinter).
+"""
+
+from hashlib import sha256
+
+from ecsd.decisions.haproxy_backend import IDEMPOTENT, Server
+from ecsd.decisions.haproxy_text import word
+from ecsd.decisions.listener import Config, Limits, global_lines
+from ecsd.records.plan import ProxyEndpoint, ProxyName, ProxyPlan, ProxyPort
+
+CONNECT_MS = 2000
+RETRIES = 2
+FAILURES, EJECTED_SECONDS = 5, 30
+NEVER = "24d"  # HAProxy's longest time
+LONGEST = 2_000_000  # seconds, just below that
+HTTP2 = frozenset({"http2", "grpc"})
+TCP = "tcp"
+NONE_WELL = "no healthy upstream"
+TOO_LATE = "upstream request timeout"
+
+
+class ProxyConfig(Config):
+    """A configuration whose servers may be of several kinds without another frame."""
+
+    def frame(self) -> str:
+        """Return the digest of the sections alone: a server of another kind has another name."""
+        text = "\n".join(line for section in self.sections for line in section)
+        return sha256(text.encode()).hexdigest()
+
+
+def compile_proxy_config(plan: ProxyPlan, limits: Limits) -> ProxyConfig:
+    """Return the configuration of a task's proxy."""
+    sections = [global_lines(limits), _defaults()]
+    servers: dict[str, dict[str, Server]] = {}
+    own = {one.discovery_arn: one for one in plan.ports}
+    for name in plan.names:
+        key = _digest(f"{name.name}:{name.port}")
+        sections += [_name_frontend(name, key)]
+        watched, every = _servers(plan, name, own.get(name.discovery_arn))
+        for kind, some in (("w", watched), ("e", every)):
+            sections.append(_name_backend(f"{kind}_{key}", name))
+            servers[f"{kind}_{key}"] = some
+    for port in plan.ports:
+        sections += _port_sections(port)
+    return ProxyConfig(tuple(sections), servers)
+
+
+def _defaults() -> tuple[str, ...]:
+    return (
+        "defaults",
+        f"  timeout connect {CONNECT_MS}ms",
+        f"  retries {RETRIES}",
+        "  option redispatch 1",
+        "  http-reuse safe",
+        "  option idle-close-on-response",
+        f"  http-error status 503 content-type text/plain string {word(NONE_WELL)}",
+        f"  http-error status 504 content-type text/plain string {word(TOO_LATE)}",
+    )
+
+
+def _name_frontend(name: ProxyName, key: str) -> tuple[str, ...]:
+    return (
+        f"frontend n_{key}",
+        f"  bind 127.0.0.1:{name.listener_port}",
+        *_client_lines(name),
+        f"  use_backend e_{key} if {{ nbsrv(w_{key}) eq 0 }}",
+        f"  default_backend w_{key}",
+    )
+
+
+def _name_backend(backend: str, name: ProxyName) -> tuple[str, ...]:
+    return (f"backend {backend}", "  balance roundrobin", *_server_lines(name))
+
+
+def _port_sections(port: ProxyPort) -> list[tuple[str, ...]]:
+    key = str(port.container_port)
+    spoken = " proto h2" if port.protocol in HTTP2 else ""
+    return [
+        (
+            f"frontend p_{key}",
+            f"  bind 0.0.0.0:{port.listener_port}",
+            *_client_lines(port),
+            f"  default_backend c_{key}",
+        ),
+        (
+            f"backend c_{key}",
+            *_server_lines(port),
+            f"  server app 127.0.0.1:{port.container_port}{spoken}",
+        ),
+    ]
+
+
+def _client_lines(one: ProxyName | ProxyPort) -> list[str]:
+    idle = _seconds(one.idle_timeout)
+    mode = "tcp" if one.protocol == TCP else "http"
+    lines = [f"  mode {mode}", f"  timeout client {idle}"]
+    return lines if mode == "tcp" else [*lines, f"  timeout http-keep-alive {idle}"]
+
+
+def _server_lines(one: ProxyName | ProxyPort) -> list[str]:
+    """Return timeouts, and which requests are tried again on another endpoint.
+
+    A connection that was not accepted always is; one that was lost, or an endpoint that could not
+    reach its container, only where the request may be sent twice.
+    """
+    idle = _seconds(one.idle_timeout)
+    if one.protocol == TCP:
+        return ["  mode tcp", f"  timeout server {idle}", f"  timeout tunnel {idle}"]
+    answer = _seconds(one.request_timeout or one.idle_timeout)
+    return [
+        "  mode http",
+        f"  timeout server {answer}",
+        f"  timeout tunnel {idle}",
+        "  retry-on conn-failure empty-response 503",
+        f"  http-request disable-l7-retry unless {{ method {IDEMPOTENT} }}",
+    ]
+
+
+def _servers(
+    plan: ProxyPlan, name: ProxyName, own: ProxyPort | None
+) -> tuple[dict[str, Server], dict[str, Server]]:
+    watched: dict[str, Server] = {}
+    every: dict[str, Server] = {}
+    for one in name.endpoints:
+        address, port = one.address, one.port
+        if one.instance_id == plan.task_id and own is not None:
+            # From inside, nothing is redirected: the proxy asks itself where it listens.
+            address, port = "127.0.0.1", own.listener_port
+        options = _options(name, one)
+        server = f"s_{_digest(f'{one.instance_id}{options}')}"
+        watched[server] = Server(address, port, options + _watch(name.protocol), used=True)
+        every[server] = Server(address, port, options, used=True)
+    return watched, every
+
+
+def _options(name: ProxyName, _endpoint: ProxyEndpoint) -> str:
+    return " proto h2" if name.protocol in HTTP2 else ""
+
+
+def _watch(protocol: str) -> str:
+    layer = "layer4" if protocol == TCP else "layer7"
+    return (
+        f" check inter {NEVER} fastinter {EJECTED_SECONDS}s downinter {EJECTED_SECONDS}s"
+        f" rise 1 fall 1000 observe {layer} error-limit {FAILURES} on-error mark-down"
+    )
+
+
+def _seconds(seconds: int) -> str:
+    return f"{min(seconds, LONGEST)}s" if seconds else NEVER
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:16]

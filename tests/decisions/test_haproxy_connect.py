@@ -1,0 +1,112 @@
+"""A task's proxy in HAProxy's words."""
+
+import pytest
+from msgspec.structs import replace
+
+from ecsd.decisions.haproxy_connect import compile_proxy_config
+from ecsd.decisions.listener import Limits
+from ecsd.records.plan import ProxyEndpoint, ProxyName, ProxyPlan, ProxyPort
+
+LIMITS = Limits(2000, 1)
+ONE = ProxyEndpoint(instance_id="1", address="10.0.0.5", port=80)
+TWO = ProxyEndpoint(instance_id="2", address="10.0.0.6", port=80)
+NAME = ProxyName(
+    name="web",
+    address="127.255.0.1",
+    port=80,
+    listener_port=15001,
+    discovery_arn="arn:web",
+    protocol="http",
+    idle_timeout=300,
+    request_timeout=15,
+    endpoints=(TWO,),
+)
+PORT = ProxyPort(
+    container_port=80,
+    listener_port=15002,
+    redirected=True,
+    discovery_arn="arn:web",
+    protocol="http",
+    idle_timeout=300,
+    request_timeout=15,
+)
+
+
+def config(name=NAME, *ports):
+    plan = ProxyPlan(task_arn="arn:task/1", task_id="1", names=(name,), ports=ports)
+    return compile_proxy_config(plan, LIMITS)
+
+
+def section(found, start):
+    return next(one for one in found.sections if one[0].startswith(start))
+
+
+def test_endpoints_come_and_go_without_another_frame():
+    frames = {
+        config(replace(NAME, endpoints=some)).frame()
+        for some in ((), (ONE,), (ONE, TWO), (replace(TWO, tls=True),))
+    }
+    assert len(frames) == 1
+    assert config(replace(NAME, listener_port=9)).frame() not in frames
+
+
+def test_an_endpoint_is_among_the_watched_and_among_all():
+    servers = config().servers
+    (watched,) = [some for name, some in servers.items() if name.startswith("w_")]
+    (every,) = [some for name, some in servers.items() if name.startswith("e_")]
+    assert set(watched) == set(every)
+    (one,) = watched.values()
+    assert (one.address, one.port, one.used) == ("10.0.0.6", 80, True)
+    assert "observe layer7 error-limit 5 on-error mark-down" in one.options
+    assert "fastinter 30s" in one.options
+    assert "check" not in next(iter(every.values())).options
+
+
+def test_all_are_asked_where_every_one_was_put_aside():
+    lines = section(config(), "frontend n_")
+    assert any("use_backend e_" in one and "nbsrv(w_" in one for one in lines)
+
+
+def test_the_task_reaches_itself_where_its_proxy_listens():
+    servers = config(replace(NAME, endpoints=(ONE,)), PORT).servers
+    found = {(one.address, one.port) for some in servers.values() for one in some.values()}
+    assert found == {("127.0.0.1", 15002)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({}, {"timeout server 15s", "timeout client 300s", "mode http"}),
+        ({"request_timeout": 0}, {"timeout server 300s"}),
+        ({"request_timeout": 0, "idle_timeout": 0}, {"timeout server 24d", "timeout client 24d"}),
+        ({"idle_timeout": 2147483647}, {"timeout client 2000000s"}),
+        (
+            {"protocol": "tcp", "request_timeout": 0, "idle_timeout": 3600},
+            {"mode tcp", "timeout server 3600s", "timeout tunnel 3600s", "timeout client 3600s"},
+        ),
+    ],
+)
+def test_timeouts_follow_the_service(changes, wanted):
+    for found in (config(replace(NAME, **changes)), config(NAME, replace(PORT, **changes))):
+        lines = {line.strip() for some in found.sections for line in some}
+        assert wanted <= lines
+
+
+@pytest.mark.parametrize(("protocol", "spoken"), [("http2", True), ("grpc", True), ("http", False)])
+def test_http2_is_spoken_to_those_that_speak_it(protocol, spoken):
+    name, port = replace(NAME, protocol=protocol), replace(PORT, protocol=protocol)
+    found = config(name, port)
+    options = {one.options for some in found.servers.values() for one in some.values()}
+    assert all((" proto h2" in one) is spoken for one in options)
+    assert section(found, "backend c_")[-1].endswith(" proto h2") is spoken
+
+
+def test_only_what_may_be_sent_twice_is_sent_to_another_endpoint():
+    lines = section(config(), "backend w_")
+    assert "  http-request disable-l7-retry unless { method GET HEAD OPTIONS }" in lines
+    assert "  retry-on conn-failure empty-response 503" in lines
+    assert not [
+        one
+        for one in section(config(replace(NAME, protocol="tcp")), "backend w_")
+        if "retry" in one
+    ]

@@ -16,7 +16,7 @@ from ecsd.agent.rooms import Networks
 from ecsd.agent.served_config import ServedConfig
 from ecsd.clock import Clock
 from ecsd.decisions.haproxy_connect import compile_proxy_config
-from ecsd.decisions.listener import Limits
+from ecsd.decisions.listener import Limits, Place
 from ecsd.decisions.service_connect_plan import compile_redirects
 from ecsd.errors import BalancerError, EcsdError
 from ecsd.records.plan import ProxyPlan
@@ -148,7 +148,8 @@ class _TaskProxy:
                 (self._folder / OWNER).write_text(plan.task_arn)
                 await self._networks.enforce(self._sandbox, compile_redirects(plan))
             self._looked = True
-            await self._served.bring(compile_proxy_config(plan, limits))
+            place = Place(str(self._folder), limits)
+            await self._served.bring(compile_proxy_config(plan, place))
 
     async def end(self) -> None:
         """End HAProxy. Raises BalancerError."""

@@ -12,7 +12,7 @@ from ecsd.controllers.controller import Place
 from ecsd.decisions.balancer_plan import compile_balancer
 from ecsd.decisions.hook_plan import compile_hook
 from ecsd.decisions.lifecycle_hook import PAUSE
-from ecsd.decisions.service_connect_plan import compile_proxy
+from ecsd.decisions.service_connect_plan import awaits_certificate, compile_proxy
 from ecsd.decisions.service_deployment import is_open
 from ecsd.decisions.task_plan import Network, compile_task
 from ecsd.decisions.vpc_plan import compile_vpc
@@ -27,6 +27,7 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ecs.connect_certificate import ConnectCertificate
 from ecsd.records.ecs.exec_session import ExecSession
 from ecsd.records.ecs.service_deployment import ServiceDeployment
 from ecsd.records.ecs.task import Task
@@ -82,6 +83,7 @@ class DataPlaneController:
         Namespace,
         DiscoveryService,
         Instance,
+        ConnectCertificate,
         Task,
         ServiceDeployment,
         ExecSession,
@@ -171,7 +173,16 @@ class DataPlaneController:
         parts = proxy_parts(view, task_arn)
         if parts is None or parts.task.host is None or parts.task.last_status == "STOPPED":
             return None, None
-        return compile_proxy(parts), parts.task.host
+        if awaits_certificate(parts):
+            return None, None
+        keys = {
+            one.discovery_arn: self._seal.unseal(
+                parts.certificates[one.discovery_arn].sealed_key, one.discovery_arn
+            )
+            for one in parts.task.connect_ports
+            if one.tls
+        }
+        return compile_proxy(parts, keys), parts.task.host
 
     def _hook(self, view: View, name: str) -> tuple[Plan | None, str | None]:
         """A function is asked by one host, whichever is the first by name."""
@@ -236,9 +247,9 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
                     yield f"balancer/{balancer.load_balancer_arn}"
         case LoadBalancer() | Listener() | Rule() | Certificate() | TargetGroup() | Target():
             yield from _with_vpcs(view, _balancers_of(view, record))
-        case Namespace() | DiscoveryService() | Instance() | Vpc():
+        case Namespace() | DiscoveryService() | Vpc() | Instance() | ConnectCertificate():
             yield from (f"zone/{one}" for one in _namespaces_of(view, record))
-            yield from _proxies_to(view, record)
+            yield from (f"connect/{one.task_arn}" for one in _tasks_to_tell(view, record))
         case _:
             pass  # what lies in a VPC is told below
     vpc_id = getattr(record, "vpc_id", None)
@@ -252,14 +263,20 @@ def _of_task(task: Task) -> Iterable[str]:
         yield f"connect/{task.task_arn}"
 
 
-def _proxies_to(view: View, record: Record) -> Iterable[str]:
-    """Yield the proxies that lead to an instance."""
-    if not isinstance(record, Instance):
-        return
-    service = view.get(DiscoveryService, record.service_id)
-    if service is not None and service.ecs_service_arn is not None:
-        for task in view.select(Task, reached_services=service.arn):
-            yield f"connect/{task.task_arn}"
+def _tasks_to_tell(view: View, record: Record) -> list[Task]:
+    """Return the tasks whose proxies lead to an instance, or see or show a certificate."""
+    match record:
+        case Instance():
+            service = view.get(DiscoveryService, record.service_id)
+            if service is None or service.ecs_service_arn is None:
+                return []
+            return view.select(Task, reached_services=service.arn)
+        case ConnectCertificate():
+            arn = record.discovery_arn
+            offering = view.select(Task, offered_services=arn)
+            return [*view.select(Task, reached_services=arn), *offering]
+        case _:
+            return []
 
 
 def _with_vpcs(view: View, arns: Iterable[str]) -> Iterable[str]:
@@ -287,9 +304,7 @@ def _balancers_of(
             return balancers_of_group(view, record.target_group_arn)
 
 
-def _namespaces_of(
-    view: View, record: Namespace | DiscoveryService | Instance | Vpc
-) -> Iterable[str]:
+def _namespaces_of(view: View, record: Record) -> Iterable[str]:
     """Return the ids of the namespaces that a record has a part in."""
     match record:
         case Namespace() | DiscoveryService():
@@ -299,3 +314,5 @@ def _namespaces_of(
             return (service.namespace_id,) if service else ()
         case Vpc():
             return [one.namespace_id for one in view.select(Namespace, vpc_id=record.vpc_id)]
+        case _:
+            return ()

@@ -8,11 +8,13 @@ Source: ecs_semantics 6; Amazon ECS Developer Guide, Service Connect components;
 detection; HAProxy 2.6 Configuration Manual, 5.2 (observe, fastinter).
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 from ecsd.decisions.haproxy_backend import IDEMPOTENT, Server
 from ecsd.decisions.haproxy_text import word
-from ecsd.decisions.listener import Config, Limits, global_lines
+from ecsd.decisions.haproxy_tls import certificate_path
+from ecsd.decisions.listener import Config, Place, global_lines
 from ecsd.records.plan import ProxyEndpoint, ProxyName, ProxyPlan, ProxyPort
 
 CONNECT_MS = 2000
@@ -22,6 +24,7 @@ NEVER = "24d"  # HAProxy's longest time
 LONGEST = 2_000_000  # seconds, just below that
 HTTP2 = frozenset({"http2", "grpc"})
 TCP = "tcp"
+NEWEST = "TLSv1.3"  # Service Connect speaks nothing older
 NONE_WELL = "no healthy upstream"
 TOO_LATE = "upstream request timeout"
 
@@ -35,21 +38,27 @@ class ProxyConfig(Config):
         return sha256(text.encode()).hexdigest()
 
 
-def compile_proxy_config(plan: ProxyPlan, limits: Limits) -> ProxyConfig:
+def compile_proxy_config(plan: ProxyPlan, place: Place) -> ProxyConfig:
     """Return the configuration of a task's proxy."""
-    sections = [global_lines(limits), _defaults()]
+    sections = [global_lines(place.limits), _defaults()]
+    issuers = _issuers(plan, place)
+    if issuers:
+        sections.append(_issuer_section(next(iter(issuers))))
     servers: dict[str, dict[str, Server]] = {}
     own = {one.discovery_arn: one for one in plan.ports}
     for name in plan.names:
         key = _digest(f"{name.name}:{name.port}")
         sections += [_name_frontend(name, key)]
-        watched, every = _servers(plan, name, own.get(name.discovery_arn))
+        watched, every = _servers(plan, name, own.get(name.discovery_arn), [*issuers])
         for kind, some in (("w", watched), ("e", every)):
             sections.append(_name_backend(f"{kind}_{key}", name))
             servers[f"{kind}_{key}"] = some
     for port in plan.ports:
-        sections += _port_sections(port)
-    return ProxyConfig(tuple(sections), servers)
+        sections += _port_sections(port, place)
+    certificates = {
+        certificate_path(place.folder, arn): pem for arn, pem in plan.certificates.items()
+    }
+    return ProxyConfig(tuple(sections), servers, issuers, certificates)
 
 
 def _defaults() -> tuple[str, ...]:
@@ -63,6 +72,19 @@ def _defaults() -> tuple[str, ...]:
         f"  http-error status 503 content-type text/plain string {word(NONE_WELL)}",
         f"  http-error status 504 content-type text/plain string {word(TOO_LATE)}",
     )
+
+
+def _issuers(plan: ProxyPlan, place: Place) -> dict[str, str]:
+    """Return path and content of the file with the authority, if there is one."""
+    if not plan.authority:
+        return {}
+    return {f"{place.folder}/a-{_digest(plan.authority)}.pem": plan.authority}
+
+
+def _issuer_section(path: str) -> tuple[str, ...]:
+    """Return a backend that nobody asks: a server can only be added with a file that is loaded."""
+    server = f"  server none 127.0.0.1:1 disabled ssl verify required ca-file {word(path)}"
+    return ("backend issuers", server)
 
 
 def _name_frontend(name: ProxyName, key: str) -> tuple[str, ...]:
@@ -79,13 +101,13 @@ def _name_backend(backend: str, name: ProxyName) -> tuple[str, ...]:
     return (f"backend {backend}", "  balance roundrobin", *_server_lines(name))
 
 
-def _port_sections(port: ProxyPort) -> list[tuple[str, ...]]:
+def _port_sections(port: ProxyPort, place: Place) -> list[tuple[str, ...]]:
     key = str(port.container_port)
     spoken = " proto h2" if port.protocol in HTTP2 else ""
     return [
         (
             f"frontend p_{key}",
-            f"  bind 0.0.0.0:{port.listener_port}",
+            f"  bind 0.0.0.0:{port.listener_port}{_shown(port, place)}",
             *_client_lines(port),
             f"  default_backend c_{key}",
         ),
@@ -95,6 +117,15 @@ def _port_sections(port: ProxyPort) -> list[tuple[str, ...]]:
             f"  server app 127.0.0.1:{port.container_port}{spoken}",
         ),
     ]
+
+
+def _shown(port: ProxyPort, place: Place) -> str:
+    """Return how an encrypted port meets clients."""
+    if not port.tls:
+        return ""
+    path = certificate_path(place.folder, port.discovery_arn)
+    alpn = "" if port.protocol == TCP else f" alpn {'h2' if port.protocol in HTTP2 else 'http/1.1'}"
+    return f" ssl crt {word(path)} ssl-min-ver {NEWEST}{alpn}"
 
 
 def _client_lines(one: ProxyName | ProxyPort) -> list[str]:
@@ -107,8 +138,8 @@ def _client_lines(one: ProxyName | ProxyPort) -> list[str]:
 def _server_lines(one: ProxyName | ProxyPort) -> list[str]:
     """Return timeouts, and which requests are tried again on another endpoint.
 
-    A connection that was not accepted always is; one that was lost, or an endpoint that could not
-    reach its container, only where the request may be sent twice.
+    A connection that was not accepted always is; one that was lost, only where the request may be
+    sent twice. An answer never is: HAProxy would not count it against its endpoint.
     """
     idle = _seconds(one.idle_timeout)
     if one.protocol == TCP:
@@ -118,13 +149,13 @@ def _server_lines(one: ProxyName | ProxyPort) -> list[str]:
         "  mode http",
         f"  timeout server {answer}",
         f"  timeout tunnel {idle}",
-        "  retry-on conn-failure empty-response 503",
+        "  retry-on conn-failure empty-response",
         f"  http-request disable-l7-retry unless {{ method {IDEMPOTENT} }}",
     ]
 
 
 def _servers(
-    plan: ProxyPlan, name: ProxyName, own: ProxyPort | None
+    plan: ProxyPlan, name: ProxyName, own: ProxyPort | None, issuers: Sequence[str]
 ) -> tuple[dict[str, Server], dict[str, Server]]:
     watched: dict[str, Server] = {}
     every: dict[str, Server] = {}
@@ -133,15 +164,23 @@ def _servers(
         if one.instance_id == plan.task_id and own is not None:
             # From inside, nothing is redirected: the proxy asks itself where it listens.
             address, port = "127.0.0.1", own.listener_port
-        options = _options(name, one)
+        options = _options(name, one, issuers)
         server = f"s_{_digest(f'{one.instance_id}{options}')}"
         watched[server] = Server(address, port, options + _watch(name.protocol), used=True)
         every[server] = Server(address, port, options, used=True)
     return watched, every
 
 
-def _options(name: ProxyName, _endpoint: ProxyEndpoint) -> str:
-    return " proto h2" if name.protocol in HTTP2 else ""
+def _options(name: ProxyName, endpoint: ProxyEndpoint, issuers: Sequence[str]) -> str:
+    http2 = name.protocol in HTTP2
+    options = " proto h2" if http2 else ""
+    if endpoint.tls:
+        alpn = " alpn h2" if http2 else ""
+        options += (
+            f" ssl verify required ca-file {word(issuers[0])} ssl-min-ver {NEWEST}"
+            f" verifyhost {name.server_name} sni str({name.server_name}){alpn}"
+        )
+    return options
 
 
 def _watch(protocol: str) -> str:

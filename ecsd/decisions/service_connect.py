@@ -12,6 +12,9 @@ from ecsd.records.ecs.service_connect import ConnectName, ConnectPort
 from ecsd.records.ecs.task_definition import TaskDefinition
 
 DISCOVERY_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")
+AUTHORITY = re.compile(
+    r"arn:aws[a-z-]*:acm-pca:[a-z0-9-]+:\d{12}:certificate-authority/[0-9a-f-]{36}"
+)
 DNS_NAME = re.compile(r"[a-z0-9_.][a-z0-9_.-]{0,126}")
 LARGEST_PORT = 65535
 TCP = "tcp"
@@ -71,6 +74,11 @@ def reached(ports: Iterable[ConnectPort]) -> tuple[ConnectName, ...]:
         if one.alias_name is not None and one.alias_port is not None
     ]
     return tuple(sorted(names, key=lambda one: (one.name, one.port)))
+
+
+def certificate_name(service_id: str) -> str:
+    """Return the name that the certificate of a Cloud Map service is for."""
+    return f"{service_id}.ecs-service-connect"
 
 
 def _mappings(definition: TaskDefinition) -> dict[str, Mapping[str, Any]]:
@@ -137,6 +145,10 @@ def _service_problems(service: Mapping[str, Any], mapping: Mapping[str, Any]) ->
                 "underscores, hyphens and periods, cannot start with a hyphen and cannot be "
                 "localhost."
             )
+    if service.get("tls"):
+        authority = service["tls"]["issuerCertificateAuthority"].get("awsPcaAuthorityArn")
+        if not authority or not AUTHORITY.fullmatch(authority):
+            yield f"{WHERE}: awsPcaAuthorityArn is no ARN of a private authority: {authority!r}."
     if service.get("ingressPortOverride") is not None:
         yield from _port_problem("ingressPortOverride", service["ingressPortOverride"])
     timeout = service.get("timeout") or {}

@@ -7,10 +7,12 @@ in Cloud Map. Source: ecs_semantics 6; Amazon ECS Developer Guide, Service Conne
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ecsd.decisions.container_port_checks import ports
 from ecsd.decisions.ruleset import Chain, Table
+from ecsd.records.ecs.connect_certificate import ConnectCertificate
 from ecsd.records.ecs.service_connect import ConnectName
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
@@ -26,13 +28,15 @@ TABLE = "ip service_connect"
 class ProxyParts(NamedTuple):
     """What a task's proxy rests on.
 
-    instances: by the ARN of their Cloud Map service. tasks: those that they stand for, by ARN.
+    instances, certificates: by the ARN of their Cloud Map service. tasks: those that instances
+    stand for, by ARN.
     """
 
     task: Task
     definition: TaskDefinition
     instances: Mapping[str, Sequence[Instance]]
     tasks: Mapping[str, Task]
+    certificates: Mapping[str, ConnectCertificate] = MappingProxyType({})
 
 
 def addresses(names: Iterable[ConnectName]) -> dict[str, str]:
@@ -41,9 +45,18 @@ def addresses(names: Iterable[ConnectName]) -> dict[str, str]:
     return {name: str(FIRST_ADDRESS + number) for number, name in enumerate(distinct)}
 
 
-def compile_proxy(parts: ProxyParts) -> ProxyPlan:
-    """Return the plan of a task's proxy; only its endpoints change in the task's life."""
-    task = parts.task
+def awaits_certificate(parts: ProxyParts) -> bool:
+    """Tell whether a port is to speak TLS and has nothing to show yet."""
+    offered = parts.task.connect_ports
+    return any(one.tls and one.discovery_arn not in parts.certificates for one in offered)
+
+
+def compile_proxy(parts: ProxyParts, keys: Mapping[str, str]) -> ProxyPlan:
+    """Return the plan of a task's proxy; only endpoints and certificates change in a task's life.
+
+    keys: the private keys (PEM) of certificates, by discovery ARN.
+    """
+    task, certificates = parts.task, parts.certificates
     free = _free_ports(parts)
     where = addresses(task.connect_names)
     names = tuple(
@@ -53,6 +66,7 @@ def compile_proxy(parts: ProxyParts) -> ProxyPlan:
             port=one.port,
             listener_port=next(free),
             discovery_arn=one.discovery_arn,
+            server_name=_server_name(parts, one.discovery_arn),
             protocol=one.protocol,
             idle_timeout=one.idle_timeout,
             request_timeout=one.request_timeout,
@@ -73,7 +87,16 @@ def compile_proxy(parts: ProxyParts) -> ProxyPlan:
         )
         for one in task.connect_ports
     )
-    return ProxyPlan(task_arn=task.task_arn, task_id=task.task_id, names=names, ports=offered)
+    return ProxyPlan(
+        task_arn=task.task_arn,
+        task_id=task.task_id,
+        names=names,
+        ports=offered,
+        certificates={
+            arn: certificates[arn].body + certificates[arn].chain + key for arn, key in keys.items()
+        },
+        authority=next((one.chain for one in certificates.values()), ""),
+    )
 
 
 def compile_redirects(plan: ProxyPlan) -> Table:
@@ -105,6 +128,11 @@ def compile_redirects(plan: ProxyPlan) -> Table:
     )
 
 
+def _server_name(parts: ProxyParts, discovery_arn: str) -> str:
+    known = parts.certificates.get(discovery_arn)
+    return known.name if known else ""
+
+
 def _endpoints(parts: ProxyParts, discovery_arn: str) -> Iterator[ProxyEndpoint]:
     for one in parts.instances.get(discovery_arn, ()):
         task = parts.tasks.get(one.task_arn or "")
@@ -112,7 +140,8 @@ def _endpoints(parts: ProxyParts, discovery_arn: str) -> Iterator[ProxyEndpoint]
             continue  # somebody registered it by hand: no proxy stands before it
         offered = (port for port in task.connect_ports if port.discovery_arn == discovery_arn)
         port = next(offered, None)
-        if port is not None:
+        shown = port is not None and (not port.tls or discovery_arn in parts.certificates)
+        if port is not None and shown:
             yield ProxyEndpoint(
                 instance_id=one.instance_id,
                 address=one.attributes["AWS_INSTANCE_IPV4"],

@@ -287,6 +287,7 @@ class ProxyName(Message, frozen=True, kw_only=True):
     port: int
     listener_port: int
     discovery_arn: str
+    server_name: str = ""  # that certificates of encrypted endpoints are for
     protocol: str  # http, http2, grpc, tcp
     idle_timeout: int
     request_timeout: int = 0
@@ -317,6 +318,8 @@ class ProxyPlan(Message, frozen=True, kw_only=True):
     task_id: str
     names: tuple[ProxyName, ...] = ()
     ports: tuple[ProxyPort, ...] = ()
+    certificates: dict[str, str] = {}  # of encrypted ports, by discovery_arn → PEM with its key
+    authority: str = ""  # PEM: whose certificates encrypted endpoints show
 
 
 # ------------------------------------------------------------------ down: lifecycle hooks

@@ -108,7 +108,9 @@ def _entered(
     """Return the Cloud Map service of a discovery name, made if there is none yet."""
     for known in services_in(change, namespace.namespace_id):
         if known.name == port.discovery_name and known.ecs_service_arn == service.arn:
-            return known
+            encrypted = replace(known, is_encrypted=known.is_encrypted or port.tls)
+            change.put(encrypted)
+            return encrypted
     own = ids.discovery_id("srv")
     made = DiscoveryService(
         service_id=own,
@@ -117,6 +119,7 @@ def _entered(
         namespace_id=namespace.namespace_id,
         description="Managed by Amazon ECS Service Connect",
         ecs_service_arn=service.arn,
+        is_encrypted=port.tls,
         created_at=now,
     )
     change.put(made)

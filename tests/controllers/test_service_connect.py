@@ -35,7 +35,7 @@ def test_a_running_task_is_found_by_its_discovery_name_and_by_its_own_proxy(in_w
         service = owned(world)["front"]
         assert {one.service_id for one in world.instances.values()} == {service.service_id}
         first, second = world.live()
-        plan = compile_proxy(proxy_parts(world.view, first.task_arn))
+        plan = compile_proxy(proxy_parts(world.view, first.task_arn), {})
         (name,) = plan.names
         assert (name.name, name.port, name.protocol) == ("web", 80, "tcp")
         assert {one.instance_id for one in name.endpoints} == {first.task_id, second.task_id}

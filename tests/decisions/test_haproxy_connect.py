@@ -4,10 +4,10 @@ import pytest
 from msgspec.structs import replace
 
 from ecsd.decisions.haproxy_connect import compile_proxy_config
-from ecsd.decisions.listener import Limits
+from ecsd.decisions.listener import Limits, Place
 from ecsd.records.plan import ProxyEndpoint, ProxyName, ProxyPlan, ProxyPort
 
-LIMITS = Limits(2000, 1)
+PLACE = Place("/run", Limits(2000, 1))
 ONE = ProxyEndpoint(instance_id="1", address="10.0.0.5", port=80)
 TWO = ProxyEndpoint(instance_id="2", address="10.0.0.6", port=80)
 NAME = ProxyName(
@@ -34,7 +34,7 @@ PORT = ProxyPort(
 
 def config(name=NAME, *ports):
     plan = ProxyPlan(task_arn="arn:task/1", task_id="1", names=(name,), ports=ports)
-    return compile_proxy_config(plan, LIMITS)
+    return compile_proxy_config(plan, PLACE)
 
 
 def section(found, start):
@@ -42,10 +42,7 @@ def section(found, start):
 
 
 def test_endpoints_come_and_go_without_another_frame():
-    frames = {
-        config(replace(NAME, endpoints=some)).frame()
-        for some in ((), (ONE,), (ONE, TWO), (replace(TWO, tls=True),))
-    }
+    frames = {config(replace(NAME, endpoints=some)).frame() for some in ((), (ONE,), (ONE, TWO))}
     assert len(frames) == 1
     assert config(replace(NAME, listener_port=9)).frame() not in frames
 
@@ -104,9 +101,46 @@ def test_http2_is_spoken_to_those_that_speak_it(protocol, spoken):
 def test_only_what_may_be_sent_twice_is_sent_to_another_endpoint():
     lines = section(config(), "backend w_")
     assert "  http-request disable-l7-retry unless { method GET HEAD OPTIONS }" in lines
-    assert "  retry-on conn-failure empty-response 503" in lines
+    assert "  retry-on conn-failure empty-response" in lines
     assert not [
         one
         for one in section(config(replace(NAME, protocol="tcp")), "backend w_")
         if "retry" in one
     ]
+
+
+def test_an_encrypted_endpoint_is_verified_and_an_encrypted_port_shows_its_certificate():
+    name = replace(NAME, endpoints=(ONE, replace(TWO, tls=True)), server_name="srv-1.x")
+    port = replace(PORT, tls=True, discovery_arn="arn:own")
+    plan = ProxyPlan(
+        task_arn="arn:task/9",
+        task_id="9",
+        names=(name,),
+        ports=(port,),
+        certificates={"arn:own": "PEM"},
+        authority="ROOT",
+    )
+    found = compile_proxy_config(plan, PLACE)
+    (issuers,) = found.lists
+    (own,) = found.certificates
+    assert (found.lists[issuers], found.certificates[own]) == ("ROOT", "PEM")
+    for servers in found.servers.values():
+        plain, encrypted = sorted(servers.values(), key=lambda one: one.address)
+        assert "ssl" not in plain.options
+        wanted = f"ssl verify required ca-file {issuers} ssl-min-ver TLSv1.3 verifyhost srv-1.x"
+        assert wanted in encrypted.options
+    bind = next(one for one in section(found, "frontend p_") if "bind" in one)
+    assert f"ssl crt {own} ssl-min-ver TLSv1.3 alpn http/1.1" in bind
+
+
+def test_a_new_certificate_is_no_new_frame_and_a_first_authority_is():
+    plan = ProxyPlan(
+        task_arn="arn:task/1",
+        task_id="1",
+        ports=(replace(PORT, tls=True),),
+        certificates={"arn:web": "PEM"},
+    )
+    first = compile_proxy_config(plan, PLACE)
+    renewed = compile_proxy_config(replace(plan, certificates={"arn:web": "NEW"}), PLACE)
+    assert first.frame() == renewed.frame()
+    assert first.frame() != compile_proxy_config(replace(plan, authority="ROOT"), PLACE).frame()

@@ -1,9 +1,11 @@
 """Services of a namespace that reach each other by Service Connect, and looks into their tasks."""
 
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 
 from tests.integration.sample import eventually
 
@@ -142,3 +144,34 @@ class Asking(threading.Thread):
 def nodes(task, url, number=20):
     """Count which tasks answer."""
     return Counter(ask(task, url)[1].partition(" at ")[0] for _ in range(number))
+
+
+def space(task):
+    """Return the path of a task's own network namespace."""
+    words = ["docker", "inspect", "-f", "{{.State.Pid}}", container(task, "pause")]
+    pid = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+    return f"/proc/{pid}/ns/net"
+
+
+def python(task, code, *words, seconds=60):
+    """Run a program of ours in a task's namespace; return what it said."""
+    done = subprocess.run(
+        ["nsenter", f"--net={space(task)}", sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    return done.stdout.strip() or done.stderr
+
+
+@contextmanager
+def serving(task, *words):
+    """A program of ours that serves in a task's namespace, as its container would."""
+    enter = ["nsenter", f"--net={space(task)}", sys.executable]
+    with subprocess.Popen([*enter, *words], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout.readline() == "ready\n"
+            yield
+        finally:
+            server.kill()

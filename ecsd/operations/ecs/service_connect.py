@@ -44,7 +44,6 @@ def parse(
 def _refuse_later(given: dict[str, Any], service: Service) -> None:
     refuse_members(given, LATER, "InvalidParameterException", f"{WHERE}.")
     for one in given.get("services") or ():
-        refuse_members(one, ("tls",), "InvalidParameterException", f"{WHERE}.services.")
         for alias in one.get("clientAliases") or ():
             where = f"{WHERE}.services.clientAliases."
             refuse_members(alias, ("testTrafficRules",), "InvalidParameterException", where)

@@ -66,6 +66,7 @@ class Task(Record, frozen=True, kw_only=True):
         "occupied_host",
         "spread_keys",
         "reached_services",
+        "offered_services",
     )
 
     task_arn: str
@@ -139,6 +140,11 @@ class Task(Record, frozen=True, kw_only=True):
     def reached_services(self) -> tuple[str, ...]:
         """The Cloud Map services (ARNs) that its proxy leads to."""
         return tuple(dict.fromkeys(one.discovery_arn for one in self.connect_names))
+
+    @property
+    def offered_services(self) -> tuple[str, ...]:
+        """The Cloud Map services (ARNs) that its proxy answers for."""
+        return tuple(one.discovery_arn for one in self.connect_ports)
 
     @property
     def is_connected(self) -> bool:

@@ -37,4 +37,5 @@ class DiscoveryService(Record, frozen=True, kw_only=True):
     instances_revision: int = 1  # grows with every registration and deregistration
     attributes: dict[str, str] = {}
     ecs_service_arn: str | None = None  # the service of ECS that Service Connect made it for
+    is_encrypted: bool = False  # its instances speak TLS under the local authority
     tags: tuple[Tag, ...] = ()

@@ -7,6 +7,7 @@ from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import InternetGateway, NatGateway, RouteTable, Subnet, Vpc
+from ecsd.records.ecs.connect_certificate import ConnectCertificate
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
@@ -98,4 +99,9 @@ def proxy_parts(view: View, task_arn: str) -> ProxyParts | None:
         definition=definition,
         instances=instances,
         tasks={arn: one for arn, one in found.items() if arn is not None and one is not None},
+        certificates={
+            arn: one
+            for arn in sorted({*task.reached_services, *task.offered_services})
+            if (one := view.get(ConnectCertificate, arn)) is not None
+        },
     )

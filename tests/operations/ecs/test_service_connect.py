@@ -137,6 +137,11 @@ async def test_a_clusters_namespace_is_made_and_serves_services_that_name_none(c
             INVALID,
             "perRequestTimeoutSeconds",
         ),
+        (
+            connect(offer(tls={"issuerCertificateAuthority": {"awsPcaAuthorityArn": "mine"}})),
+            INVALID,
+            "awsPcaAuthorityArn",
+        ),
         (connect(accessLogConfiguration={"format": "TEXT"}), INVALID, "accessLogConfiguration"),
     ],
 )

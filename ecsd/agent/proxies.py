@@ -8,10 +8,12 @@ import asyncio
 import logging
 import shutil
 from datetime import datetime
-from pathlib import Path
 
 from ecsd.agent.balancers import machine_limits
 from ecsd.agent.drivers.haproxy import Haproxy
+from ecsd.agent.log_credentials import LogCredentials
+from ecsd.agent.log_streams import LogStreamError, LogStreams
+from ecsd.agent.proxy_log import ProxyLog
 from ecsd.agent.rooms import Networks
 from ecsd.agent.served_config import ServedConfig
 from ecsd.clock import Clock
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 PLAN_SECONDS = 10.0  # until a plan that does not come ends its task
 MOST_CONNECTIONS = 2000
+LOG_SECONDS = 5.0  # between two looks at what proxies have said
+LAST_WORDS_SECONDS = 2.0
 OWNER = "task"  # the file that says whose proxy a folder is
 
 
@@ -43,12 +47,15 @@ class HostProxies:
         self._plans: dict[str, ProxyPlan] = {}
         self._proxies: dict[str, _TaskProxy] = {}
         self._told = asyncio.Condition()
+        self._streams = LogStreams(LogCredentials(settings, clock), clock)
         self._queue: WorkQueue[str] = WorkQueue("proxies", clock, self._look, workers=4)
 
     async def run(self) -> None:
         """Keep proxies running until cancelled; they go on afterwards."""
         try:
-            await self._queue.run()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._queue.run())
+                group.create_task(self._send_logs())
         finally:
             for proxy in self._proxies.values():
                 proxy.release()
@@ -80,6 +87,7 @@ class HostProxies:
         except TimeoutError as error:
             raise BalancerError(f"no plan of the proxy of {task_arn} has come") from error
         self._begin(task_arn, sandbox)
+        await self._proxies[task_arn].begin_log(self._plans[task_arn])
         await self._bring(task_arn)
 
     def adopt(self, task_arn: str, sandbox: str) -> None:
@@ -90,6 +98,13 @@ class HostProxies:
     async def end(self, task_arn: str) -> None:
         """End a task's proxy; its namespace can go."""
         proxy = self._proxies.pop(task_arn, None) or self._proxy(task_arn, "")
+        plan = self._plans.get(task_arn)
+        if plan is not None:
+            try:
+                async with self._clock.deadline(LAST_WORDS_SECONDS):
+                    await proxy.send_log(plan)
+            except TimeoutError:
+                log.warning("a proxy's last words are lost", extra={"task": task_arn})
         await proxy.end()
 
     async def remove_everything(self) -> None:
@@ -107,12 +122,21 @@ class HostProxies:
     def _proxy(self, task_arn: str, sandbox: str) -> "_TaskProxy":
         folder = self._root / task_arn.rpartition("/")[2]
         haproxy = Haproxy(folder, sandbox, self._clock, lambda: self._queue.add(task_arn))
-        return _TaskProxy(folder, haproxy, sandbox, self._networks)
+        return _TaskProxy(haproxy, sandbox, self._networks, ProxyLog(folder, self._streams))
 
     async def _bring(self, task_arn: str) -> None:
         plan, proxy = self._plans.get(task_arn), self._proxies.get(task_arn)
         if plan is not None and proxy is not None:
             await proxy.bring(plan, self._limits)
+
+    async def _send_logs(self) -> None:
+        """Send what proxies say, for ever."""
+        while True:
+            for task_arn, proxy in list(self._proxies.items()):
+                plan = self._plans.get(task_arn)
+                if plan is not None:
+                    await proxy.send_log(plan)
+            await self._clock.sleep(LOG_SECONDS)
 
     async def _look(self, task_arn: str) -> datetime | None:
         """Start a proxy again that ended, or that was not found running."""
@@ -128,12 +152,13 @@ class HostProxies:
 class _TaskProxy:
     """One task's HAProxy; calls wait for each other."""
 
-    def __init__(self, folder: Path, haproxy: Haproxy, sandbox: str, networks: Networks) -> None:
-        self._folder = folder
+    def __init__(self, haproxy: Haproxy, sandbox: str, networks: Networks, said: ProxyLog) -> None:
+        self._folder = haproxy.folder
         self._haproxy = haproxy
         self._sandbox = sandbox
         self._networks = networks
-        self._served = ServedConfig(folder, haproxy)
+        self._said = said
+        self._served = ServedConfig(haproxy.folder, haproxy)
         self._lock = asyncio.Lock()
         self._looked = False
         self._over = False
@@ -150,6 +175,21 @@ class _TaskProxy:
             self._looked = True
             place = Place(str(self._folder), limits)
             await self._served.bring(compile_proxy_config(plan, place))
+
+    async def begin_log(self, plan: ProxyPlan) -> None:
+        """Make the stream of what it will say. Raises LogStreamError."""
+        if plan.log is not None:
+            await self._said.begin(plan.log)
+
+    async def send_log(self, plan: ProxyPlan) -> None:
+        """Send what it has said; what cannot be sent now is sent later."""
+        if plan.log is None:
+            return
+        try:
+            await self._said.send(plan.log)
+        except (LogStreamError, OSError) as error:
+            cause = {"task": plan.task_arn, "cause": str(error)}
+            log.warning("a proxy's log is not sent", extra=cause)
 
     async def end(self) -> None:
         """End HAProxy. Raises BalancerError."""

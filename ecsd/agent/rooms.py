@@ -114,7 +114,10 @@ class Proxies(Protocol):
         ...
 
     async def provide(self, task_arn: str, sandbox: str) -> None:
-        """Have a task's proxy listen in its namespace (a path); waits for its plan."""
+        """Have a task's proxy listen in its namespace (a path); waits for its plan.
+
+        LogStreamError: what it says would go nowhere.
+        """
         ...
 
     def adopt(self, task_arn: str, sandbox: str) -> None:

@@ -219,6 +219,9 @@ class TaskContainers:
             except (BalancerError, NetworkError) as error:
                 self.failure = stop_cause.proxy_failure(str(error))
                 return
+            except LogStreamError as error:
+                self.failure = str(error)
+                return
         self.ready = True
 
     async def provide_volumes(self) -> None:

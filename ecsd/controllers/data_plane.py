@@ -12,7 +12,7 @@ from ecsd.controllers.controller import Place
 from ecsd.decisions.balancer_plan import compile_balancer
 from ecsd.decisions.hook_plan import compile_hook
 from ecsd.decisions.lifecycle_hook import PAUSE
-from ecsd.decisions.service_connect_plan import awaits_certificate, compile_proxy
+from ecsd.decisions.service_connect_plan import Logs, awaits_certificate, compile_proxy
 from ecsd.decisions.service_deployment import is_open
 from ecsd.decisions.task_plan import Network, compile_task
 from ecsd.decisions.vpc_plan import compile_vpc
@@ -182,7 +182,8 @@ class DataPlaneController:
             for one in parts.task.connect_ports
             if one.tls
         }
-        return compile_proxy(parts, keys), parts.task.host
+        logs = Logs(self._logs_endpoint, view.scope.account, view.scope.region)
+        return compile_proxy(parts, keys, logs), parts.task.host
 
     def _hook(self, view: View, name: str) -> tuple[Plan | None, str | None]:
         """A function is asked by one host, whichever is the first by name."""

@@ -3,7 +3,8 @@
 One frontend for each name and each port that the task offers. A name's endpoints are there twice:
 among those that are watched, and among all, for when every one has been put aside. An endpoint that
 fails five times in a row is put aside for 30 seconds. Checks by the proxy's own motion do not take
-place: the one that it has coming is what brings an endpoint back.
+place: the one that it has coming is what brings an endpoint back. HAProxy has one coming for each
+that is added, 30 seconds later: one put aside before that is back by then.
 Source: ecs_semantics 6; Amazon ECS Developer Guide, Service Connect components; Envoy, outlier
 detection; HAProxy 2.6 Configuration Manual, 5.2 (observe, fastinter).
 """
@@ -47,12 +48,12 @@ def compile_proxy_config(plan: ProxyPlan, place: Place) -> ProxyConfig:
     servers: dict[str, dict[str, Server]] = {}
     own = {one.discovery_arn: one for one in plan.ports}
     for name in plan.names:
-        key = _digest(f"{name.name}:{name.port}")
+        key = f"{name.name}:{name.port}"
         sections += [_name_frontend(name, key)]
         watched, every = _servers(plan, name, own.get(name.discovery_arn), [*issuers])
-        for kind, some in (("w", watched), ("e", every)):
-            sections.append(_name_backend(f"{kind}_{key}", name))
-            servers[f"{kind}_{key}"] = some
+        for backend, some in ((key, watched), (f"{key}-all", every)):
+            sections.append(_name_backend(backend, name))
+            servers[backend] = some
     for port in plan.ports:
         sections += _port_sections(port, place)
     certificates = {
@@ -89,11 +90,11 @@ def _issuer_section(path: str) -> tuple[str, ...]:
 
 def _name_frontend(name: ProxyName, key: str) -> tuple[str, ...]:
     return (
-        f"frontend n_{key}",
+        f"frontend to-{key}",
         f"  bind 127.0.0.1:{name.listener_port}",
         *_client_lines(name),
-        f"  use_backend e_{key} if {{ nbsrv(w_{key}) eq 0 }}",
-        f"  default_backend w_{key}",
+        f"  use_backend {key}-all if {{ nbsrv({key}) eq 0 }}",
+        f"  default_backend {key}",
     )
 
 
@@ -106,13 +107,13 @@ def _port_sections(port: ProxyPort, place: Place) -> list[tuple[str, ...]]:
     spoken = " proto h2" if port.protocol in HTTP2 else ""
     return [
         (
-            f"frontend p_{key}",
+            f"frontend in-{key}",
             f"  bind 0.0.0.0:{port.listener_port}{_shown(port, place)}",
             *_client_lines(port),
-            f"  default_backend c_{key}",
+            f"  default_backend container-{key}",
         ),
         (
-            f"backend c_{key}",
+            f"backend container-{key}",
             *_server_lines(port),
             f"  server app 127.0.0.1:{port.container_port}{spoken}",
         ),
@@ -165,7 +166,7 @@ def _servers(
             # From inside, nothing is redirected: the proxy asks itself where it listens.
             address, port = "127.0.0.1", own.listener_port
         options = _options(name, one, issuers)
-        server = f"s_{_digest(f'{one.instance_id}{options}')}"
+        server = f"{one.instance_id}-tls" if one.tls else one.instance_id
         watched[server] = Server(address, port, options + _watch(name.protocol), used=True)
         every[server] = Server(address, port, options, used=True)
     return watched, every
@@ -187,7 +188,7 @@ def _watch(protocol: str) -> str:
     layer = "layer4" if protocol == TCP else "layer7"
     return (
         f" check inter {NEVER} fastinter {EJECTED_SECONDS}s downinter {EJECTED_SECONDS}s"
-        f" rise 1 fall 1000 observe {layer} error-limit {FAILURES} on-error mark-down"
+        f" rise 1 fall 1 observe {layer} error-limit {FAILURES} on-error mark-down"
     )
 
 

@@ -104,6 +104,7 @@ def new_task(
         ),
         connect_ports=origin.service_connect.ports if origin.service_connect else (),
         connect_names=origin.service_connect.names if origin.service_connect else (),
+        connect_log=origin.service_connect.log_options if origin.service_connect else None,
         vpc_id=place.vpc_id,
         network_interface_id=place.network_interface_id,
         attachment_id=place.attachment_id,

@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ecsd.decisions.container_logging_checks import check_logging
 from ecsd.records.ecs.service_connect import ConnectName, ConnectPort
 from ecsd.records.ecs.task_definition import TaskDefinition
+from ecsd.records.plan import NON_BLOCKING
 
 DISCOVERY_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")
 AUTHORITY = re.compile(
@@ -18,6 +20,12 @@ AUTHORITY = re.compile(
 DNS_NAME = re.compile(r"[a-z0-9_.][a-z0-9_.-]{0,126}")
 LARGEST_PORT = 65535
 TCP = "tcp"
+LOG_OPTIONS = frozenset(
+    {
+        *("awslogs-group", "awslogs-region", "awslogs-stream-prefix", "awslogs-create-group"),
+        "mode",
+    }
+)
 IDLE, IDLE_TCP = 300, 3600  # seconds
 REQUEST = 15  # seconds
 MOST_ALIASES = 1
@@ -27,6 +35,7 @@ WHERE = "serviceConnectConfiguration"
 def problems(configuration: Mapping[str, Any], definition: TaskDefinition) -> Iterator[str]:
     """Yield what is wrong with an enabled configuration, against its task definition alone."""
     services = configuration.get("services") or ()
+    yield from _log_problems(configuration.get("logConfiguration") or {})
     if definition.network_mode != "awsvpc":
         mode = definition.network_mode or "bridge"
         yield f"{WHERE} is not supported with the network mode {mode} by ecsd yet."
@@ -57,6 +66,12 @@ def offered(
         _port(one, mappings[one["portName"]], namespace)
         for one in configuration.get("services") or ()
     )
+
+
+def log_options(configuration: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the awslogs options of the proxies of a configuration without problems."""
+    given = configuration.get("logConfiguration")
+    return dict(given.get("options") or {}) if given else None
 
 
 def reached(ports: Iterable[ConnectPort]) -> tuple[ConnectName, ...]:
@@ -114,6 +129,24 @@ def _port(service: Mapping[str, Any], mapping: Mapping[str, Any], namespace: str
         alias_port=alias["port"] if alias else None,
         tls=bool(service.get("tls")),
     )
+
+
+def _log_problems(given: Mapping[str, Any]) -> Iterator[str]:
+    if not given:
+        return
+    where, options = f"{WHERE}.logConfiguration", given.get("options") or {}
+    if given["logDriver"] != "awslogs":
+        yield f"{where}: logDriver {given['logDriver']} is not supported by ecsd yet."
+        return
+    if given.get("secretOptions"):
+        yield f"{where}.secretOptions is not supported by ecsd yet."
+    unknown = sorted(set(options) - LOG_OPTIONS)
+    if unknown:
+        yield f"{where}: the option {unknown[0]} is not supported by ecsd yet."
+    if options.get("mode", NON_BLOCKING) != NON_BLOCKING:
+        yield f"{where}: mode {options['mode']} is not supported by ecsd yet."
+    for problem in check_logging({"name": "Service Connect", "logConfiguration": given}):
+        yield f"{where}: {problem}"
 
 
 def _mapping_problems(mapping: Mapping[str, Any]) -> Iterator[str]:

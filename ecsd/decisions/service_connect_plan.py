@@ -16,13 +16,22 @@ from ecsd.records.ecs.connect_certificate import ConnectCertificate
 from ecsd.records.ecs.service_connect import ConnectName
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
-from ecsd.records.plan import ProxyEndpoint, ProxyName, ProxyPlan, ProxyPort
+from ecsd.records.plan import LogPlan, ProxyEndpoint, ProxyName, ProxyPlan, ProxyPort
 from ecsd.records.servicediscovery.instance import Instance
 
 RANGE = "127.255.0.0/16"
 FIRST_ADDRESS = IPv4Address("127.255.0.1")
 FIRST_PORT = 15001  # of the proxy's own; further ones follow, but what the task uses itself
 TABLE = "ip service_connect"
+CONTAINER = "ecs-service-connect"  # what AWS calls the proxy's container, in its logs
+
+
+class Logs(NamedTuple):
+    """Whose CloudWatch Logs, and where they are."""
+
+    endpoint: str
+    account: str
+    region: str
 
 
 class ProxyParts(NamedTuple):
@@ -51,7 +60,7 @@ def awaits_certificate(parts: ProxyParts) -> bool:
     return any(one.tls and one.discovery_arn not in parts.certificates for one in offered)
 
 
-def compile_proxy(parts: ProxyParts, keys: Mapping[str, str]) -> ProxyPlan:
+def compile_proxy(parts: ProxyParts, keys: Mapping[str, str], logs: Logs) -> ProxyPlan:
     """Return the plan of a task's proxy; only endpoints and certificates change in a task's life.
 
     keys: the private keys (PEM) of certificates, by discovery ARN.
@@ -96,6 +105,7 @@ def compile_proxy(parts: ProxyParts, keys: Mapping[str, str]) -> ProxyPlan:
             arn: certificates[arn].body + certificates[arn].chain + key for arn, key in keys.items()
         },
         authority=next((one.chain for one in certificates.values()), ""),
+        log=_log(task, logs),
     )
 
 
@@ -125,6 +135,22 @@ def compile_redirects(plan: ProxyPlan) -> Table:
             "closed": Chain(closed, "type filter hook output priority 0; policy accept;"),
             "ports": Chain(inward, "type nat hook prerouting priority -100; policy accept;"),
         },
+    )
+
+
+def _log(task: Task, logs: Logs) -> LogPlan | None:
+    options = task.connect_log
+    if options is None:
+        return None
+    prefix = options.get("awslogs-stream-prefix")
+    stream = f"{CONTAINER}/{task.task_id}"
+    return LogPlan(
+        endpoint=logs.endpoint,
+        account=logs.account,
+        region=options.get("awslogs-region", logs.region),
+        group=options["awslogs-group"],
+        stream=f"{prefix}/{stream}" if prefix else stream,
+        create_group=options.get("awslogs-create-group", "").lower() == "true",
     )
 
 

@@ -311,6 +311,17 @@ class ProxyPort(Message, frozen=True, kw_only=True):
     tls: bool = False
 
 
+class LogPlan(Message, frozen=True, kw_only=True):
+    """A log stream, and where CloudWatch Logs is."""
+
+    endpoint: str
+    account: str
+    region: str
+    group: str
+    stream: str
+    create_group: bool = False
+
+
 class ProxyPlan(Message, frozen=True, kw_only=True):
     """The proxy of a task."""
 
@@ -320,6 +331,7 @@ class ProxyPlan(Message, frozen=True, kw_only=True):
     ports: tuple[ProxyPort, ...] = ()
     certificates: dict[str, str] = {}  # of encrypted ports, by discovery_arn → PEM with its key
     authority: str = ""  # PEM: whose certificates encrypted endpoints show
+    log: LogPlan | None = None  # where what it says goes
 
 
 # ------------------------------------------------------------------ down: lifecycle hooks

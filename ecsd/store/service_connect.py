@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from ecsd.decisions.service_connect import offered, reached
+from ecsd.decisions.service_connect import log_options, offered, reached
 from ecsd.ids import IdSource
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_connect import ConnectPort, ServiceConnect
@@ -49,6 +49,7 @@ def join(
     others = connected_ports(change, namespace.namespace_id, but=service.arn)
     connect = ServiceConnect(
         namespace_id=namespace.namespace_id,
+        log_options=log_options(configuration),
         ports=tuple(own),
         names=reached([*own, *others]),
     )

@@ -2,13 +2,15 @@
 
 from msgspec.structs import replace
 
-from ecsd.decisions.service_connect_plan import compile_proxy
+from ecsd.decisions.service_connect_plan import Logs, compile_proxy
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.task import Task
 from ecsd.records.servicediscovery.instance import Instance
 from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.store.finders.data_plane import proxy_parts
 from tests.controllers.conftest import SCOPE, SERVICE
+
+LOGS = Logs("http://logs", "0", "us-east-1")
 
 
 def offer(alias="web", port=80, **more):
@@ -35,7 +37,7 @@ def test_a_running_task_is_found_by_its_discovery_name_and_by_its_own_proxy(in_w
         service = owned(world)["front"]
         assert {one.service_id for one in world.instances.values()} == {service.service_id}
         first, second = world.live()
-        plan = compile_proxy(proxy_parts(world.view, first.task_arn), {})
+        plan = compile_proxy(proxy_parts(world.view, first.task_arn), {}, LOGS)
         (name,) = plan.names
         assert (name.name, name.port, name.protocol) == ("web", 80, "tcp")
         assert {one.instance_id for one in name.endpoints} == {first.task_id, second.task_id}

@@ -49,8 +49,8 @@ def test_endpoints_come_and_go_without_another_frame():
 
 def test_an_endpoint_is_among_the_watched_and_among_all():
     servers = config().servers
-    (watched,) = [some for name, some in servers.items() if name.startswith("w_")]
-    (every,) = [some for name, some in servers.items() if name.startswith("e_")]
+    (watched,) = [some for name, some in servers.items() if not name.endswith("-all")]
+    (every,) = [some for name, some in servers.items() if name.endswith("-all")]
     assert set(watched) == set(every)
     (one,) = watched.values()
     assert (one.address, one.port, one.used) == ("10.0.0.6", 80, True)
@@ -60,8 +60,8 @@ def test_an_endpoint_is_among_the_watched_and_among_all():
 
 
 def test_all_are_asked_where_every_one_was_put_aside():
-    lines = section(config(), "frontend n_")
-    assert any("use_backend e_" in one and "nbsrv(w_" in one for one in lines)
+    lines = section(config(), "frontend to-")
+    assert "  use_backend web:80-all if { nbsrv(web:80) eq 0 }" in lines
 
 
 def test_the_task_reaches_itself_where_its_proxy_listens():
@@ -95,16 +95,16 @@ def test_http2_is_spoken_to_those_that_speak_it(protocol, spoken):
     found = config(name, port)
     options = {one.options for some in found.servers.values() for one in some.values()}
     assert all((" proto h2" in one) is spoken for one in options)
-    assert section(found, "backend c_")[-1].endswith(" proto h2") is spoken
+    assert section(found, "backend container-")[-1].endswith(" proto h2") is spoken
 
 
 def test_only_what_may_be_sent_twice_is_sent_to_another_endpoint():
-    lines = section(config(), "backend w_")
+    lines = section(config(), "backend web:80")
     assert "  http-request disable-l7-retry unless { method GET HEAD OPTIONS }" in lines
     assert "  retry-on conn-failure empty-response" in lines
     assert not [
         one
-        for one in section(config(replace(NAME, protocol="tcp")), "backend w_")
+        for one in section(config(replace(NAME, protocol="tcp")), "backend web:80")
         if "retry" in one
     ]
 
@@ -129,7 +129,7 @@ def test_an_encrypted_endpoint_is_verified_and_an_encrypted_port_shows_its_certi
         assert "ssl" not in plain.options
         wanted = f"ssl verify required ca-file {issuers} ssl-min-ver TLSv1.3 verifyhost srv-1.x"
         assert wanted in encrypted.options
-    bind = next(one for one in section(found, "frontend p_") if "bind" in one)
+    bind = next(one for one in section(found, "frontend in-") if "bind" in one)
     assert f"ssl crt {own} ssl-min-ver TLSv1.3 alpn http/1.1" in bind
 
 

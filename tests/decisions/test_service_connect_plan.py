@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from ecsd.decisions.service_connect_plan import (
     RANGE,
+    Logs,
     ProxyParts,
     addresses,
     compile_proxy,
@@ -20,6 +21,7 @@ from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.servicediscovery.instance import Instance
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LOGS = Logs("http://logs", "0", "us-east-1")
 PORT = ConnectPort(
     port_name="api",
     discovery_name="api",
@@ -97,7 +99,7 @@ def test_the_proxys_own_ports_are_nobody_elses(some, used, overridden):
     mappings = [{"containerPortRange": f"{first}-{first + more}"} for first, more in used]
     port = replace(PORT, ingress_port=15002 if overridden else None)
     task = replace(TASK, connect_names=some, connect_ports=(port,))
-    plan = compile_proxy(parts(task, *mappings), {})
+    plan = compile_proxy(parts(task, *mappings), {}, LOGS)
     mine = [one.listener_port for one in (*plan.names, *plan.ports)]
     assert len(set(mine)) == len(mine) == len(some) + 1
     chosen = mine[:-1] if overridden else mine
@@ -115,14 +117,14 @@ def test_endpoints_are_tasks_that_offer_the_name():
         instance("by-hand", None),
     ]
     client = replace(TASK, connect_names=(name("web"),))
-    plan = compile_proxy(parts(client, instances=some, tasks=(server, other)), {})
+    plan = compile_proxy(parts(client, instances=some, tasks=(server, other)), {}, LOGS)
     (found,) = plan.names[0].endpoints
     assert (found.instance_id, found.address, found.port) == ("2", "10.0.0.5", 8080)
 
 
 def test_names_and_ports_lead_to_the_proxy_and_nothing_else_answers():
     task = replace(TASK, connect_names=(name("web", 8080),), connect_ports=(PORT,))
-    table = compile_redirects(compile_proxy(parts(task), {}))
+    table = compile_redirects(compile_proxy(parts(task), {}, LOGS))
     assert table.chains["names"].rules == (
         "ip daddr 127.255.0.1 tcp dport 8080 redirect to :15001",
     )
@@ -132,6 +134,6 @@ def test_names_and_ports_lead_to_the_proxy_and_nothing_else_answers():
 
 def test_a_port_of_the_proxys_own_is_not_redirected():
     task = replace(TASK, connect_ports=(replace(PORT, ingress_port=9000),))
-    plan = compile_proxy(parts(task), {})
+    plan = compile_proxy(parts(task), {}, LOGS)
     assert (plan.ports[0].listener_port, plan.ports[0].redirected) == (9000, False)
     assert compile_redirects(plan).chains["ports"].rules == ()

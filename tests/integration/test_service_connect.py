@@ -73,12 +73,19 @@ def test_a_rolling_update_of_one_fails_no_request_of_the_other(connected):
 
 def test_an_endpoint_that_fails_is_put_aside_and_comes_back(connected):
     """nginx answers 503 at /health where /tmp/unhealthy is; nobody's check asks for that here."""
+    account = connected.account
+    account.logs.create_log_group(logGroupName="/connect")
+    options = {"awslogs-group": "/connect", "awslogs-region": "us-east-1"}
+    logging = {"logDriver": "awslogs", "options": options | {"awslogs-stream-prefix": "proxy"}}
     connected.service("web", connected.register("web"), 2, [offer()])
-    connected.service("client", connected.register("client"))
+    more = {"connect": {"logConfiguration": logging}}
+    connected.service("client", connected.register("client"), **more)
     sick, well = connected.running("web", 2)
     (task,) = connected.running("client")
     url = "http://web/health"
     eventually(lambda: len(nodes(task, "http://web/")) == 2)
+    here = time.monotonic()
+    eventually(lambda: time.monotonic() - here > 30)  # past the check that each begins with
     inside(sick, "touch", "/tmp/unhealthy")
     began = time.monotonic()
     # Each is asked in turn until the sick one has failed five times.
@@ -88,6 +95,15 @@ def test_an_endpoint_that_fails_is_put_aside_and_comes_back(connected):
     inside(sick, "rm", "/tmp/unhealthy")
     eventually(lambda: len(nodes(task, "http://web/", 4)) == 2)
     assert time.monotonic() - began > 29
+    # The proxy said so, in its log.
+    stream = f"proxy/ecs-service-connect/{_id(task)}"
+
+    def said(words):
+        read = account.logs.get_log_events(logGroupName="/connect", logStreamName=stream)
+        return [one for one in read["events"] if words in one["message"]]
+
+    eventually(lambda: said(f"Server web:80/{_id(sick)} is DOWN"))
+    eventually(lambda: said(f"Server web:80/{_id(sick)} is UP"))
     # Where every one fails, every one is asked nevertheless.
     for one in (sick, well):
         inside(one, "touch", "/tmp/unhealthy")
@@ -120,10 +136,13 @@ def test_traffic_does_not_notice_that_the_agent_is_killed(ecsd, connected):
     eventually(lambda: not any(processes(ecsd, one) for one in servers))
 
 
+def _id(task):
+    return task["taskArn"].rpartition("/")[2]
+
+
 def processes(ecsd, task):
     """Return what is noted of a task's proxy; nothing where it has ended."""
-    name = task["taskArn"].rpartition("/")[2]
-    file = ecsd.folder / "run" / "connect" / name / "running.json"
+    file = ecsd.folder / "run" / "connect" / _id(task) / "running.json"
     return json.loads(file.read_text()) if file.exists() else {}
 
 

@@ -16,7 +16,7 @@ from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.store.finders.servicediscovery import connected_ports, find_called, services_in
 from ecsd.store.store import View
 
-LATER = ("logConfiguration", "accessLogConfiguration", "containerConfigurations")
+LATER = ("accessLogConfiguration", "containerConfigurations")
 
 
 def parse(

@@ -44,5 +44,6 @@ class ServiceConnect(Part, frozen=True, kw_only=True):
     """
 
     namespace_id: str
+    log_options: dict[str, str] | None = None  # of awslogs, for what proxies say
     ports: tuple[ConnectPort, ...] = ()
     names: tuple[ConnectName, ...] = ()

@@ -98,6 +98,7 @@ class Task(Record, frozen=True, kw_only=True):
     registry_bindings: tuple[RegistryBinding, ...] = ()
     connect_ports: tuple[ConnectPort, ...] = ()  # offered by Service Connect
     connect_names: tuple[ConnectName, ...] = ()  # reached by it
+    connect_log: dict[str, str] | None = None  # awslogs options of its proxy
 
     host: str | None = None  # assigned
     vpc_id: str | None = None

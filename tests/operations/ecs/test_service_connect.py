@@ -38,6 +38,13 @@ def connect(*services, namespace="prod", **more):
     return {"enabled": True, "namespace": namespace, "services": list(services)} | more
 
 
+def awslogs(**options):
+    return {
+        "logDriver": "awslogs",
+        "options": {"awslogs-group": "/ecs/web", "awslogs-region": "us-east-1"} | options,
+    }
+
+
 def offer(port_name="http", alias=("web", 80), **more):
     given = {"portName": port_name} | more
     if alias:
@@ -141,6 +148,14 @@ async def test_a_clusters_namespace_is_made_and_serves_services_that_name_none(c
             connect(offer(tls={"issuerCertificateAuthority": {"awsPcaAuthorityArn": "mine"}})),
             INVALID,
             "awsPcaAuthorityArn",
+        ),
+        (connect(logConfiguration={"logDriver": "splunk"}), INVALID, "logDriver splunk"),
+        (connect(logConfiguration=awslogs(tag="x")), INVALID, "option tag"),
+        (connect(logConfiguration=awslogs(mode="blocking")), INVALID, "mode blocking"),
+        (
+            connect(logConfiguration={"logDriver": "awslogs"}),
+            INVALID,
+            "awslogs-region, awslogs-group",
         ),
         (connect(accessLogConfiguration={"format": "TEXT"}), INVALID, "accessLogConfiguration"),
     ],

@@ -35,11 +35,12 @@ class Origin(Struct, frozen=True, kw_only=True):
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """The interface that a task gets; empty outside awsvpc."""
+    """The interface, and the proxy, that a task gets; empty outside awsvpc."""
 
     vpc_id: str | None = None
     network_interface_id: str | None = None
     attachment_id: str | None = None
+    connect_attachment_id: str | None = None
     availability_zone: str | None = None
 
 
@@ -108,6 +109,7 @@ def new_task(
         vpc_id=place.vpc_id,
         network_interface_id=place.network_interface_id,
         attachment_id=place.attachment_id,
+        connect_attachment_id=place.connect_attachment_id,
         created_at=now,
     )
 

@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from ecsd.decisions.service_connect_plan import Logs, compile_proxy
+from ecsd.decisions.task_view import show_task
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.task import Task
 from ecsd.records.servicediscovery.instance import Instance
@@ -42,6 +43,23 @@ def test_a_running_task_is_found_by_its_discovery_name_and_by_its_own_proxy(in_w
         assert (name.name, name.port, name.protocol) == ("web", 80, "tcp")
         assert {one.instance_id for one in name.endpoints} == {first.task_id, second.task_id}
         assert {one.port for one in name.endpoints} == {80}
+
+    in_world(scenario)
+
+
+def test_a_task_shows_its_proxy_as_an_attachment_and_others_show_none(in_world):
+    async def scenario(world):
+        await begin(world)
+        (task,) = world.live()
+        shown = show_task(task, None, None, tags=False)["attachments"][-1]
+        assert (shown["type"], shown["status"]) == ("Service Connect", "ATTACHED")
+        assert {one["name"]: one["value"] for one in shown["details"]} == {
+            "portName": "http",
+            "discoveryName": "front",
+            "clientAliases": "web:80",
+        }
+        plain = replace(task, connect_ports=(), connect_names=())
+        assert len(show_task(plain, None, None, tags=False)["attachments"]) == 1
 
     in_world(scenario)
 

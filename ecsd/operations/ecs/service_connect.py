@@ -11,6 +11,7 @@ from ecsd.errors import AwsError
 from ecsd.operations.ecs.refusal import refuse_members
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.service import Service
+from ecsd.records.ecs.service_connect import ServiceConnect
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.store.finders.servicediscovery import connected_ports, find_called, services_in
@@ -39,6 +40,26 @@ def parse(
         raise _invalid(problem)
     _check_names(view, service, definition, given, namespace)
     return {**given, "namespace": reference}
+
+
+def check_protocols(
+    definition: TaskDefinition, given: dict[str, Any] | None, now: ServiceConnect | None
+) -> None:
+    """Refuse another protocol under a name that clients know already.
+
+    Source: Amazon ECS API Reference, PortMapping: appProtocol is immutable in a Service Connect
+    service.
+    """
+    if given is None or now is None:
+        return
+    known = {one.discovery_name: one.protocol for one in now.ports}
+    for port in offered(given, definition, ""):
+        before = known.get(port.discovery_name, port.protocol)
+        if before != port.protocol:
+            raise _invalid(
+                f"{WHERE}: the appProtocol of {port.discovery_name} cannot be changed from "
+                f"{before} to {port.protocol}: delete the service and create it again."
+            )
 
 
 def _refuse_later(given: dict[str, Any], service: Service) -> None:

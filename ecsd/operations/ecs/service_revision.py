@@ -104,6 +104,7 @@ def next_revision(
     connect = service_connect.parse(
         view, service, definition, now.service_connect_configuration if given is None else given
     )
+    service_connect.check_protocols(definition, connect, now.service_connect)
     fresh = replace(
         now,
         arn=_arn(call, service.arn),

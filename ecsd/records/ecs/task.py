@@ -104,6 +104,7 @@ class Task(Record, frozen=True, kw_only=True):
     vpc_id: str | None = None
     network_interface_id: str | None = None
     attachment_id: str | None = None
+    connect_attachment_id: str | None = None  # of Service Connect's proxy
     attachment_status: str = "PRECREATED"  # …, ATTACHED, DETACHED, DELETED
 
     desired_status: str = "RUNNING"

@@ -206,3 +206,12 @@ async def test_tasks_on_bridges_and_shifted_traffic_are_refused(ecs, make, farga
 async def test_a_namespace_has_to_be_there_to_be_listed(ecs):
     with pytest.raises(AwsError, match="NamespaceNotFoundException"):
         await ecs("ListServicesByNamespace", namespace="other")
+
+
+async def test_the_protocol_of_a_name_cannot_be_changed(ecs, make, fargate):
+    await make(serviceConnectConfiguration=connect(offer(timeout={"idleTimeoutSeconds": 9})))
+    ports = [{"name": "http", "containerPort": 80, "appProtocol": "grpc"}]
+    fargate["containerDefinitions"][0]["portMappings"] = ports
+    await ecs("RegisterTaskDefinition", **fargate)
+    with pytest.raises(AwsError, match="appProtocol of http cannot be changed from http to grpc"):
+        await ecs("UpdateService", cluster="prod", service="web", taskDefinition="web:2")

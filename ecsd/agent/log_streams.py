@@ -70,8 +70,16 @@ class LogStreams:
                 await self._insist(session, place, "CreateLogGroup", group)
             await self._insist(session, place, "CreateLogStream", stream)
 
-    async def keep(self, place: Place, group: str, stream: str, texts: list[str]) -> None:
-        """Put texts into a stream of their own, one event each.
+    async def keep(
+        self,
+        place: Place,
+        group: str,
+        stream: str,
+        texts: list[str],
+        *,
+        create_group: bool = False,
+    ) -> None:
+        """Put texts into a stream, made if it is not there, one event each.
 
         Raises:
             LogStreamError: no such group, or no answer.
@@ -81,6 +89,8 @@ class LogStreams:
         events = [{"timestamp": now, "message": one} for one in texts if one]
         endless = aiohttp.ClientTimeout(total=None)
         async with aiohttp.ClientSession(timeout=endless) as session:
+            if create_group:
+                await self._insist(session, place, "CreateLogGroup", {"logGroupName": group})
             await self._insist(session, place, "CreateLogStream", target)
             if events:
                 members = {**target, "logEvents": events}

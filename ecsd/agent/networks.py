@@ -14,6 +14,7 @@ from ecsd.agent.drivers.flows import end_translated
 from ecsd.agent.drivers.host import HostNetwork
 from ecsd.agent.drivers.names import NameServer
 from ecsd.agent.drivers.namespaces import Namespaces, Visitor
+from ecsd.agent.drivers.nftables import Nftables
 from ecsd.agent.drivers.programs import run
 from ecsd.agent.drivers.rtnetlink import Netlink
 from ecsd.agent.drivers.task_interface import task_interface
@@ -22,7 +23,7 @@ from ecsd.agent.rooms import Report
 from ecsd.clock import Clock
 from ecsd.decisions.addresses import NUMBERS, Uplink, uplink
 from ecsd.decisions.nlb_plan import Ending
-from ecsd.decisions.ruleset import Table
+from ecsd.decisions.ruleset import Table, whole
 from ecsd.errors import NetworkError
 from ecsd.ids import IdSource
 from ecsd.link.messages import HostFaults
@@ -113,6 +114,14 @@ class HostNetworks:
 
         await self._until(vpc_id, ready, f"does not know {', '.join(sorted(addresses))} yet")
         await self._vpcs[vpc_id].translate(table)
+
+    async def enforce(self, sandbox: str, table: Table) -> None:
+        """Bring a table into force in a task's namespace."""
+        filters = await self._visitor.visit(sandbox, Nftables)
+        try:
+            await asyncio.to_thread(filters.run, whole(table))
+        finally:
+            filters.close()
 
     async def end_flows(self, vpc_id: str, endings: Sequence[Ending]) -> None:
         """End translated flows."""

@@ -4,6 +4,8 @@ What it is told is logged first, so that a host that comes up without its server
 Applying a plan twice is the same as once.
 """
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 
@@ -13,8 +15,20 @@ from ecsd.clock import Clock
 from ecsd.decisions.balancer_plan import traffic_digest
 from ecsd.errors import EcsdError
 from ecsd.link.messages import Down, PlanApplied, Snapshot
-from ecsd.records.plan import BalancerPlan, HookPlan, Plan, SessionPlan, TaskPlan, VpcPlan, ZonePlan
+from ecsd.records.plan import (
+    BalancerPlan,
+    HookPlan,
+    Plan,
+    ProxyPlan,
+    SessionPlan,
+    TaskPlan,
+    VpcPlan,
+    ZonePlan,
+)
 from ecsd.workqueue import WorkQueue
+
+log = logging.getLogger(__name__)
+LEADING_SECONDS = 2.0
 
 
 class Reconciler:
@@ -30,7 +44,9 @@ class Reconciler:
         self._rooms = rooms
         self._report = report
         self._log = log
+        self._clock = clock
         self._plans: dict[str, Plan] = {}
+        self._leading: dict[str, asyncio.Event] = {}  # proxies' plans that are not in force yet
         self._queue: WorkQueue[str] = WorkQueue("plans", clock, self._apply, workers=32)
 
     def resume(self) -> None:
@@ -51,7 +67,8 @@ class Reconciler:
     def _bring_about(self, keys: Iterable[str]) -> None:
         """Let names be so at once, before anything that is told with them or later; queue the rest.
 
-        A task that is taken out of a namespace is not signalled while its name leads to it.
+        A task that is taken out of a namespace is not signalled while its name leads to it, nor
+        while proxies that were told before do (``_led_elsewhere``).
         """
         rest = []
         for key in keys:
@@ -63,6 +80,8 @@ class Reconciler:
                 self._rooms.names.remove(name)
             else:
                 rest.append(key)
+            if isinstance(plan, ProxyPlan):
+                self._leading[key] = asyncio.Event()
         for key in rest:
             self._queue.add(key)
 
@@ -70,6 +89,7 @@ class Reconciler:
         """Find what exists here without a plan and have it taken away."""
         present = {f"vpc/{name}" for name in await self._rooms.networks.present()}
         present |= {f"balancer/{arn}" for arn in await self._rooms.balancers.present()}
+        present |= {f"connect/{arn}" for arn in await self._rooms.proxies.present()}
         present |= {f"task/{arn}" for arn in await self._rooms.tasks.present()}
         for key in present - set(self._plans):
             self._queue.add(key)
@@ -86,6 +106,30 @@ class Reconciler:
         await self._queue.idle()
 
     async def _apply(self, key: str) -> datetime | None:
+        leading = self._leading.get(key)
+        try:
+            return await self._bring(key)
+        finally:
+            if leading is not None:
+                leading.set()
+                if self._leading.get(key) is leading:
+                    del self._leading[key]
+
+    async def _task(self, plan: TaskPlan) -> None:
+        if plan.desired_status == "STOPPED":
+            await self._led_elsewhere()
+        await self._rooms.tasks.apply(plan)
+
+    async def _led_elsewhere(self) -> None:
+        """Wait, not for long, until proxies that were told so lead nobody to a task that ends."""
+        try:
+            async with self._clock.deadline(LEADING_SECONDS):
+                for one in list(self._leading.values()):
+                    await one.wait()
+        except TimeoutError:
+            log.warning("a task is stopped while proxies may still lead to it")
+
+    async def _bring(self, key: str) -> datetime | None:
         plan = self._plans.get(key)
         kind, _, name = key.partition("/")
         match plan:
@@ -96,8 +140,10 @@ class Reconciler:
             case BalancerPlan():
                 traffic = traffic_digest(plan)
                 await self._told(key, lambda: self._rooms.balancers.apply(plan), traffic)
+            case ProxyPlan():
+                await self._told(key, lambda: self._rooms.proxies.apply(plan))
             case TaskPlan():
-                await self._rooms.tasks.apply(plan)
+                await self._task(plan)
             case HookPlan():
                 await self._rooms.hooks.apply(plan)
             case SessionPlan():
@@ -123,6 +169,7 @@ class Reconciler:
         removers = {
             "vpc": self._rooms.networks.remove,
             "balancer": self._rooms.balancers.remove,
+            "connect": self._rooms.proxies.remove,
             "task": self._rooms.tasks.remove,
             "hook": self._rooms.hooks.remove,
             "session": self._rooms.sessions.remove,

@@ -7,7 +7,15 @@ from typing import NamedTuple, Protocol
 from ecsd.decisions.nlb_plan import Ending
 from ecsd.decisions.ruleset import Table
 from ecsd.link.messages import Up
-from ecsd.records.plan import BalancerPlan, HookPlan, SessionPlan, TaskPlan, VpcPlan, ZonePlan
+from ecsd.records.plan import (
+    BalancerPlan,
+    HookPlan,
+    ProxyPlan,
+    SessionPlan,
+    TaskPlan,
+    VpcPlan,
+    ZonePlan,
+)
 
 Report = Callable[[Up], None]  # queues an observation for the server; never blocks, never fails
 
@@ -28,6 +36,10 @@ class Networks(Protocol):
 
         The VPC has to be applied, with the interface in it, before: filter first, then link.
         """
+        ...
+
+    async def enforce(self, sandbox: str, table: Table) -> None:
+        """Bring a table into force in a task's namespace (a path)."""
         ...
 
     async def open_socket(self, vpc_id: str, kind: socket.SocketKind) -> socket.socket:
@@ -84,6 +96,44 @@ class Balancers(Protocol):
     def observe_all(self) -> None:
         """Report every target again (after a reconnection)."""
         ...
+
+
+class Proxies(Protocol):
+    """The proxies of this host's tasks. Errors: BalancerError, NetworkError."""
+
+    async def apply(self, plan: ProxyPlan) -> None:
+        """Let a proxy lead so, now or as soon as its task has a namespace."""
+        ...
+
+    async def remove(self, task_arn: str) -> None:
+        """Know a plan no more; what still runs for it ends."""
+        ...
+
+    async def present(self) -> set[str]:
+        """Return the ARNs of the tasks that have left a proxy on this host."""
+        ...
+
+    async def provide(self, task_arn: str, sandbox: str) -> None:
+        """Have a task's proxy listen in its namespace (a path); waits for its plan.
+
+        LogStreamError: what it says would go nowhere.
+        """
+        ...
+
+    def adopt(self, task_arn: str, sandbox: str) -> None:
+        """Take over the proxy of a task that runs; returns at once."""
+        ...
+
+    async def end(self, task_arn: str) -> None:
+        """End a task's proxy; one that is not there has ended."""
+        ...
+
+
+class Ground(NamedTuple):
+    """What tasks stand on: all that their namespaces are given."""
+
+    networks: Networks
+    proxies: Proxies
 
 
 class Tasks(Protocol):
@@ -144,6 +194,7 @@ class Rooms(NamedTuple):
     networks: Networks
     names: Names
     balancers: Balancers
+    proxies: Proxies
     tasks: Tasks
     hooks: Hooks
     sessions: Sessions

@@ -26,7 +26,7 @@ from ecsd.agent.turns import BEGIN, FINISH
 from ecsd.decisions import container_config, container_names, stop_cause
 from ecsd.decisions.container_order import NOTHING, Seen
 from ecsd.decisions.container_volumes import volumes
-from ecsd.errors import EngineError, NetworkError
+from ecsd.errors import BalancerError, EngineError, NetworkError
 from ecsd.records.plan import TaskPlan
 
 log = logging.getLogger(__name__)
@@ -100,6 +100,8 @@ class TaskContainers:
             self.volumes_ready = self.volumes_ready or bool(self.view)
             if ran:
                 self.ready = True  # containers start only after the interface is there
+                if self.plan.proxied:
+                    self._host.proxies.adopt(self.plan.task_arn, pause.sandbox)
             else:
                 await self._attach(pause.sandbox)
         elif ran:
@@ -211,6 +213,15 @@ class TaskContainers:
             await self._host.clock.sleep(pause)
             spent += pause
             pause = min(1.0, pause * 2)
+        if self.plan.proxied:
+            try:
+                await self._host.proxies.provide(self.plan.task_arn, sandbox)
+            except (BalancerError, NetworkError) as error:
+                self.failure = stop_cause.proxy_failure(str(error))
+                return
+            except LogStreamError as error:
+                self.failure = str(error)
+                return
         self.ready = True
 
     async def provide_volumes(self) -> None:
@@ -328,9 +339,11 @@ class TaskContainers:
         try:
             # One at a time: Engine < 23 deadlocks on concurrent endpoint removal (moby#46661).
             async with self._host.removals.turn():
+                if self.plan.proxied:
+                    await self._host.proxies.end(self.plan.task_arn)
                 if self.pause.runtime_id:
                     await self._host.engine.remove(self.pause.runtime_id)
-        except (EngineRefusalError, EngineSilentError) as error:
+        except (BalancerError, EngineRefusalError, EngineSilentError) as error:
             log.warning("pause is left", extra={"task": self.plan.task_arn, "cause": str(error)})
             await self._host.clock.sleep(REFUSED_PAUSE)
             return
@@ -346,11 +359,17 @@ class TaskContainers:
 
 
 async def erase_task(host: TaskHost, task_arn: str) -> None:
-    """Remove a task's containers, pause last, then its volumes and cgroup. Raises EngineError."""
+    """Remove a task's containers, its proxy, its pause, then its volumes and cgroup.
+
+    Raises:
+        EngineError: the Engine is away or refuses.
+        BalancerError: the proxy cannot be ended.
+    """
     found = await host.engine.owned(task_arn)
     for one in found:
         if one.role != container_names.PAUSE:
             await host.engine.remove(one.id)
+    await host.proxies.end(task_arn)
     for one in found:
         if one.role == container_names.PAUSE:
             async with host.removals.turn():

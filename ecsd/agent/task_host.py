@@ -10,7 +10,7 @@ from ecsd.agent.drivers.engine import EngineRefusalError
 from ecsd.agent.drivers.engine_answers import Digests, EngineEvent, Host, Inspected, Owned
 from ecsd.agent.image_pulls import ImagePulls
 from ecsd.agent.log_streams import LogStreams
-from ecsd.agent.rooms import Networks, Report
+from ecsd.agent.rooms import Ground, Report
 from ecsd.agent.turns import Turns
 from ecsd.clock import Clock
 from ecsd.decisions.container_config import HostFacts
@@ -53,13 +53,13 @@ class TaskHost:
         self,
         clock: Clock,
         engine: ContainerEngine,
-        networks: Networks,
+        ground: Ground,
         report: Report,
         log_streams: LogStreams,
     ) -> None:
         self.clock = clock
         self.engine = engine
-        self.networks = networks
+        self.networks, self.proxies = ground
         self.report = report
         self.log_streams = log_streams
         self.cgroups = Cgroups("cgroupfs")

@@ -19,7 +19,7 @@ from ecsd.agent.drivers.engine_answers import EngineEvent, Host, Owned
 from ecsd.agent.drivers.open_files import open_files
 from ecsd.agent.log_credentials import LogCredentials
 from ecsd.agent.log_streams import LogStreams
-from ecsd.agent.rooms import Networks, Report
+from ecsd.agent.rooms import Ground, Report
 from ecsd.agent.task_containers import erase_task
 from ecsd.agent.task_host import STARTS_AT_ONCE, ContainerEngine, TaskHost
 from ecsd.agent.task_runner import TaskRunner
@@ -50,7 +50,7 @@ class HostTasks:
         self,
         settings: Settings,
         clock: Clock,
-        networks: Networks,
+        ground: Ground,
         report: Report,
         engine: ContainerEngine | None = None,
         cgroups: Path = ROOT,
@@ -63,7 +63,7 @@ class HostTasks:
         self._engine = engine or Engine(settings.docker_socket, self._owner, clock)
         self._credentials = LogCredentials(settings, clock)
         streams = LogStreams(self._credentials, clock)
-        self._host = TaskHost(clock, self._engine, networks, report, streams)
+        self._host = TaskHost(clock, self._engine, ground, report, streams)
         self._runners: dict[str, TaskRunner] = {}
         self._lives: dict[str, asyncio.Task[None]] = {}
         self._faults: dict[str, str] = {}

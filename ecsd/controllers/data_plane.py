@@ -14,6 +14,7 @@ from ecsd.controllers.controller import Place
 from ecsd.decisions.balancer_plan import compile_balancer
 from ecsd.decisions.hook_plan import compile_hook
 from ecsd.decisions.lifecycle_hook import PAUSE
+from ecsd.decisions.service_connect_plan import Logs, awaits_certificate, compile_proxy
 from ecsd.decisions.service_deployment import is_open
 from ecsd.decisions.task_plan import Network, compile_task
 from ecsd.decisions.vpc_plan import compile_vpc
@@ -28,6 +29,7 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ecs.connect_certificate import ConnectCertificate
 from ecsd.records.ecs.exec_session import ExecSession
 from ecsd.records.ecs.service_deployment import ServiceDeployment
 from ecsd.records.ecs.task import Task
@@ -45,7 +47,7 @@ from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.settings import Settings
 from ecsd.store.finders.acm import users_of
-from ecsd.store.finders.data_plane import balancer_parts, vpc_parts
+from ecsd.store.finders.data_plane import balancer_parts, proxy_parts, vpc_parts
 from ecsd.store.finders.elbv2 import balancers_of_group
 from ecsd.store.finders.route53 import hosted_zone_parts, zones_resting_on
 from ecsd.store.finders.servicediscovery import namespace_parts
@@ -90,6 +92,7 @@ class DataPlaneController:
         HostedZone,
         RecordSet,
         ZoneChange,
+        ConnectCertificate,
         Task,
         ServiceDeployment,
         ExecSession,
@@ -123,6 +126,8 @@ class DataPlaneController:
         kind, _, name = key.partition("/")
         if kind == "task":
             plan, host = self._task(view, name)
+        elif kind == "connect":
+            plan, host = self._proxy(view, name)
         elif kind == "hook":
             plan, host = self._hook(view, name)
         elif kind == "session":
@@ -183,6 +188,22 @@ class DataPlaneController:
         )
         return plan, task.host
 
+    def _proxy(self, view: View, task_arn: str) -> tuple[Plan | None, str | None]:
+        parts = proxy_parts(view, task_arn)
+        if parts is None or parts.task.host is None or parts.task.last_status == "STOPPED":
+            return None, None
+        if awaits_certificate(parts):
+            return None, None
+        keys = {
+            one.discovery_arn: self._seal.unseal(
+                parts.certificates[one.discovery_arn].sealed_key, one.discovery_arn
+            )
+            for one in parts.task.connect_ports
+            if one.tls
+        }
+        logs = Logs(self._logs_endpoint, view.scope.account, view.scope.region)
+        return compile_proxy(parts, keys, logs), parts.task.host
+
     def _hook(self, view: View, name: str) -> tuple[Plan | None, str | None]:
         """A function is asked by one host, whichever is the first by name."""
         arn, _, hook_id = name.rpartition("|")
@@ -233,7 +254,7 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
     """Yield the plans that rest on a record."""
     match record:
         case Task():
-            yield f"task/{record.task_arn}"
+            yield from _of_task(record)
         case ServiceDeployment():
             yield from _hooks_of(record)
         case ExecSession():
@@ -246,13 +267,36 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
                     yield f"balancer/{balancer.load_balancer_arn}"
         case LoadBalancer() | Listener() | Rule() | Certificate() | TargetGroup() | Target():
             yield from _with_vpcs(view, _balancers_of(view, record))
-        case Namespace() | DiscoveryService() | Instance() | Vpc():
+        case Namespace() | DiscoveryService() | Vpc() | Instance() | ConnectCertificate():
             yield from (f"zone/{one}" for one in _namespaces_of(view, record))
+            yield from (f"connect/{one.task_arn}" for one in _tasks_to_tell(view, record))
         case _:
             pass  # what lies in a VPC is told below
     vpc_id = getattr(record, "vpc_id", None)
     if vpc_id and not isinstance(record, Task | TargetGroup | Namespace):
         yield f"vpc/{vpc_id}"
+
+
+def _of_task(task: Task) -> Iterable[str]:
+    yield f"task/{task.task_arn}"
+    if task.is_connected:
+        yield f"connect/{task.task_arn}"
+
+
+def _tasks_to_tell(view: View, record: Record) -> list[Task]:
+    """Return the tasks whose proxies lead to an instance, or see or show a certificate."""
+    match record:
+        case Instance():
+            service = view.get(DiscoveryService, record.service_id)
+            if service is None or service.ecs_service_arn is None:
+                return []
+            return view.select(Task, reached_services=service.arn)
+        case ConnectCertificate():
+            arn = record.discovery_arn
+            offering = view.select(Task, offered_services=arn)
+            return [*view.select(Task, reached_services=arn), *offering]
+        case _:
+            return []
 
 
 def _with_vpcs(view: View, arns: Iterable[str]) -> Iterable[str]:
@@ -280,9 +324,7 @@ def _balancers_of(
             return balancers_of_group(view, record.target_group_arn)
 
 
-def _namespaces_of(
-    view: View, record: Namespace | DiscoveryService | Instance | Vpc
-) -> Iterable[str]:
+def _namespaces_of(view: View, record: Record) -> Iterable[str]:
     """Return the ids of the namespaces that a record has a part in."""
     match record:
         case Namespace() | DiscoveryService():
@@ -292,3 +334,5 @@ def _namespaces_of(
             return (service.namespace_id,) if service else ()
         case Vpc():
             return [one.namespace_id for one in view.select(Namespace, vpc_id=record.vpc_id)]
+        case _:
+            return ()

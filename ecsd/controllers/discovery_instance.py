@@ -11,7 +11,13 @@ from datetime import datetime
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
 from ecsd.decisions.discovery import settle_health
-from ecsd.decisions.registration import Origin, instance_of, is_registered, updated
+from ecsd.decisions.registration import (
+    Origin,
+    bindings_of,
+    instance_of,
+    is_registered,
+    updated,
+)
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.task import Task
@@ -40,7 +46,7 @@ class InstanceController:
         """Return the tasks and instances that a change concerns."""
         for record in (change.before, change.after):
             match record:
-                case Task(registry_bindings=bindings) if bindings:
+                case Task() if record.registry_bindings or record.connect_ports:
                     yield change.scope, f"task/{record.task_arn}"
                 case Instance(task_arn=str()):
                     yield change.scope, f"task/{record.task_arn}"
@@ -75,7 +81,7 @@ class InstanceController:
     def _wanted(self, change: Transaction, task: Task) -> list[Instance]:
         interface = change.get(NetworkInterface, task.network_interface_id or "")
         found: list[Instance] = []
-        for binding in task.registry_bindings:
+        for binding in bindings_of(task):
             service = find_service(change, binding.registry_arn)
             if service is None or interface is None:
                 log.warning(

@@ -199,7 +199,8 @@ def _names(plan: TaskPlan) -> dict[str, Any]:
         "Dns": servers,
         "DnsSearch": _gathered(plan, "dnsSearchDomains"),
         "ExtraHosts": [
-            f"{one['hostname']}:{one['ipAddress']}" for one in _gathered(plan, "extraHosts")
+            *(f"{one['hostname']}:{one['ipAddress']}" for one in _gathered(plan, "extraHosts")),
+            *(f"{name}:{address}" for name, address in plan.connect_hosts.items()),
         ],
     }
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from ecsd.decisions.task_overrides import storage_size, with_overrides
 from ecsd.records.ecs.cluster import Cluster
+from ecsd.records.ecs.service_connect import ServiceConnect
 from ecsd.records.ecs.task import Container, RegistryBinding, TargetBinding, Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.tag import Tag
@@ -25,6 +26,7 @@ class Origin(Struct, frozen=True, kw_only=True):
     network_configuration: dict[str, Any] | None = None
     load_balancers: tuple[dict[str, Any], ...] = ()
     service_registries: tuple[dict[str, Any], ...] = ()
+    service_connect: ServiceConnect | None = None
     image_references: dict[str, str] = {}
     overrides: dict[str, Any] = {}
     log_driver_mode: str | None = None  # of containers that name none; None: AWS's default
@@ -33,11 +35,12 @@ class Origin(Struct, frozen=True, kw_only=True):
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """The interface that a task gets; empty outside awsvpc."""
+    """The interface, and the proxy, that a task gets; empty outside awsvpc."""
 
     vpc_id: str | None = None
     network_interface_id: str | None = None
     attachment_id: str | None = None
+    connect_attachment_id: str | None = None
     availability_zone: str | None = None
 
 
@@ -100,9 +103,13 @@ def new_task(
             )
             for one in origin.service_registries
         ),
+        connect_ports=origin.service_connect.ports if origin.service_connect else (),
+        connect_names=origin.service_connect.names if origin.service_connect else (),
+        connect_log=origin.service_connect.log_options if origin.service_connect else None,
         vpc_id=place.vpc_id,
         network_interface_id=place.network_interface_id,
         attachment_id=place.attachment_id,
+        connect_attachment_id=place.connect_attachment_id,
         created_at=now,
     )
 

@@ -48,6 +48,16 @@ def task_health(task: Task) -> str:
     return "HEALTHY" if not checked or task.health_status == "HEALTHY" else "UNHEALTHY"
 
 
+def bindings_of(task: Task) -> list[RegistryBinding]:
+    """Return in what a registered task is an instance: Service Connect leads to well ones alone."""
+    connected = [
+        RegistryBinding(registry_arn=one.discovery_arn, port=one.ingress_port or one.container_port)
+        for one in task.connect_ports
+        if task_health(task) == "HEALTHY"
+    ]
+    return [*task.registry_bindings, *connected]
+
+
 def instance_of(
     task: Task,
     binding: RegistryBinding,

@@ -169,7 +169,19 @@ def _deployment(
         "platformVersion": PLATFORM_VERSION,
         "platformFamily": "Linux",
         "networkConfiguration": {"awsvpcConfiguration": network} if network else None,
+        "serviceConnectConfiguration": revision.service_connect_configuration,
+        "serviceConnectResources": _resources(revision),
         "rolloutState": deployment.rollout_state,
         "rolloutStateReason": deployment.rollout_state_reason,
     }
     return {member: value for member, value in shown.items() if value is not None}
+
+
+def _resources(revision: ServiceRevision) -> list[dict[str, str]] | None:
+    """Return the services in Cloud Map that the revision is found by."""
+    if revision.service_connect is None or not revision.service_connect.ports:
+        return None
+    return [
+        {"discoveryName": one.discovery_name, "discoveryArn": one.discovery_arn}
+        for one in revision.service_connect.ports
+    ]

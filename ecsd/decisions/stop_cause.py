@@ -115,6 +115,11 @@ def network_failure(words: str) -> str:
     )
 
 
+def proxy_failure(words: str) -> str:
+    """Return the reason of a task whose Service Connect proxy does not run."""
+    return _short(f"ResourceInitializationError: failed to start Service Connect: {_bare(words)}")
+
+
 def start_failure(words: str, launch_type: str) -> str:
     """Return the reason of a container that the Engine could not start.
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from ecsd.decisions.service_connect_plan import addresses
 from ecsd.decisions.task import RANK
 from ecsd.decisions.task_overrides import with_overrides
 from ecsd.records.ec2.network_interface import NetworkInterface
@@ -57,6 +58,8 @@ def compile_task(
         pid_mode=definition.pid_mode,
         ipc_mode=definition.ipc_mode,
         logs_endpoint=logs_endpoint,
+        connect_hosts=addresses(task.connect_names),
+        proxied=task.is_connected,
     )
     return plan if network is None else _in_network(plan, network, region)
 

@@ -19,7 +19,7 @@ def show_task(
     launch_type = task.launch_type
     fargate = launch_type == "FARGATE" or task.capacity_provider_name is not None
     shown: dict[str, Any] = {
-        "attachments": [_attachment(task, interface, dns_name)] if task.attachment_id else [],
+        "attachments": _attachments(task, interface, dns_name),
         "attributes": [{"name": "ecs.cpu-architecture", "value": task.cpu_architecture.lower()}],
         "availabilityZone": task.availability_zone,
         "capacityProviderName": task.capacity_provider_name,
@@ -58,6 +58,35 @@ def show_task(
         shown["ephemeralStorage"] = {"sizeInGiB": size}
         shown["fargateEphemeralStorage"] = {"sizeInGiB": size}
     return {member: value for member, value in shown.items() if value is not None}
+
+
+def _attachments(
+    task: Task, interface: NetworkInterface | None, dns_name: str | None
+) -> list[dict[str, Any]]:
+    found = [_attachment(task, interface, dns_name)] if task.attachment_id else []
+    if task.is_connected and task.connect_attachment_id is not None:
+        found.append(_proxy(task))
+    return found
+
+
+def _proxy(task: Task) -> dict[str, Any]:
+    """Return Service Connect's attachment: the proxy begins and ends with the interface.
+
+    Source: Amazon ECS API Reference, Attachment (types, details of Service Connect).
+    """
+    details = []
+    for one in task.connect_ports:
+        details += [("portName", one.port_name), ("discoveryName", one.discovery_name)]
+        if one.alias_name is not None:
+            details.append(("clientAliases", f"{one.alias_name}:{one.alias_port}"))
+        if one.ingress_port is not None:
+            details.append(("ingressPortOverride", str(one.ingress_port)))
+    return {
+        "id": task.connect_attachment_id,
+        "type": "Service Connect",
+        "status": task.attachment_status,
+        "details": [{"name": name, "value": value} for name, value in details],
+    }
 
 
 def _attachment(

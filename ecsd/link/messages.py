@@ -12,7 +12,7 @@ class Assign(Message, frozen=True, kw_only=True):
     """Make this so.
 
     key: ``vpc/<id>``, ``zone/<namespace or zone id>``, ``balancer/<arn>``, ``task/<arn>``,
-    ``hook/<service deployment>|<hook id>``, ``session/<session id>``.
+    ``connect/<task arn>``, ``hook/<service deployment>|<hook id>``, ``session/<session id>``.
     """
 
     key: str
@@ -45,7 +45,7 @@ class Hello(Message, frozen=True, kw_only=True):
 
 
 class PlanApplied(Message, frozen=True, kw_only=True):
-    """A VPC's or balancer's plan is in force, or why it is not.
+    """A VPC's, balancer's or proxy's plan is in force, or why it is not.
 
     traffic: the digest of a balancer's listeners, rules and weights, where they are in force.
     """

@@ -11,8 +11,9 @@ from ecsd.agent.exec_sessions import HostSessions
 from ecsd.agent.hooks import HostHooks
 from ecsd.agent.networks import HostNetworks
 from ecsd.agent.plan_log import PlanLog
+from ecsd.agent.proxies import HostProxies
 from ecsd.agent.reconcile import Reconciler
-from ecsd.agent.rooms import Report, Rooms
+from ecsd.agent.rooms import Ground, Report, Rooms
 from ecsd.agent.tasks import HostTasks
 from ecsd.clock import SystemClock
 from ecsd.link.client import Link
@@ -72,7 +73,10 @@ class _Host:
         self._faults: dict[str, dict[str, str]] = {}
         self.networks = HostNetworks(settings, clock, self._reporter("networks"))
         self.balancers = HostBalancers(settings, clock, self.networks, self._reporter("balancers"))
-        self.tasks = HostTasks(settings, clock, self.networks, self._reporter("tasks"))
+        self.proxies = HostProxies(settings, clock, self.networks)
+        self.tasks = HostTasks(
+            settings, clock, Ground(self.networks, self.proxies), self._reporter("tasks")
+        )
         self.hooks = HostHooks(self.link.report)
         self.sessions = HostSessions(settings, clock, self._reporter("sessions"))
         self.reconciler = Reconciler(
@@ -81,6 +85,7 @@ class _Host:
                 self.networks,
                 self.networks.names,
                 self.balancers,
+                self.proxies,
                 self.tasks,
                 self.hooks,
                 self.sessions,
@@ -94,6 +99,7 @@ class _Host:
         return [
             self.networks.run(),
             self.balancers.run(),
+            self.proxies.run(),
             self.tasks.run(),
             self.hooks.run(),
             self.sessions.run(),

@@ -16,6 +16,7 @@ from ecsd.certificates.authority import Authority
 from ecsd.certificates.material import Material
 from ecsd.clock import Clock, SystemClock
 from ecsd.controllers.certificate import CertificateController
+from ecsd.controllers.connect_certificate import ConnectCertificateController
 from ecsd.controllers.controller import Controller, Controllers
 from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.controllers.discovery_instance import InstanceController
@@ -167,6 +168,7 @@ def _controllers(
         LogGroupController(store, streams, clock),
         ExpiryController(store, clock),
         CertificateController(store, clock, authority, issue),
+        ConnectCertificateController(store, clock, authority, issue),
         ReaperController(store, clock, shown),
         DataPlaneController(store, hub, settings, authority),
     ]

@@ -284,6 +284,78 @@ class TaskPlan(Message, frozen=True, kw_only=True):
     resolver: str | None = None  # VPC+2
     hostname: str | None = None  # ip-10-0-1-5.ec2.internal
     logs_endpoint: str = ""  # where the awslogs driver sends
+    connect_hosts: dict[str, str] = {}  # names of Service Connect → addresses of its loopback
+    proxied: bool = False  # its containers start once its proxy is there
+
+
+# ------------------------------------------------------------------ down: Service Connect
+
+
+class ProxyEndpoint(Message, frozen=True, kw_only=True):
+    """A task that answers to a name."""
+
+    instance_id: str
+    address: str
+    port: int
+    tls: bool = False
+
+
+class ProxyName(Message, frozen=True, kw_only=True):
+    """A name that a task's containers reach at ``address``, an address of their own loopback.
+
+    listener_port: where the proxy gets what is sent there. Seconds; 0: no limit.
+    """
+
+    name: str
+    address: str
+    port: int
+    listener_port: int
+    discovery_arn: str
+    server_name: str = ""  # that certificates of encrypted endpoints are for
+    protocol: str  # http, http2, grpc, tcp
+    idle_timeout: int
+    request_timeout: int = 0
+    endpoints: tuple[ProxyEndpoint, ...] = ()
+
+
+class ProxyPort(Message, frozen=True, kw_only=True):
+    """A port of a task that the proxy stands before.
+
+    listener_port: where the proxy listens. redirected: it gets what comes from outside for
+    container_port; else clients know its own port. Seconds; 0: no limit.
+    """
+
+    container_port: int
+    listener_port: int
+    redirected: bool
+    discovery_arn: str
+    protocol: str
+    idle_timeout: int
+    request_timeout: int = 0
+    tls: bool = False
+
+
+class LogPlan(Message, frozen=True, kw_only=True):
+    """A log stream, and where CloudWatch Logs is."""
+
+    endpoint: str
+    account: str
+    region: str
+    group: str
+    stream: str
+    create_group: bool = False
+
+
+class ProxyPlan(Message, frozen=True, kw_only=True):
+    """The proxy of a task."""
+
+    task_arn: str
+    task_id: str
+    names: tuple[ProxyName, ...] = ()
+    ports: tuple[ProxyPort, ...] = ()
+    certificates: dict[str, str] = {}  # of encrypted ports, by discovery_arn → PEM with its key
+    authority: str = ""  # PEM: whose certificates encrypted endpoints show
+    log: LogPlan | None = None  # where what it says goes
 
 
 # ------------------------------------------------------------------ down: lifecycle hooks
@@ -319,4 +391,4 @@ class SessionPlan(Message, frozen=True, kw_only=True):
     log_group: str = ""
 
 
-Plan = VpcPlan | ZonePlan | BalancerPlan | TaskPlan | HookPlan | SessionPlan
+Plan = VpcPlan | ZonePlan | BalancerPlan | ProxyPlan | TaskPlan | HookPlan | SessionPlan

@@ -9,6 +9,7 @@ from ecsd.decisions import service_deployment as history
 from ecsd.ids import IdSource
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
+from ecsd.store import service_connect
 from ecsd.store.store import Transaction
 
 
@@ -20,6 +21,7 @@ def deploy(
     older = change.get(ServiceDeployment, service.service_deployment_arn)
     if older is not None and history.is_open(older):
         change.put(history.supersede(older, now))
+    revision = service_connect.join(change, service, revision, ids, now)
     change.put(revision, attempt)
     service = replace(service, service_deployment_arn=attempt.arn)
     return deployment.begin(service, deployment.new_deployment(revision, now), now)

@@ -56,6 +56,7 @@ def launch(
             network_interface_id=interface.network_interface_id,
             attachment_id=ids.uuid(),
             availability_zone=interface.availability_zone,
+            connect_attachment_id=ids.uuid() if origin.service_connect else None,
         )
     if origin.log_driver_mode is None:
         origin = replace(origin, log_driver_mode=account_setting(change, LOG_DRIVER_MODE))

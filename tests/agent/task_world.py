@@ -3,9 +3,10 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+from ecsd.agent.rooms import Ground
 from ecsd.agent.tasks import HostTasks
 from ecsd.clock import VirtualClock
-from ecsd.errors import NetworkError
+from ecsd.errors import BalancerError, NetworkError
 from ecsd.records.observed import TaskObserved
 from ecsd.records.plan import TaskPlan
 from ecsd.settings import Settings
@@ -43,6 +44,25 @@ class Networks:
         self.attached.append((plan.task_arn, sandbox))
 
 
+class Proxies:
+    """Provides, or refuses with words; ``calls`` in order."""
+
+    def __init__(self):
+        self.words = None
+        self.calls = []
+
+    async def provide(self, task_arn, sandbox):
+        if self.words:
+            raise BalancerError(self.words)
+        self.calls.append(("provide", task_arn, sandbox))
+
+    def adopt(self, task_arn, sandbox):
+        self.calls.append(("adopt", task_arn, sandbox))
+
+    async def end(self, task_arn):
+        self.calls.append(("end", task_arn))
+
+
 class World:
     """A host's tasks, everything below them faked."""
 
@@ -50,13 +70,15 @@ class World:
         self.clock = VirtualClock()
         self.engine = engine or FakeEngine(self.clock)
         self.networks = Networks()
+        self.proxies = Proxies()
         self.heard = []
         self.settings = Settings(data_dir=folder, docker_socket=str(folder / "none.sock"))
 
     @asynccontextmanager
     async def agent(self):
         self.tasks = HostTasks(
-            *(self.settings, self.clock, self.networks, self.heard.append, self.engine),
+            *(self.settings, self.clock, Ground(self.networks, self.proxies)),
+            *(self.heard.append, self.engine),
             cgroups=self.settings.data_dir,
         )
         async with asyncio.TaskGroup() as group:

@@ -12,7 +12,7 @@ from ecsd.agent.rooms import Rooms
 from ecsd.clock import VirtualClock
 from ecsd.errors import NetworkError
 from ecsd.link.messages import Assign, PlanApplied, Snapshot, Withdraw
-from ecsd.records.plan import TaskPlan, VpcPlan, ZonePlan
+from ecsd.records.plan import ProxyPlan, TaskPlan, VpcPlan, ZonePlan
 
 VPC = VpcPlan(vpc_id="vpc-1", number=1, cidr="10.0.0.0/16", dns_support=True, subnets=())
 TASK = TaskPlan(
@@ -74,8 +74,11 @@ class Host:
     def __init__(self, folder):
         self.heard = []
         self.reports = []
-        doors = [Door(self.heard, kind) for kind in ("vpc", "balancer", "task", "hook", "session")]
-        self.vpcs, self.balancers, self.tasks, *_ = doors
+        doors = [
+            Door(self.heard, kind)
+            for kind in ("vpc", "balancer", "connect", "task", "hook", "session")
+        ]
+        self.vpcs, self.balancers, self.proxies, self.tasks, *_ = doors
         self.file = folder / "plans"
         self.reconciler = Reconciler(
             VirtualClock(),
@@ -242,3 +245,47 @@ def test_a_sweep_takes_away_what_no_plan_names(host, run_virtual):
         ("remove", "task", "arn:task/old"),
         ("remove", "vpc", "vpc-old"),
     ]
+
+
+def test_a_task_is_stopped_once_proxies_that_were_told_before_lead_elsewhere(host, run_virtual):
+    proxy = ProxyPlan(task_arn="arn:task/2", task_id="2")
+    stopped = replace(TASK, desired_status="STOPPED")
+
+    async def scenario():
+        async with host.running():
+            slow = asyncio.Event()
+            apply = host.proxies.apply
+
+            async def later(plan):
+                await slow.wait()
+                await apply(plan)
+
+            host.proxies.apply = later
+            host.reconciler.receive(Assign(key="connect/arn:task/2", plan=proxy))
+            host.reconciler.receive(Assign(key="task/arn:task/1", plan=stopped))
+            await asyncio.sleep(1)
+            assert host.heard == []
+            slow.set()
+            await host.reconciler.idle()
+            assert host.heard == [("apply", proxy), ("apply", stopped)]
+
+    run_virtual(scenario())
+
+
+def test_a_proxy_that_hangs_does_not_keep_a_task_from_its_end(host, run_virtual):
+    proxy = ProxyPlan(task_arn="arn:task/2", task_id="2")
+    stopped = replace(TASK, desired_status="STOPPED")
+
+    async def scenario():
+        async with host.running():
+
+            async def never(plan):
+                await asyncio.Event().wait()
+
+            host.proxies.apply = never
+            host.reconciler.receive(Assign(key="connect/arn:task/2", plan=proxy))
+            host.reconciler.receive(Assign(key="task/arn:task/1", plan=stopped))
+            await asyncio.sleep(3)
+            assert host.heard == [("apply", stopped)]
+
+    run_virtual(scenario())

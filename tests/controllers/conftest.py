@@ -128,6 +128,7 @@ class World:
         self.unhealthy_targets = set()  # task definitions whose targets fail
         self.watched = []
         self.registries = ()  # of the service's next revisions
+        self.connect = None  # their serviceConnectConfiguration
 
     # ---------------------------------------------------------------- making things
 
@@ -138,7 +139,9 @@ class World:
             "name": "app",
             "image": "app:1",
             "essential": True,
-            "portMappings": [{"containerPort": 80, "hostPort": 80, "protocol": "tcp"}],
+            "portMappings": [
+                {"name": "http", "containerPort": 80, "hostPort": 80, "protocol": "tcp"}
+            ],
         }
         if health_check:
             container["healthCheck"] = {"command": ["CMD", "true"]}
@@ -252,6 +255,7 @@ class World:
             load_balancers=balancers,
             resolved_load_balancers=resolve(balancers, source, alternates=shifts),
             service_registries=self.registries,
+            service_connect_configuration=self.connect,
             created_at=now,
         )
 

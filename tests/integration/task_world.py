@@ -10,6 +10,7 @@ from pathlib import Path
 import aiodocker
 from msgspec.structs import replace
 
+from ecsd.agent.rooms import Ground
 from ecsd.agent.tasks import HostTasks
 from ecsd.clock import SystemClock
 from ecsd.ids import IdSource
@@ -41,6 +42,16 @@ class NoNetwork:
 
     async def attach(self, plan, sandbox):
         assert exists(sandbox)
+
+
+class NoProxies:
+    """Tasks without Service Connect."""
+
+    async def end(self, task_arn):
+        assert task_arn
+
+
+GROUND = Ground(NoNetwork(), NoProxies())
 
 
 class Ear:
@@ -121,7 +132,7 @@ class World:
 
     @asynccontextmanager
     async def agent(self):
-        tasks = HostTasks(self.settings, SystemClock(), NoNetwork(), self.ear)
+        tasks = HostTasks(self.settings, SystemClock(), GROUND, self.ear)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(tasks.run())
             try:
@@ -149,9 +160,8 @@ class World:
         return await self.docker.containers.get(f"ecsd-{plan.task_id}-{name}")
 
     async def clean(self):
-        tasks = HostTasks(
-            replace(self.settings, docker_socket=SOCKET), SystemClock(), NoNetwork(), self.ear
-        )
+        settings = replace(self.settings, docker_socket=SOCKET)
+        tasks = HostTasks(settings, SystemClock(), GROUND, self.ear)
         await tasks.remove_everything()
         await self.docker.close()
 

@@ -20,6 +20,7 @@ LARGEST_PAYLOAD = 15_000  # bytes: HAProxy holds a command and its payload in on
 POOL = "pool-max-conn -1 pool-purge-delay 5s"  # as servers of the file have it by default
 TAKEN, COMMITTED = ("Transaction created", "Transaction updated"), "Success!"
 KEPT = "still has connections"
+CHECKED = " check "  # a server that is added is not checked before it is told to
 
 Servers = dict[str, dict[str, Server]]  # backend → server name → server
 
@@ -83,6 +84,8 @@ def changes(running: Servers, wanted: Servers) -> list[str]:
             old = known.get(name)
             if old is None:
                 commands.append(f"add server {place} {server.line()} {POOL}")
+                if CHECKED in server.options:
+                    commands.append(f"enable health {place}")
             if (old.used if old else False) != server.used:
                 state = "ready" if server.used else "maint"
                 commands.append(f"set server {place} state {state}")

@@ -11,6 +11,7 @@ from ecsd.decisions.rollout import rolling
 from ecsd.decisions.task import is_live, is_wanted
 from ecsd.ids import IdSource
 from ecsd.records.ecs.service import Deployment, Service
+from ecsd.store import service_connect
 from ecsd.store.finders.ecs import attempt_of
 from ecsd.store.store import Transaction
 
@@ -41,6 +42,7 @@ class DeploymentPass(ServicePass):
             self.attempt = history.give_up(self.attempt, "the service was deleted", self.now)
         if not any(is_live(one) for one in self.tasks):
             self.service = replace(self.service, status="INACTIVE", deployments=())
+            service_connect.leave(self.change, self.service)
         self.change.put(self.service, self.attempt)
 
     def look(self) -> None:
@@ -62,6 +64,7 @@ class DeploymentPass(ServicePass):
                 self._complete()
         else:
             self._settle()
+        service_connect.leave(self.change, self.service)
         self.change.put(self.service, self.attempt)
 
     def _is_early_success(self) -> bool:

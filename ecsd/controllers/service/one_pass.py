@@ -219,6 +219,7 @@ class ServicePass:
             network_configuration=revision.network_configuration,
             load_balancers=revision.resolved_load_balancers,
             service_registries=revision.service_registries,
+            service_connect=revision.service_connect,
             image_references=revision.image_references,
             enable_execute_command=service.enable_execute_command,
             tags=task_tags(service, cluster, definition),

@@ -21,14 +21,16 @@ from ecsd.store.finders.ecs import (
     require_cluster,
     services_of,
 )
-from ecsd.store.store import View
+from ecsd.store.finders.servicediscovery import find_called
+from ecsd.store.service_connect import provide_namespace
+from ecsd.store.store import Transaction, View
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 INSIGHTS = ("enabled", "disabled", "enhanced")
-LATER = ("serviceConnectDefaults",)
 LOGS_LATER = (
     *("cloudWatchEncryptionEnabled", "s3BucketName", "s3EncryptionEnabled", "s3KeyPrefix"),
 )
+LONGEST_NAMESPACE = 1024
 MOST_DESCRIBED = 100
 
 
@@ -41,7 +43,6 @@ async def create_cluster(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             "InvalidParameterException",
             "clusterName must be 1 to 255 letters, numbers, hyphens and underscores.",
         )
-    refuse_members(request, LATER, "InvalidParameterException")
     settings = _settings(request.get("settings"))
     tags = tag_set.parse(request.get("tags"))
     providers = parse_providers(request.get("capacityProviders") or [])
@@ -58,6 +59,7 @@ async def create_cluster(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             created_at=call.clock.now(),
             settings=settings,
             configuration=_configuration(request.get("configuration")),
+            service_connect_namespace=_namespace(call, change, request),
             capacity_providers=providers,
             default_capacity_provider_strategy=strategy,
             tags=tags,
@@ -98,15 +100,20 @@ async def list_clusters(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 @operation("ecs", "UpdateCluster")
 async def update_cluster(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Change settings and configuration."""
-    refuse_members(request, ("serviceConnectDefaults",), "InvalidParameterException")
     settings = _settings(request.get("settings"))
     async with call.transaction() as change:
         cluster = require_cluster(change, request["cluster"])
         configuration = cluster.configuration
         if request.get("configuration") is not None:
             configuration = _configuration(request["configuration"])
+        namespace = cluster.service_connect_namespace
+        if request.get("serviceConnectDefaults") is not None:
+            namespace = _namespace(call, change, request)
         cluster = replace(
-            cluster, settings=cluster.settings | settings, configuration=configuration
+            cluster,
+            settings=cluster.settings | settings,
+            configuration=configuration,
+            service_connect_namespace=namespace,
         )
         change.put(cluster)
         include = frozenset({"TAGS", "SETTINGS", "CONFIGURATIONS"})
@@ -168,6 +175,8 @@ def describe(view: View, cluster: Cluster, include: frozenset[str]) -> dict[str,
         "capacityProviders": list(cluster.capacity_providers),
         "defaultCapacityProviderStrategy": list(cluster.default_capacity_provider_strategy),
     }
+    if cluster.service_connect_namespace is not None:
+        shown["serviceConnectDefaults"] = {"namespace": cluster.service_connect_namespace}
     if "SETTINGS" in include:
         shown["settings"] = [
             {"name": name, "value": value} for name, value in cluster.settings.items()
@@ -179,6 +188,25 @@ def describe(view: View, cluster: Cluster, include: frozenset[str]) -> dict[str,
     if "ATTACHMENTS" in include:
         shown["attachments"] = []
     return shown
+
+
+def _namespace(call: Call, change: Transaction, request: dict[str, Any]) -> str | None:
+    """Return the ARN of serviceConnectDefaults' namespace, made if it is new; "" takes it away."""
+    name = (request.get("serviceConnectDefaults") or {}).get("namespace")
+    if not name:
+        return None
+    if name.startswith("arn:"):
+        found = find_called(change, name)
+        if found is None:
+            raise AwsError("NamespaceNotFoundException", "The specified namespace wasn't found.")
+        return found.arn
+    if len(name) > LONGEST_NAMESPACE or set(name) & set('<>"/'):
+        raise AwsError(
+            "InvalidParameterException",
+            f"serviceConnectDefaults: namespace must be at most {LONGEST_NAMESPACE} characters "
+            'without <, >, " and /.',
+        )
+    return provide_namespace(change, name, call.ids, call.clock.now()).arn
 
 
 def _statistics(tasks: list[Task], services: list[Service]) -> list[dict[str, str]]:

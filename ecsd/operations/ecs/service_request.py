@@ -21,6 +21,7 @@ LATER = (
 OF_TASK_SETS = (
     *("taskDefinition", "launchType", "capacityProviderStrategy", "platformVersion"),
     *("networkConfiguration", "loadBalancers", "serviceRegistries", "forceNewDeployment"),
+    "serviceConnectConfiguration",
 )
 LONGEST_GRACE = 2_147_483_647
 
@@ -28,10 +29,6 @@ LONGEST_GRACE = 2_147_483_647
 def refuse_later(request: dict[str, Any]) -> None:
     """Refuse by name what has no effect here yet."""
     refuse_members(request, LATER, "InvalidParameterException")
-    connect = request.get("serviceConnectConfiguration") or {}
-    refuse_members(
-        connect, ("enabled",), "InvalidParameterException", "serviceConnectConfiguration."
-    )
     if request.get("schedulingStrategy") == "DAEMON":
         raise AwsError(
             "InvalidParameterException", "schedulingStrategy DAEMON is not supported by ecsd yet."

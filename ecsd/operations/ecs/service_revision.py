@@ -11,7 +11,13 @@ from ecsd.decisions import deployment as deployments
 from ecsd.decisions.service_load_balancers import resolve
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
-from ecsd.operations.ecs import capacity, load_balancers, network, service_registries
+from ecsd.operations.ecs import (
+    capacity,
+    load_balancers,
+    network,
+    service_connect,
+    service_registries,
+)
 from ecsd.operations.ecs.execute_command import check_role
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_deployment import ServiceRevision
@@ -25,12 +31,13 @@ DEPLOYING = (
     "platformVersion",
     "loadBalancers",
     "serviceRegistries",
+    "serviceConnectConfiguration",
     "forceNewDeployment",
 )
 MARKS = (  # what tells revisions apart that are alike
     *("arn", "created_at", "image_digests", "image_references"),
     *("launch_type", "capacity_provider_strategy"),  # no deployment by themselves
-    "resolved_load_balancers",
+    *("resolved_load_balancers", "service_connect"),
 )
 
 
@@ -47,6 +54,9 @@ def first_revision(
         view, definition, request.get("loadBalancers"), wired, shifts=shifts
     )
     registries = service_registries.parse(view, definition, request.get("serviceRegistries"))
+    connect = service_connect.parse(
+        view, service, definition, request.get("serviceConnectConfiguration")
+    )
     check_role(definition, enabled=service.enable_execute_command)
     chosen = capacity.choose(request, require_cluster(view, service.cluster), definition)
     return ServiceRevision(
@@ -62,6 +72,7 @@ def first_revision(
         load_balancers=balancers,
         resolved_load_balancers=resolve(balancers, (), alternates=shifts),
         service_registries=registries,
+        service_connect_configuration=connect,
         created_at=call.clock.now(),
     )
 
@@ -73,6 +84,7 @@ def next_revision(
     now = revision_of(view, deployments.primary(service))
     definition = _definition(view, service, now, request)
     check_role(definition, enabled=bool(request.get("enableExecuteCommand")))
+    service_connect.check_strategy(service, now.service_connect_configuration)
     if not any(request.get(member) not in (None, False) for member in DEPLOYING):
         return None
     wired, balancers = now.network_configuration, now.load_balancers
@@ -88,6 +100,11 @@ def next_revision(
         given = request.get("serviceRegistries")
         wanted = list(registries) if given is None else given
         registries = service_registries.parse(view, definition, wanted)
+    given = request.get("serviceConnectConfiguration")
+    connect = service_connect.parse(
+        view, service, definition, now.service_connect_configuration if given is None else given
+    )
+    service_connect.check_protocols(definition, connect, now.service_connect)
     fresh = replace(
         now,
         arn=_arn(call, service.arn),
@@ -102,6 +119,8 @@ def next_revision(
             balancers, _serving(view, service, shifts=shifts), alternates=shifts
         ),
         service_registries=registries,
+        service_connect_configuration=connect,
+        service_connect=None,
         image_digests={},
         image_references={},
         created_at=call.clock.now(),

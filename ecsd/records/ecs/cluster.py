@@ -25,6 +25,7 @@ class Cluster(Record, frozen=True, kw_only=True):
     deleted_at: datetime | None = None
     settings: dict[str, str] = {}
     configuration: dict[str, Any] | None = None
+    service_connect_namespace: str | None = None  # ARN: of services that name none
     capacity_providers: tuple[str, ...] = ()
     default_capacity_provider_strategy: tuple[dict[str, Any], ...] = ()
     tags: tuple[Tag, ...] = ()

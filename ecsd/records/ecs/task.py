@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
+from ecsd.records.ecs.service_connect import ConnectName, ConnectPort
 from ecsd.records.record import Part, Record
 from ecsd.records.tag import Tag
 
@@ -64,6 +65,8 @@ class Task(Record, frozen=True, kw_only=True):
         "network_interface_id",
         "occupied_host",
         "spread_keys",
+        "reached_services",
+        "offered_services",
     )
 
     task_arn: str
@@ -93,11 +96,15 @@ class Task(Record, frozen=True, kw_only=True):
     image_references: dict[str, str] = {}  # container → what it runs instead of its image
     target_bindings: tuple[TargetBinding, ...] = ()
     registry_bindings: tuple[RegistryBinding, ...] = ()
+    connect_ports: tuple[ConnectPort, ...] = ()  # offered by Service Connect
+    connect_names: tuple[ConnectName, ...] = ()  # reached by it
+    connect_log: dict[str, str] | None = None  # awslogs options of its proxy
 
     host: str | None = None  # assigned
     vpc_id: str | None = None
     network_interface_id: str | None = None
     attachment_id: str | None = None
+    connect_attachment_id: str | None = None  # of Service Connect's proxy
     attachment_status: str = "PRECREATED"  # …, ATTACHED, DETACHED, DELETED
 
     desired_status: str = "RUNNING"
@@ -130,6 +137,21 @@ class Task(Record, frozen=True, kw_only=True):
         if self.desired_status != "RUNNING":
             return ()
         return (spread_key(self.cluster, self.group, self.availability_zone),)
+
+    @property
+    def reached_services(self) -> tuple[str, ...]:
+        """The Cloud Map services (ARNs) that its proxy leads to."""
+        return tuple(dict.fromkeys(one.discovery_arn for one in self.connect_names))
+
+    @property
+    def offered_services(self) -> tuple[str, ...]:
+        """The Cloud Map services (ARNs) that its proxy answers for."""
+        return tuple(one.discovery_arn for one in self.connect_ports)
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether a proxy of Service Connect belongs to it."""
+        return bool(self.connect_ports or self.connect_names)
 
 
 def spread_key(cluster: str, group: str, zone: str | None) -> str:

@@ -22,7 +22,7 @@ class DiscoveryService(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "discovery_service"
     KEY: ClassVar[str] = "service_id"
-    INDEXES: ClassVar[tuple[str, ...]] = ("namespace_id",)
+    INDEXES: ClassVar[tuple[str, ...]] = ("namespace_id", "ecs_service_arn")
 
     service_id: str
     arn: str
@@ -36,4 +36,6 @@ class DiscoveryService(Record, frozen=True, kw_only=True):
     created_at: datetime
     instances_revision: int = 1  # grows with every registration and deregistration
     attributes: dict[str, str] = {}
+    ecs_service_arn: str | None = None  # the service of ECS that Service Connect made it for
+    is_encrypted: bool = False  # its instances speak TLS under the local authority
     tags: tuple[Tag, ...] = ()

@@ -1,14 +1,19 @@
 """Gathering the records that a host's plan is compiled from."""
 
 from ecsd.decisions.balancer_plan import BalancerParts
+from ecsd.decisions.service_connect_plan import ProxyParts
 from ecsd.decisions.vpc_plan import VpcParts
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import InternetGateway, NatGateway, RouteTable, Subnet, Vpc
+from ecsd.records.ecs.connect_certificate import ConnectCertificate
+from ecsd.records.ecs.task import Task
+from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target
 from ecsd.store.finders.elbv2 import groups_of_balancer
+from ecsd.store.finders.servicediscovery import find_service, instances_of
 from ecsd.store.store import View
 
 
@@ -74,4 +79,30 @@ def vpc_parts(view: View, vpc_id: str) -> VpcParts | None:
         load_balancers=balancers,
         network=[own for arn in flows if (own := balancer_parts(view, arn))],
         account=view.scope.account,
+    )
+
+
+def proxy_parts(view: View, task_arn: str) -> ProxyParts | None:
+    """Return a task with all that its proxy leads to, or None where it has no proxy."""
+    task = view.get(Task, task_arn)
+    definition = view.get(TaskDefinition, task.task_definition) if task else None
+    if task is None or definition is None or not task.is_connected:
+        return None
+    services = [find_service(view, arn) for arn in task.reached_services]
+    instances = {one.arn: instances_of(view, one) for one in services if one is not None}
+    found = {
+        one.task_arn: view.get(Task, one.task_arn or "")
+        for some in instances.values()
+        for one in some
+    }
+    return ProxyParts(
+        task=task,
+        definition=definition,
+        instances=instances,
+        tasks={arn: one for arn, one in found.items() if arn is not None and one is not None},
+        certificates={
+            arn: one
+            for arn in sorted({*task.reached_services, *task.offered_services})
+            if (one := view.get(ConnectCertificate, arn)) is not None
+        },
     )

@@ -6,6 +6,9 @@ Source: AWS Cloud Map API Reference, errors.
 from ecsd.decisions.zone_plan import NamespaceParts, full_name
 from ecsd.errors import AwsError
 from ecsd.records.ec2.vpc import Vpc
+from ecsd.records.ecs.service import Service
+from ecsd.records.ecs.service_connect import ConnectPort
+from ecsd.records.ecs.service_deployment import ServiceRevision
 from ecsd.records.servicediscovery.instance import Instance
 from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.records.servicediscovery.service import DiscoveryService
@@ -86,3 +89,22 @@ def namespace_parts(view: View, namespace_id: str) -> NamespaceParts | None:
         instances=[one for service in services for one in instances_of(view, service)],
         account=view.scope.account,
     )
+
+
+def connected_ports(view: View, namespace_id: str, *, but: str) -> list[ConnectPort]:
+    """Return what ACTIVE services, but one, offer in a namespace by Service Connect."""
+    owners = {one.ecs_service_arn for one in services_in(view, namespace_id)} - {None, but}
+    services = [view.get(Service, one or "") for one in sorted(owners, key=str)]
+    revisions = [
+        view.get(ServiceRevision, one.revision_arn)
+        for one in services
+        if one is not None and one.status == "ACTIVE"
+    ]
+    return [
+        port
+        for one in revisions
+        if one is not None
+        and one.service_connect is not None
+        and one.service_connect.namespace_id == namespace_id
+        for port in one.service_connect.ports
+    ]

@@ -6,7 +6,7 @@ C = "containerDefinitions[]."
 P = f"{C}portMappings[]"
 LATER = "is not supported by ecsd yet."
 NO_INSTANCES = "No Container Instances were found in your cluster."
-NO_CONNECT = "for Service Connect, which services refuse"
+CONNECT = "of services alone: Service Connect offers the port by it, and speaks so"
 
 
 def of_container(**members):
@@ -190,8 +190,8 @@ ROWS: list[Row] = [
     ),
     port_row("hostPort", 80, "in awsvpc the containerPort itself; else it needs an instance"),
     port_row("protocol", "udp", "security groups and target groups say it in awsvpc"),
-    port_row("name", "web", NO_CONNECT),
-    port_row("appProtocol", "http2", NO_CONNECT),
+    port_row("name", "web", CONNECT),
+    port_row("appProtocol", "http2", CONNECT),
     port_row(
         "containerPortRange",
         "80-90",

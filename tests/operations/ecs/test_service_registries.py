@@ -123,10 +123,3 @@ async def test_a_task_set_has_its_own_registry(ecs, web, registry):
     assert made["taskSet"]["serviceRegistries"] == registries
     with pytest.raises(AwsError, match="serviceRegistries cannot be specified"):
         await ecs("UpdateService", cluster="prod", service="web", serviceRegistries=registries)
-
-
-async def test_ecs_lists_no_service_of_a_namespace_by_service_connect(ecs, registry):
-    await registry("A")
-    assert await ecs("ListServicesByNamespace", namespace="prod.local") == {"serviceArns": []}
-    with pytest.raises(AwsError, match="NamespaceNotFoundException"):
-        await ecs("ListServicesByNamespace", namespace="other")

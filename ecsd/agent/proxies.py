@@ -15,7 +15,7 @@ from ecsd.agent.drivers.haproxy import Haproxy
 from ecsd.agent.log_credentials import LogCredentials
 from ecsd.agent.log_streams import LogStreamError, LogStreams
 from ecsd.agent.proxy_log import ProxyLog
-from ecsd.agent.rooms import Networks, Place
+from ecsd.agent.rooms import Networks, Place, Report
 from ecsd.agent.served_config import ServedConfig
 from ecsd.clock import Clock
 from ecsd.decisions.haproxy_connect import compile_proxy_config
@@ -23,6 +23,7 @@ from ecsd.decisions.listener import Limits
 from ecsd.decisions.listener import Place as Home
 from ecsd.decisions.service_connect_plan import compile_redirects
 from ecsd.errors import BalancerError, EcsdError
+from ecsd.link.messages import PlanApplied
 from ecsd.records.plan import ProxyPlan
 from ecsd.settings import Settings
 from ecsd.workqueue import WorkQueue
@@ -39,7 +40,10 @@ OWNER = "task"  # the file that says whose proxy a folder is
 class HostProxies:
     """Implements ``rooms.Proxies``."""
 
-    def __init__(self, settings: Settings, clock: Clock, networks: Networks) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, networks: Networks, report: Report
+    ) -> None:
+        self._report = report
         self._clock = clock
         self._networks = networks
         self._root = settings.run_dir / "connect"
@@ -48,6 +52,7 @@ class HostProxies:
         self._limits = limits._replace(connections=most, threads=1)
         self._plans: dict[str, ProxyPlan] = {}
         self._proxies: dict[str, _TaskProxy] = {}
+        self._faults: dict[str, str] = {}
         self._told = asyncio.Condition()
         self._streams = LogStreams(LogCredentials(settings, clock), clock)
         self._queue: WorkQueue[str] = WorkQueue("proxies", clock, self._look, workers=4)
@@ -108,6 +113,12 @@ class HostProxies:
             except TimeoutError:
                 log.warning("a proxy's last words are lost", extra={"task": task_arn})
         await proxy.end()
+        self._fault(task_arn, None)
+
+    def observe_all(self) -> None:
+        """Report every fault again (after a reconnection)."""
+        for task_arn, words in self._faults.items():
+            self._report(PlanApplied(key=f"connect/{task_arn}", fault=words))
 
     async def remove_everything(self) -> None:
         """End every proxy; ``run`` need not be running."""
@@ -129,8 +140,26 @@ class HostProxies:
 
     async def _bring(self, task_arn: str) -> None:
         plan, proxy = self._plans.get(task_arn), self._proxies.get(task_arn)
-        if plan is not None and proxy is not None:
+        if plan is None or proxy is None:
+            return
+        try:
             await proxy.bring(plan, self._limits)
+        except EcsdError as error:
+            self._fault(task_arn, str(error))
+            raise
+        self._fault(task_arn, None)
+
+    def _fault(self, task_arn: str, words: str | None) -> None:
+        """Tell what keeps a proxy from what was planned, once; None: nothing does."""
+        if words == self._faults.get(task_arn):
+            return
+        if words is None:
+            del self._faults[task_arn]
+        else:
+            self._faults[task_arn] = words
+            cause = {"task": task_arn, "cause": words}
+            log.warning("a proxy of Service Connect is not as planned", extra=cause)
+        self._report(PlanApplied(key=f"connect/{task_arn}", fault=words))
 
     async def _send_logs(self) -> None:
         """Send what proxies say, for ever."""
@@ -143,12 +172,7 @@ class HostProxies:
 
     async def _look(self, task_arn: str) -> datetime | None:
         """Start a proxy again that ended, or that was not found running."""
-        try:
-            await self._bring(task_arn)
-        except EcsdError as error:
-            cause = {"task": task_arn, "cause": str(error)}
-            log.warning("a proxy of Service Connect does not run", extra=cause)
-            raise
+        await self._bring(task_arn)
         return None
 
 

@@ -109,7 +109,10 @@ class Place(NamedTuple):
 
 
 class Proxies(Protocol):
-    """The proxies of this host's tasks. Errors: BalancerError, NetworkError."""
+    """The proxies of this host's tasks, which report what keeps them from their plans.
+
+    Errors: BalancerError, NetworkError.
+    """
 
     async def apply(self, plan: ProxyPlan) -> None:
         """Let a proxy lead so, now or as soon as its task has a namespace."""

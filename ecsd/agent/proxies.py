@@ -8,19 +8,22 @@ import asyncio
 import logging
 import shutil
 from datetime import datetime
+from functools import partial
 
 from ecsd.agent.balancers import machine_limits
 from ecsd.agent.drivers.haproxy import Haproxy
 from ecsd.agent.log_credentials import LogCredentials
 from ecsd.agent.log_streams import LogStreamError, LogStreams
 from ecsd.agent.proxy_log import ProxyLog
-from ecsd.agent.rooms import Networks
+from ecsd.agent.rooms import Networks, Place, Report
 from ecsd.agent.served_config import ServedConfig
 from ecsd.clock import Clock
 from ecsd.decisions.haproxy_connect import compile_proxy_config
-from ecsd.decisions.listener import Limits, Place
+from ecsd.decisions.listener import Limits
+from ecsd.decisions.listener import Place as Home
 from ecsd.decisions.service_connect_plan import compile_redirects
 from ecsd.errors import BalancerError, EcsdError
+from ecsd.link.messages import PlanApplied
 from ecsd.records.plan import ProxyPlan
 from ecsd.settings import Settings
 from ecsd.workqueue import WorkQueue
@@ -37,7 +40,10 @@ OWNER = "task"  # the file that says whose proxy a folder is
 class HostProxies:
     """Implements ``rooms.Proxies``."""
 
-    def __init__(self, settings: Settings, clock: Clock, networks: Networks) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, networks: Networks, report: Report
+    ) -> None:
+        self._report = report
         self._clock = clock
         self._networks = networks
         self._root = settings.run_dir / "connect"
@@ -46,6 +52,7 @@ class HostProxies:
         self._limits = limits._replace(connections=most, threads=1)
         self._plans: dict[str, ProxyPlan] = {}
         self._proxies: dict[str, _TaskProxy] = {}
+        self._faults: dict[str, str] = {}
         self._told = asyncio.Condition()
         self._streams = LogStreams(LogCredentials(settings, clock), clock)
         self._queue: WorkQueue[str] = WorkQueue("proxies", clock, self._look, workers=4)
@@ -79,25 +86,25 @@ class HostProxies:
             return set()
         return {one.read_text() for one in self._root.glob(f"*/{OWNER}")}
 
-    async def provide(self, task_arn: str, sandbox: str) -> None:
+    async def provide(self, task_arn: str, place: Place) -> None:
         """Have a task's proxy listen in its namespace before its containers start."""
         try:
             async with self._clock.deadline(PLAN_SECONDS), self._told:
                 await self._told.wait_for(lambda: task_arn in self._plans)
         except TimeoutError as error:
             raise BalancerError(f"no plan of the proxy of {task_arn} has come") from error
-        self._begin(task_arn, sandbox)
+        self._begin(task_arn, place)
         await self._proxies[task_arn].begin_log(self._plans[task_arn])
         await self._bring(task_arn)
 
-    def adopt(self, task_arn: str, sandbox: str) -> None:
+    def adopt(self, task_arn: str, place: Place) -> None:
         """Take over the proxy of a task that runs; one that is not there is started beside."""
-        self._begin(task_arn, sandbox)
+        self._begin(task_arn, place)
         self._queue.add(task_arn)
 
     async def end(self, task_arn: str) -> None:
         """End a task's proxy; its namespace can go."""
-        proxy = self._proxies.pop(task_arn, None) or self._proxy(task_arn, "")
+        proxy = self._proxies.pop(task_arn, None) or self._proxy(task_arn, Place(""))
         plan = self._plans.get(task_arn)
         if plan is not None:
             try:
@@ -106,6 +113,12 @@ class HostProxies:
             except TimeoutError:
                 log.warning("a proxy's last words are lost", extra={"task": task_arn})
         await proxy.end()
+        self._fault(task_arn, None)
+
+    def observe_all(self) -> None:
+        """Report every fault again (after a reconnection)."""
+        for task_arn, words in self._faults.items():
+            self._report(PlanApplied(key=f"connect/{task_arn}", fault=words))
 
     async def remove_everything(self) -> None:
         """End every proxy; ``run`` need not be running."""
@@ -115,19 +128,38 @@ class HostProxies:
 
     # ------------------------------------------------------------------ inside
 
-    def _begin(self, task_arn: str, sandbox: str) -> None:
+    def _begin(self, task_arn: str, place: Place) -> None:
         if task_arn not in self._proxies:
-            self._proxies[task_arn] = self._proxy(task_arn, sandbox)
+            self._proxies[task_arn] = self._proxy(task_arn, place)
 
-    def _proxy(self, task_arn: str, sandbox: str) -> "_TaskProxy":
+    def _proxy(self, task_arn: str, place: Place) -> "_TaskProxy":
         folder = self._root / task_arn.rpartition("/")[2]
-        haproxy = Haproxy(folder, sandbox, self._clock, lambda: self._queue.add(task_arn))
-        return _TaskProxy(haproxy, sandbox, self._networks, ProxyLog(folder, self._streams))
+        died = partial(self._queue.add, task_arn)
+        haproxy = Haproxy(folder, place.sandbox, self._clock, died, place.seat)
+        return _TaskProxy(haproxy, place.sandbox, self._networks, ProxyLog(folder, self._streams))
 
     async def _bring(self, task_arn: str) -> None:
         plan, proxy = self._plans.get(task_arn), self._proxies.get(task_arn)
-        if plan is not None and proxy is not None:
+        if plan is None or proxy is None:
+            return
+        try:
             await proxy.bring(plan, self._limits)
+        except EcsdError as error:
+            self._fault(task_arn, str(error))
+            raise
+        self._fault(task_arn, None)
+
+    def _fault(self, task_arn: str, words: str | None) -> None:
+        """Tell what keeps a proxy from what was planned, once; None: nothing does."""
+        if words == self._faults.get(task_arn):
+            return
+        if words is None:
+            del self._faults[task_arn]
+        else:
+            self._faults[task_arn] = words
+            cause = {"task": task_arn, "cause": words}
+            log.warning("a proxy of Service Connect is not as planned", extra=cause)
+        self._report(PlanApplied(key=f"connect/{task_arn}", fault=words))
 
     async def _send_logs(self) -> None:
         """Send what proxies say, for ever."""
@@ -140,12 +172,7 @@ class HostProxies:
 
     async def _look(self, task_arn: str) -> datetime | None:
         """Start a proxy again that ended, or that was not found running."""
-        try:
-            await self._bring(task_arn)
-        except EcsdError as error:
-            cause = {"task": task_arn, "cause": str(error)}
-            log.warning("a proxy of Service Connect does not run", extra=cause)
-            raise
+        await self._bring(task_arn)
         return None
 
 
@@ -173,8 +200,8 @@ class _TaskProxy:
                 (self._folder / OWNER).write_text(plan.task_arn)
                 await self._networks.enforce(self._sandbox, compile_redirects(plan))
             self._looked = True
-            place = Place(str(self._folder), limits)
-            await self._served.bring(compile_proxy_config(plan, place))
+            home = Home(str(self._folder), limits)
+            await self._served.bring(compile_proxy_config(plan, home))
 
     async def begin_log(self, plan: ProxyPlan) -> None:
         """Make the stream of what it will say. Raises LogStreamError."""

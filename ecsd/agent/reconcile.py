@@ -141,7 +141,7 @@ class Reconciler:
                 traffic = traffic_digest(plan)
                 await self._told(key, lambda: self._rooms.balancers.apply(plan), traffic)
             case ProxyPlan():
-                await self._told(key, lambda: self._rooms.proxies.apply(plan))
+                await self._rooms.proxies.apply(plan)
             case TaskPlan():
                 await self._task(plan)
             case HookPlan():

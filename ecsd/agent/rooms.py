@@ -98,8 +98,21 @@ class Balancers(Protocol):
         ...
 
 
+class Place(NamedTuple):
+    """Where a task's processes live.
+
+    sandbox: the path of its network namespace. seat: files by which a process joins its cgroups.
+    """
+
+    sandbox: str
+    seat: tuple[str, ...] = ()
+
+
 class Proxies(Protocol):
-    """The proxies of this host's tasks. Errors: BalancerError, NetworkError."""
+    """The proxies of this host's tasks, which report what keeps them from their plans.
+
+    Errors: BalancerError, NetworkError.
+    """
 
     async def apply(self, plan: ProxyPlan) -> None:
         """Let a proxy lead so, now or as soon as its task has a namespace."""
@@ -113,14 +126,14 @@ class Proxies(Protocol):
         """Return the ARNs of the tasks that have left a proxy on this host."""
         ...
 
-    async def provide(self, task_arn: str, sandbox: str) -> None:
-        """Have a task's proxy listen in its namespace (a path); waits for its plan.
+    async def provide(self, task_arn: str, place: Place) -> None:
+        """Have a task's proxy listen in its namespace; waits for its plan.
 
         LogStreamError: what it says would go nowhere.
         """
         ...
 
-    def adopt(self, task_arn: str, sandbox: str) -> None:
+    def adopt(self, task_arn: str, place: Place) -> None:
         """Take over the proxy of a task that runs; returns at once."""
         ...
 

@@ -21,6 +21,7 @@ from ecsd.agent.drivers.engine import (
 )
 from ecsd.agent.drivers.engine_answers import EngineEvent, Inspected
 from ecsd.agent.log_streams import LogStreamError
+from ecsd.agent.rooms import Place
 from ecsd.agent.task_host import TaskHost
 from ecsd.agent.turns import BEGIN, FINISH
 from ecsd.decisions import container_config, container_names, stop_cause
@@ -31,6 +32,7 @@ from ecsd.records.plan import TaskPlan
 
 log = logging.getLogger(__name__)
 
+PROXY = "service-connect"  # its cgroup, inside the task's
 GONE = Seen(status="GONE")
 ATTACH_SECONDS = 10.0  # until an interface that cannot be attached ends the task
 FIRST_ATTACH_PAUSE = 0.02  # seconds; doubles
@@ -101,7 +103,7 @@ class TaskContainers:
             if ran:
                 self.ready = True  # containers start only after the interface is there
                 if self.plan.proxied:
-                    self._host.proxies.adopt(self.plan.task_arn, pause.sandbox)
+                    self._host.proxies.adopt(self.plan.task_arn, self._place(pause.sandbox))
             else:
                 await self._attach(pause.sandbox)
         elif ran:
@@ -215,14 +217,18 @@ class TaskContainers:
             pause = min(1.0, pause * 2)
         if self.plan.proxied:
             try:
-                await self._host.proxies.provide(self.plan.task_arn, sandbox)
-            except (BalancerError, NetworkError) as error:
+                await self._host.proxies.provide(self.plan.task_arn, self._place(sandbox))
+            except (BalancerError, CgroupError, NetworkError) as error:
                 self.failure = stop_cause.proxy_failure(str(error))
                 return
             except LogStreamError as error:
                 self.failure = str(error)
                 return
         self.ready = True
+
+    def _place(self, sandbox: str) -> Place:
+        """Return where the task's proxy lives: under the limits that the task has."""
+        return Place(sandbox, self._host.cgroups.seat(self.plan.task_id, PROXY))
 
     async def provide_volumes(self) -> None:
         """Have every volume of the task ready."""

@@ -73,7 +73,7 @@ class _Host:
         self._faults: dict[str, dict[str, str]] = {}
         self.networks = HostNetworks(settings, clock, self._reporter("networks"))
         self.balancers = HostBalancers(settings, clock, self.networks, self._reporter("balancers"))
-        self.proxies = HostProxies(settings, clock, self.networks)
+        self.proxies = HostProxies(settings, clock, self.networks, self._reporter("proxies"))
         self.tasks = HostTasks(
             settings, clock, Ground(self.networks, self.proxies), self._reporter("tasks")
         )
@@ -140,4 +140,5 @@ class _Host:
         self.hooks.observe_all()
         self.sessions.observe_all()
         self.balancers.observe_all()
+        self.proxies.observe_all()
         self.networks.observe_all()

@@ -16,7 +16,7 @@ async def remove_everything(settings: Settings) -> list[str]:
     """Remove tasks, then balancers, then networks; return what could not be removed, in words."""
     clock = SystemClock()
     networks = HostNetworks(settings, clock, _unheard)
-    proxies = HostProxies(settings, clock, networks)
+    proxies = HostProxies(settings, clock, networks, _unheard)
     parts = (
         ("tasks", HostTasks(settings, clock, Ground(networks, proxies), _unheard)),
         ("proxies", proxies),

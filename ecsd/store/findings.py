@@ -47,6 +47,7 @@ def all_findings(store: Store) -> Iterator[Finding]:
                 view.select(DiscoveryService),
                 view.select(Instance),
                 view.select(Task),
+                view.select(Service),
             )
         )
         yield from check_zones(Zones(view.select(HostedZone), view.select(RecordSet)))

@@ -51,13 +51,14 @@ class Proxies:
         self.words = None
         self.calls = []
 
-    async def provide(self, task_arn, sandbox):
+    async def provide(self, task_arn, place):
         if self.words:
             raise BalancerError(self.words)
-        self.calls.append(("provide", task_arn, sandbox))
+        self.seat = place.seat
+        self.calls.append(("provide", task_arn, place.sandbox))
 
-    def adopt(self, task_arn, sandbox):
-        self.calls.append(("adopt", task_arn, sandbox))
+    def adopt(self, task_arn, place):
+        self.calls.append(("adopt", task_arn, place.sandbox))
 
     async def end(self, task_arn):
         self.calls.append(("end", task_arn))

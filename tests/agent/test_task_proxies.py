@@ -9,6 +9,9 @@ def test_the_proxy_is_there_before_containers_start_and_ends_after_them(live):
         order = proxies.calls = engine.calls
         await world.apply(plan(proxied=True))
         assert world.last().phase == "RUNNING"
+        # Under the task's own limits, in a cgroup of each hierarchy.
+        assert proxies.seat
+        assert all(one.endswith("/service-connect/cgroup.procs") for one in proxies.seat)
         assert order.index(("provide", ARN, "/sandbox")) < order.index(("start", "app"))
         await world.apply(plan(proxied=True, desired_status="STOPPED"))
         assert world.last().phase == "STOPPED"

@@ -374,6 +374,7 @@ class World:
                 view.select(DiscoveryService),
                 view.select(Instance),
                 view.select(Task),
+                view.select(Service),
             )
         )
         fatal = [one for one in findings if one.severity == "fatal"]

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -30,7 +31,7 @@ def connected(account, monkeypatch):
     one.clean()
 
 
-def test_a_service_is_reached_by_its_alias_through_both_proxies(connected):
+def test_a_service_is_reached_by_its_alias_through_both_proxies(ecsd, connected):
     web = connected.register("web")
     connected.service("web", web, 2, [offer()])
     client = connected.register("client")
@@ -39,6 +40,9 @@ def test_a_service_is_reached_by_its_alias_through_both_proxies(connected):
     (task,) = connected.running("client")
     status, body = eventually(lambda: (told := ask(task, "http://web/"))[0] == 200 and told)
     assert (status, "at 127.0.0.1," in body) == (200, True)  # the server's own proxy asked it
+    # The proxy counts as the task's own: its limits are the task's.
+    process = processes(ecsd, task)["process"]
+    assert f"/ecsd/{_id(task)}/service-connect" in Path(f"/proc/{process}/cgroup").read_text()
     hosts = {one["containers"][0]["taskArn"] for one in servers}
     assert len(hosts) == len(nodes(task, "http://web/")) == 2
     _, told = inside(task, "cat", "/etc/hosts")

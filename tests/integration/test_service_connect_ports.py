@@ -174,3 +174,18 @@ def test_an_encrypted_service_speaks_tls_to_others_and_plainly_to_its_container(
     assert told.startswith("TLSv1.3 (('DNS', 'srv-")
     assert "alert" in python(client, SHAKE, address, str(root), "TLSv1_2").lower()
     assert ask(server, "http://web/")[0] == 200
+
+
+def test_a_load_balancer_reaches_containers_through_their_proxies(connected):
+    account = connected.account
+    account.load_balancer()
+    definition = connected.register("web")
+    behind = [{"targetGroupArn": account.group, "containerName": "app", "containerPort": 80}]
+    connected.service("web", definition, 2, [offer()], loadBalancers=behind)
+    connected.steady("web")
+    status, _, body = account.get()
+    assert (status, "at 127.0.0.1," in body) == (200, True)
+    with account.load(connections=2, rate=40) as load:
+        connected.update("web", forceNewDeployment=True)
+        connected.steady("web")
+    assert load.failures == []

@@ -52,6 +52,21 @@ class Cgroups:
         if self._systemd:
             self._write(task_id, limits)
 
+    def seat(self, task_id: str, name: str) -> tuple[str, ...]:
+        """Make a cgroup inside the task's; return the files by which a process joins it.
+
+        None under systemd, whose slices are its own.
+        """
+        if self._systemd:
+            return ()
+        try:
+            inner = [folder / name for folder in self._folders(task_id)]
+            for folder in inner:
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CgroupError(f"cgroup {name} of the task refused: {error}") from error
+        return tuple(str(folder / "cgroup.procs") for folder in inner)
+
     def oom_kills(self, task_id: str) -> int:
         """Return how many processes of the task the kernel has killed for memory; 0: not known."""
         name = "memory.events" if self._unified else "memory.oom_control"

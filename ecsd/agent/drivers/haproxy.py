@@ -12,7 +12,7 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -30,6 +30,7 @@ HEARD_SECONDS = 0.1
 STOP_SECONDS = 5
 LONGEST_WORDS = 600  # characters of HAProxy's own words in an error
 NOTICE_BYTES = 4096
+JOIN = 'for one in $1; do echo $$ > "$one" || exit 1; done; shift; exec "$@"'
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -44,12 +45,19 @@ class Running(msgspec.Struct, frozen=True):
 class Haproxy:
     """The HAProxy of one folder. namespace: path of the one it runs in; None: the host's.
 
-    died: called when it ends without having been told to.
+    died: called when it ends without having been told to. seat: files by which it joins its
+    cgroups; none: this process's own.
     """
 
     def __init__(
-        self, folder: Path, namespace: str | None, clock: Clock, died: Callable[[], None]
+        self,
+        folder: Path,
+        namespace: str | None,
+        clock: Clock,
+        died: Callable[[], None],
+        seat: Sequence[str] = (),
     ) -> None:
+        self._seat = seat
         self._folder = folder
         self._namespace = namespace
         self._clock = clock
@@ -195,7 +203,9 @@ class Haproxy:
 
     def _spawn(self, generation: int) -> None:
         """Start a master, in a session of its own, that is not ended with the agent."""
-        enter = [] if self._namespace is None else [_program("nsenter"), f"--net={self._namespace}"]
+        enter = [_program("sh"), "-c", JOIN, "sh", " ".join(self._seat)] if self._seat else []
+        if self._namespace is not None:
+            enter += [_program("nsenter"), f"--net={self._namespace}"]
         command = [*enter, _program("haproxy"), "-Ws", "-f", str(self._folder / "haproxy.cfg")]
         append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         process = os.posix_spawn(

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from ecsd.decisions.discovery import place
 from ecsd.decisions.invariants.finding import Finding, fatal
+from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.task import Task
 from ecsd.records.servicediscovery.instance import Instance
 from ecsd.records.servicediscovery.namespace import Namespace
@@ -18,6 +19,7 @@ class Discovery(NamedTuple):
     services: Sequence[DiscoveryService] = ()
     instances: Sequence[Instance] = ()
     tasks: Sequence[Task] = ()
+    ecs_services: Sequence[Service] = ()
 
 
 def check_discovery(discovery: Discovery) -> Iterator[Finding]:
@@ -33,6 +35,10 @@ def check_discovery(discovery: Discovery) -> Iterator[Finding]:
         other = taken.setdefault((service.namespace_id, name), service.arn)
         if other != service.arn:
             yield fatal(service.arn, f"has the name of {other}")
+    served = {one.arn for one in discovery.ecs_services if one.status != "INACTIVE"}
+    for service in discovery.services:
+        if service.ecs_service_arn is not None and service.ecs_service_arn not in served:
+            yield fatal(service.arn, f"outlived {service.ecs_service_arn}")
     services = {one.service_id for one in discovery.services}
     live = {one.task_arn for one in discovery.tasks if one.last_status != "STOPPED"}
     for one in discovery.instances:

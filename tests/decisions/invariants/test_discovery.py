@@ -59,6 +59,7 @@ def test_what_is_sound_is_not_found():
         ({"instances": [replace(INSTANCE, place="srv-1|2")]}, "another instance's key"),
         ({"tasks": []}, "outlived arn:task"),
         ({"tasks": [replace(TASK, last_status="STOPPED")]}, "outlived arn:task"),
+        ({"services": [replace(SERVICE, ecs_service_arn="arn:ecs")]}, "outlived arn:ecs"),
     ],
 )
 def test_a_contradiction_is_found(changes, words):

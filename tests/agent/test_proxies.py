@@ -1,0 +1,99 @@
+"""Proxies of a host without HAProxy's help: who waits for what, and what is told."""
+
+import asyncio
+
+import pytest
+
+from ecsd.agent.proxies import HostProxies
+from ecsd.agent.rooms import Place
+from ecsd.clock import VirtualClock
+from ecsd.errors import BalancerError, NetworkError
+from ecsd.link.messages import PlanApplied
+from ecsd.records.plan import ProxyPlan
+from ecsd.settings import Settings
+
+ARN = "arn:aws:ecs:us-east-1:000000000000:task/c/0123"
+PLAN = ProxyPlan(task_arn=ARN, task_id="0123")
+KEY = f"connect/{ARN}"
+
+
+class Networks:
+    """Refuses every table, with words."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def enforce(self, sandbox, table):
+        self.asked.append((sandbox, table.name))
+        raise NetworkError("the kernel says no")
+
+
+class World:
+    """A host's proxies, and what they report."""
+
+    def __init__(self, folder):
+        self.heard = []
+        self.networks = Networks()
+        self.clock = VirtualClock()
+        settings = Settings(run_dir=folder, data_dir=folder)
+        self.proxies = HostProxies(settings, self.clock, self.networks, self.heard.append)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def test_a_proxy_waits_for_its_plan_and_says_so_when_none_comes(world, run_virtual):
+    async def scenario():
+        with pytest.raises(BalancerError, match="no plan of the proxy"):
+            await world.proxies.provide(ARN, Place("/sandbox"))
+
+    run_virtual(scenario())
+    assert world.networks.asked == []
+
+
+def test_a_plan_that_comes_later_is_brought_into_force_in_the_tasks_namespace(world, run_virtual):
+    async def scenario():
+        providing = asyncio.create_task(world.proxies.provide(ARN, Place("/sandbox")))
+        await world.clock.advance(1)
+        assert not providing.done()
+        await world.proxies.apply(PLAN)
+        with pytest.raises(NetworkError, match="the kernel says no"):
+            await providing
+
+    run_virtual(scenario())
+    assert world.networks.asked == [("/sandbox", "ip service_connect")]
+
+
+def test_what_is_wrong_is_told_once_and_taken_back_with_the_task(world, run_virtual):
+    async def scenario():
+        await world.proxies.apply(PLAN)  # its task has no namespace yet
+        assert world.heard == []
+        for _ in range(2):
+            with pytest.raises(NetworkError):
+                await world.proxies.provide(ARN, Place("/sandbox"))
+        told = PlanApplied(key=KEY, fault="the kernel says no")
+        assert world.heard == [told]
+        world.proxies.observe_all()
+        assert world.heard == [told, told]
+        assert await world.proxies.present() == {ARN}
+        await world.proxies.remove(ARN)
+        assert world.heard[-1] == PlanApplied(key=KEY)
+        assert await world.proxies.present() == set()
+
+    run_virtual(scenario())
+
+
+def test_what_an_earlier_agent_left_is_found_and_taken_away(world, tmp_path, run_virtual):
+    folder = tmp_path / "connect" / "0123"
+    folder.mkdir(parents=True)
+    (folder / "task").write_text(ARN)
+
+    async def scenario():
+        assert await world.proxies.present() == {ARN}
+        await world.proxies.end(ARN)
+        assert await world.proxies.present() == set()
+
+    run_virtual(scenario())
+    assert not folder.exists()

@@ -5,7 +5,7 @@ Developer Guide, Service Connect components.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ecsd.decisions.container_logging_checks import check_logging
@@ -17,7 +17,10 @@ DISCOVERY_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")
 AUTHORITY = re.compile(
     r"arn:aws[a-z-]*:acm-pca:[a-z0-9-]+:\d{12}:certificate-authority/[0-9a-f-]{36}"
 )
-DNS_NAME = re.compile(r"[a-z0-9_.][a-z0-9_.-]{0,126}")
+DNS_NAME = re.compile(r"(?=.{1,127}$)[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_-]+)*")
+DEFAULT_NAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
+)  # with a namespace in it
 LARGEST_PORT = 65535
 TCP = "tcp"
 LOG_OPTIONS = frozenset(
@@ -32,8 +35,10 @@ MOST_ALIASES = 1
 WHERE = "serviceConnectConfiguration"
 
 
-def problems(configuration: Mapping[str, Any], definition: TaskDefinition) -> Iterator[str]:
-    """Yield what is wrong with an enabled configuration, against its task definition alone."""
+def problems(
+    configuration: Mapping[str, Any], definition: TaskDefinition, namespace: str
+) -> Iterator[str]:
+    """Yield what is wrong with an enabled configuration by itself. namespace: its name."""
     services = configuration.get("services") or ()
     yield from _log_problems(configuration.get("logConfiguration") or {})
     if definition.network_mode != "awsvpc":
@@ -54,7 +59,7 @@ def problems(configuration: Mapping[str, Any], definition: TaskDefinition) -> It
             yield from _service_problems(service, mapping)
     known = [found for one in services if (found := mappings.get(one["portName"]))]
     if len(known) == len(services):
-        yield from _together(configuration, definition)
+        yield from _together(offered(configuration, definition, namespace), definition)
 
 
 def offered(
@@ -170,9 +175,7 @@ def _service_problems(service: Mapping[str, Any], mapping: Mapping[str, Any]) ->
     for alias in aliases:
         yield from _port_problem("clientAliases.port", alias["port"])
         dns_name = alias.get("dnsName")
-        if dns_name is not None and (
-            not DNS_NAME.fullmatch(dns_name) or dns_name.rstrip(".") == "localhost"
-        ):
+        if dns_name is not None and (not DNS_NAME.fullmatch(dns_name) or dns_name == "localhost"):
             yield (
                 f"{WHERE}: dnsName {dns_name!r} must be 1 to 127 lowercase letters, numbers, "
                 "underscores, hyphens and periods, cannot start with a hyphen and cannot be "
@@ -195,9 +198,14 @@ def _port_problem(member: str, port: int) -> Iterator[str]:
         yield f"{WHERE}: {member} must be between 1 and {LARGEST_PORT}, got {port}."
 
 
-def _together(configuration: Mapping[str, Any], definition: TaskDefinition) -> Iterator[str]:
-    """Yield what services of one configuration cannot be side by side."""
-    ports = offered(configuration, definition, "")
+def _together(ports: Sequence[ConnectPort], definition: TaskDefinition) -> Iterator[str]:
+    """Yield what cannot be offered, or not side by side."""
+    for one in ports:
+        if one.alias_name is not None and not DEFAULT_NAME.fullmatch(one.alias_name):
+            yield (
+                f"{WHERE}: clientAliases without dnsName are called {one.alias_name!r}, which is "
+                "no host name: dnsName must be specified."
+            )
     names = [one.discovery_name for one in ports]
     if len(set(names)) < len(names):
         yield f"{WHERE}: each discoveryName must be unique."

@@ -81,9 +81,27 @@ def test_names_are_in_order_and_carry_what_their_service_says():
 
 def test_nothing_is_wrong_with_what_awss_guide_shows():
     given = configuration(discoveryName="api", clientAliases=[{"port": 80, "dnsName": "api"}])
-    assert list(problems(given, definition())) == []
+    assert list(problems(given, definition(), "prod")) == []
 
 
 def test_a_range_of_ports_cannot_be_offered():
     ranged = definition(containerPort=None, containerPortRange="1-9")
-    assert "containerPortRange" in next(iter(problems(configuration(), ranged)))
+    assert "containerPortRange" in next(iter(problems(configuration(), ranged, "prod")))
+
+
+@pytest.mark.parametrize(
+    ("alias", "namespace", "words"),
+    [
+        ({"port": 80}, "My_Team.local", None),
+        ({"port": 80}, "my team", "'api.my team', which is no host name"),
+        ({"port": 80}, "a" * 300, "which is no host name"),
+        ({"port": 80, "dnsName": "db"}, "my team", None),
+        ({"port": 80, "dnsName": "db."}, "prod", "dnsName 'db.'"),
+        ({"port": 80, "dnsName": "a..b"}, "prod", "dnsName 'a..b'"),
+        ({"port": 80, "dnsName": "-db"}, "prod", "dnsName '-db'"),
+    ],
+)
+def test_an_alias_has_to_be_a_host_name(alias, namespace, words):
+    given = configuration(clientAliases=[alias])
+    found = " ".join(problems(given, definition(), namespace))
+    assert found == "" if words is None else words in found

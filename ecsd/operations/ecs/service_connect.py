@@ -36,7 +36,7 @@ def parse(
     namespace = find_called(view, reference)
     if namespace is None:
         raise AwsError("NamespaceNotFoundException", "The specified namespace wasn't found.")
-    for problem in problems(given, definition):
+    for problem in problems(given, definition, namespace.name):
         raise _invalid(problem)
     _check_names(view, service, definition, given, namespace)
     return {**given, "namespace": reference}

@@ -19,6 +19,7 @@ settings.load_profile("untimed")
 SCOPE = Scope("000000000000", "us-east-1")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file of real parts on one worker."""
     for item in items:

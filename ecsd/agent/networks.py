@@ -7,7 +7,7 @@ are answered by ``drivers/names.py``. Everything may be repeated.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ecsd.agent.drivers.entrances import Entrances
 from ecsd.agent.drivers.flows import end_translated
@@ -89,6 +89,10 @@ class HostNetworks:
             if uplink_here is not None:
                 await self._host.disconnect(uplink_here)
             await self._reconnect()
+
+    async def keep_entrances(self, entrances: Iterable[str]) -> None:
+        """Let the host's entrances be these at most: others were left by an agent that died."""
+        await asyncio.to_thread(self._entrances.keep, entrances)
 
     async def attach(self, plan: TaskPlan, sandbox: str) -> None:
         """Give the task's namespace its interface; filter first: waits for the VPC's plan."""

@@ -93,6 +93,9 @@ class Reconciler:
         present |= {f"task/{arn}" for arn in await self._rooms.tasks.present()}
         for key in present - set(self._plans):
             self._queue.add(key)
+        vpcs = [one for one in self._plans.values() if isinstance(one, VpcPlan)]
+        entrances = {one.entrance for vpc in vpcs for one in vpc.interfaces if one.entrance}
+        await self._rooms.networks.keep_entrances(entrances)
 
     async def run(self) -> None:
         """Apply plans until cancelled."""

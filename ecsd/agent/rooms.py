@@ -1,7 +1,7 @@
 """The doors between the agent's parts: what each offers to ``agent/reconcile.py`` and to others."""
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from ecsd.decisions.nlb_plan import Ending
@@ -29,6 +29,10 @@ class Networks(Protocol):
 
     async def remove(self, vpc_id: str) -> None:
         """Take a VPC away; one that is not there is gone already."""
+        ...
+
+    async def keep_entrances(self, entrances: Iterable[str]) -> None:
+        """Let the host's entrances to network load balancers be these at most."""
         ...
 
     async def attach(self, plan: TaskPlan, sandbox: str) -> None:

@@ -51,6 +51,9 @@ class Door:
         self.before_removal()
         self._heard.append(("remove", self._kind, name))
 
+    async def keep_entrances(self, entrances):
+        self._heard.append(("entrances", sorted(entrances)))
+
     async def present(self):
         return self.here
 
@@ -241,6 +244,7 @@ def test_a_sweep_takes_away_what_no_plan_names(host, run_virtual):
 
     run_virtual(scenario())
     assert sorted(host.heard) == [
+        ("entrances", []),
         ("remove", "balancer", "arn:lb"),
         ("remove", "task", "arn:task/old"),
         ("remove", "vpc", "vpc-old"),

@@ -456,7 +456,7 @@ def test_no_name_in_a_certificate_breaks_out_of_the_list(names, policy, http2):
         place = Place(folder, PLACE.limits)
         record = certificate_with(("a.test", *names))
         choices = [(one.certificate_arn, one.names) for one in sni_choices([record])]
-        pem = "".join(AUTHORITY_PEM)
+        pem = AUTHORITY_PEM.body + AUTHORITY_PEM.chain + AUTHORITY_PEM.private_key
         made = secure(*choices, policy=policy, pem=pem, routing__http2__enabled=str(http2).lower())
         config = compile_config([replace(made, entrance="", addresses=())], {}, place)
         for path, content in {**config.lists, **config.certificates}.items():

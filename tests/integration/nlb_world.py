@@ -13,7 +13,8 @@ from contextlib import closing
 from pathlib import Path
 
 from ecsd.agent.drivers.namespaces import Namespaces
-from tests.integration.conftest import INSTANCE
+from ecsd.settings import Settings
+from tests.integration.instance import INSTANCE
 from tests.integration.sample import eventually
 
 HERE = Path(__file__).parent
@@ -332,7 +333,7 @@ class Flows:
         return [(one, int(port)) for one, port in re.findall(r"(240\.[\d.]+):(\d+)", listed)]
 
     def _inside(self, *command):
-        path = Namespaces(f"ecsd{INSTANCE}").path_of(self.account.vpc)
+        path = Namespaces(Settings(instance=INSTANCE).label).path_of(self.account.vpc)
         return subprocess.run(
             ["nsenter", f"--net={path}", *command], capture_output=True, text=True, check=True
         ).stdout

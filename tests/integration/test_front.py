@@ -49,7 +49,7 @@ def test_lb_and_open_show_the_way_in(ecsd, web):
         if one["Account"] == web.number
     ]
     (shown,) = found
-    assert shown["Urls"] == [f"http://{web.dns_name}"]
+    assert shown["Listeners"][0]["Urls"] == [f"http://{web.dns_name}"]
     assert [one["Priority"] for one in shown["Listeners"][0]["Rules"]] == ["5", "7", "default"]
     groups = {one["TargetGroupName"]: one["Targets"] for one in shown["TargetGroups"]}
     assert groups["empty"] == []

@@ -5,7 +5,7 @@ that nobody leads anywhere has no route, and refuses. Source: network.md 5 (host
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ecsd.agent.drivers.nftables import Nftables
 from ecsd.decisions.addresses import gate
@@ -41,15 +41,25 @@ class Entrances:
         with self._lock:
             self._lead(vpc_id, entrances)
 
+    def keep(self, entrances: Iterable[str]) -> None:
+        """Take entrances away that are not among these: an address may be another balancer's."""
+        with self._lock:
+            self._change(lambda held: held & {_element(one) for one in entrances})
+
     def _lead(self, vpc_id: str, entrances: Sequence[str]) -> None:
-        before = self._of.get(vpc_id, ())
+        before = {_element(one) for one in self._of.get(vpc_id, ())}
+        after = {_element(one) for one in entrances}
+        self._change(lambda held: held - before | after)
+        self._of[vpc_id] = tuple(entrances)
+
+    def _change(self, change: Callable[[frozenset[str]], frozenset[str]]) -> None:
         filters = Nftables()
         try:
             held = self._table or self._held(filters)
             elements = held.collections["gates"].elements if held else frozenset()
-            gates = elements - {_element(one) for one in before} | {
-                _element(one) for one in entrances
-            }
+            gates = change(elements)
+            if not held and not gates:
+                return
             collections = {"gates": Collection("map", "type ipv4_addr : ipv4_addr;", gates)}
             wanted = Table(self._name, collections, CHAINS)
             commands = whole(wanted) if held is None else difference(held, wanted)
@@ -59,7 +69,6 @@ class Entrances:
             self._table = wanted
         finally:
             filters.close()
-        self._of[vpc_id] = tuple(entrances)
 
     def remove(self) -> None:
         """Take the table away."""

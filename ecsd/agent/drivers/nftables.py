@@ -1,6 +1,8 @@
 """nftables by its own library, in this process: no program is started for a changed rule.
 
-A context belongs to the namespace in which it was made and may be used from anywhere after.
+A context belongs to the namespace in which it was made and may be used from any thread after. One
+thread at a time is in the library, whatever the context: two that share a context read each other's
+answers, upon which the library ends the process.
 Source: network.md 2; libnftables(3).
 """
 
@@ -8,11 +10,13 @@ import ctypes
 import json
 import re
 import tempfile
+import threading
 from typing import Any
 
 from ecsd.errors import NetworkError
 
 JSON = 1 << 4  # NFT_CTX_OUTPUT_JSON
+INSIDE = threading.RLock()
 
 
 class Nftables:
@@ -21,34 +25,37 @@ class Nftables:
     def __init__(self) -> None:
         library = _library()
         self._library = library
-        self._context = library.nft_ctx_new(0)
-        if not self._context:
-            raise NetworkError("nftables: no context could be made")
-        library.nft_ctx_buffer_error(self._context)
-        library.nft_ctx_buffer_output(self._context)
+        with INSIDE:
+            self._context = library.nft_ctx_new(0)
+            if not self._context:
+                raise NetworkError("nftables: no context could be made")
+            library.nft_ctx_buffer_error(self._context)
+            library.nft_ctx_buffer_output(self._context)
 
     def run(self, commands: str) -> str:
         """Run commands as one transaction; return their output.
 
         NetworkError with nft's words and the command that they are about.
         """
-        code = self._library.nft_run_cmd_from_buffer(self._context, commands.encode())
-        words = (self._library.nft_ctx_get_error_buffer(self._context) or b"").decode()
-        output = (self._library.nft_ctx_get_output_buffer(self._context) or b"").decode()
-        if code != 0:
-            raise NetworkError(self._located(commands, words))
+        with INSIDE:
+            code = self._library.nft_run_cmd_from_buffer(self._context, commands.encode())
+            words = (self._library.nft_ctx_get_error_buffer(self._context) or b"").decode()
+            output = (self._library.nft_ctx_get_output_buffer(self._context) or b"").decode()
+            if code != 0:
+                raise NetworkError(self._located(commands, words))
         return output
 
     def table(self, name: str) -> list[dict[str, Any]] | None:
         """Return the objects of a table as ``nft -j`` tells them; None where there is none."""
-        self._library.nft_ctx_output_set_flags(self._context, JSON)
-        try:
-            found = [one["table"] for one in self._list("tables") if "table" in one]
-            if name not in {f"{one['family']} {one['name']}" for one in found}:
-                return None
-            return self._list(f"table {name}")
-        finally:
-            self._library.nft_ctx_output_set_flags(self._context, 0)
+        with INSIDE:
+            self._library.nft_ctx_output_set_flags(self._context, JSON)
+            try:
+                found = [one["table"] for one in self._list("tables") if "table" in one]
+                if name not in {f"{one['family']} {one['name']}" for one in found}:
+                    return None
+                return self._list(f"table {name}")
+            finally:
+                self._library.nft_ctx_output_set_flags(self._context, 0)
 
     def _list(self, what: str) -> list[dict[str, Any]]:
         told: list[dict[str, Any]] = json.loads(self.run(f"list {what}"))["nftables"]
@@ -71,9 +78,10 @@ class Nftables:
 
     def close(self) -> None:
         """Release the context."""
-        if self._context:
-            self._library.nft_ctx_free(self._context)
-            self._context = None
+        with INSIDE:
+            if self._context:
+                self._library.nft_ctx_free(self._context)
+                self._context = None
 
 
 def _library() -> ctypes.CDLL:

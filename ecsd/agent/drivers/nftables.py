@@ -38,6 +38,8 @@ class Nftables:
         NetworkError with nft's words and the command that they are about.
         """
         with INSIDE:
+            if not self._context:  # closed meanwhile: the library would not survive it
+                raise NetworkError("nftables: the context is closed")
             code = self._library.nft_run_cmd_from_buffer(self._context, commands.encode())
             words = (self._library.nft_ctx_get_error_buffer(self._context) or b"").decode()
             output = (self._library.nft_ctx_get_output_buffer(self._context) or b"").decode()
@@ -48,6 +50,8 @@ class Nftables:
     def table(self, name: str) -> list[dict[str, Any]] | None:
         """Return the objects of a table as ``nft -j`` tells them; None where there is none."""
         with INSIDE:
+            if not self._context:
+                raise NetworkError("nftables: the context is closed")
             self._library.nft_ctx_output_set_flags(self._context, JSON)
             try:
                 found = [one["table"] for one in self._list("tables") if "table" in one]

@@ -13,6 +13,7 @@ INSTANCE = int(
     os.environ.get("TEST_INSTANCE")
     or OF_WORKERS.get(os.environ.get("PYTEST_XDIST_WORKER", ""), "1")
 )
+ALONE = 2  # of agents in tests: nobody else's ports
 SPARE = frozenset(
     {
         "test_balancer.py",
@@ -22,6 +23,8 @@ SPARE = frozenset(
         "test_https_listener.py",
         "test_networks.py",
         "test_security_groups.py",
+        "test_task_adoption.py",
+        "test_tasks.py",
     }
 )
 

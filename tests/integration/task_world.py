@@ -124,8 +124,8 @@ async def provide_image():
 class World:
     """One agent's tasks on the Engine, restartable."""
 
-    def __init__(self, folder, socket=SOCKET):
-        self.settings = Settings(docker_socket=socket, data_dir=folder)
+    def __init__(self, folder, socket=SOCKET, instance=0):
+        self.settings = Settings(docker_socket=socket, data_dir=folder, instance=instance)
         self.ear = Ear()
         self.docker = aiodocker.Docker("unix://" + SOCKET)
         self.made = []

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from ecsd.link.messages import HostFaults
+from tests.integration.instance import ALONE
 from tests.integration.task_world import STEADY, Gate, World, one
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -11,7 +12,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 @pytest.fixture
 async def world(tmp_path, image):
-    world = World(tmp_path)
+    world = World(tmp_path, instance=ALONE)
     yield world
     await world.clean()
 
@@ -56,7 +57,7 @@ async def test_a_task_that_ran_before_and_left_nothing_is_not_started_anew(world
 
 async def test_tasks_of_another_installation_are_left_alone(world, tmp_path):
     plan = world.plan({"name": "app", "command": STEADY})
-    other = World(tmp_path / "other")
+    other = World(tmp_path / "other", instance=ALONE)
     async with world.agent() as tasks:
         await tasks.apply(plan)
         await world.ear.phase(plan, "RUNNING")
@@ -68,7 +69,7 @@ async def test_tasks_of_another_installation_are_left_alone(world, tmp_path):
 
 async def test_while_the_engine_is_away_containers_go_on_and_later_all_is_seen(tmp_path, image):
     gate = Gate(tmp_path / "engine.sock")
-    world = World(tmp_path, gate.path)
+    world = World(tmp_path, gate.path, ALONE)
     plans = [world.plan({"name": "app", "command": STEADY}) for _ in range(2)]
     await gate.open()
     try:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from ecsd.records.observed import TaskObserved
 from tests.agent.fake_logs import FakeLogs
+from tests.integration.instance import ALONE
 from tests.integration.task_world import (
     DEAF,
     STEADY,
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 @pytest.fixture
 async def world(tmp_path, image):
-    world = World(tmp_path)
+    world = World(tmp_path, instance=ALONE)
     yield world
     await world.clean()
 

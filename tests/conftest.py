@@ -10,7 +10,7 @@ from ecsd.clock import VirtualClock, VirtualLoop
 from ecsd.ids import SeededIds
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store
-from tests.integration.instance import group_of
+from tests.integration.instance import SPARE
 
 # How fast a machine draws examples decides no test.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -19,12 +19,10 @@ settings.load_profile("untimed")
 SCOPE = Scope("000000000000", "us-east-1")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file of real parts on one worker."""
-    for item in items:
-        if item.get_closest_marker("integration"):
-            item.add_marker(group_of(item.path.name))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark tests that need the machine's spare ecsds: one at a time, after all others."""
+    if item.path.name in SPARE:
+        item.add_marker(pytest.mark.spare)
 
 
 @pytest.fixture

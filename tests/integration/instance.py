@@ -1,12 +1,10 @@
 """Which ecsd of this machine a test run uses: 1; the second of two workers 0.
 
-Files that begin ecsds 2 and 3 are ``SPARE``: one worker runs them, one after the other. All other
-tests of a file stay together too, so that what they share is made once.
+Files that begin ecsds 2 and 3, or fix addresses, are ``SPARE``: they run one after the other, when
+the workers are done.
 """
 
 import os
-
-import pytest
 
 OF_WORKERS = {"gw1": "0"}
 INSTANCE = int(
@@ -27,8 +25,3 @@ SPARE = frozenset(
         "test_tasks.py",
     }
 )
-
-
-def group_of(file: str) -> pytest.MarkDecorator:
-    """Return the mark that keeps a file's tests on one worker."""
-    return pytest.mark.xdist_group("spare" if file in SPARE else file)

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from types import SimpleNamespace
@@ -212,6 +213,23 @@ class World:
     def loads(self) -> int:
         """Return how often the VPC's HAProxy has loaded a configuration."""
         return sum(1 for folder in self._loads if folder.endswith("vpc-1"))
+
+
+@asynccontextmanager
+async def opened_world() -> AsyncIterator[World]:
+    """A world with an agent's balancers; nothing of it is left."""
+    made = World()
+    made.open()
+    try:
+        await made.begin()
+        try:
+            yield made
+        finally:
+            await made.end()
+            await (await made.begin()).remove_everything()
+            await made.end()
+    finally:
+        made.close()
 
 
 def fetch(path="/", *, host=DNS_NAME, method="GET", headers=None, at=(ENTRANCE, 18080), body=None):

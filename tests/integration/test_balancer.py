@@ -19,10 +19,10 @@ from tests.integration.balancer_world import (
     DNS_NAME,
     ENTRANCE,
     Load,
-    World,
     fetch,
     forward,
     group,
+    opened_world,
     plan,
     rule,
 )
@@ -32,18 +32,8 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 async def world():
-    made = World()
-    made.open()
-    try:
-        await made.begin()
-        try:
-            yield made
-        finally:
-            await made.end()
-            await (await made.begin()).remove_everything()
-            await made.end()
-    finally:
-        made.close()
+    async with opened_world() as made:
+        yield made
 
 
 async def test_requests_are_spread_over_healthy_targets_with_elbs_headers(world):

@@ -27,9 +27,9 @@ from tests.integration.balancer_world import (
     DNS_NAME,
     ENTRANCE,
     Load,
-    World,
     forward,
     group,
+    opened_world,
     plan,
 )
 
@@ -138,18 +138,8 @@ def fetch(path="/", **headers):
 
 @pytest.fixture
 async def world():
-    made = World()
-    made.open()
-    try:
-        await made.begin()
-        try:
-            yield made
-        finally:
-            await made.end()
-            await (await made.begin()).remove_everything()
-            await made.end()
-    finally:
-        made.close()
+    async with opened_world() as made:
+        yield made
 
 
 DEFAULT = served("default", DNS_NAME)

@@ -43,11 +43,12 @@ class ExpiryController:
         """Remove it if its time is over; return its end if it is not."""
         name, _, own = key.partition("/")
         kind = next(one for one in KINDS if name == one.KIND)
+        given = self._store.view(scope).get(kind, own)
+        if given is None:
+            return None
+        if given.expires_at > self._clock.now():
+            return given.expires_at
         async with self._store.transaction(scope) as change:
-            given = change.get(kind, own)
-            if given is None:
-                return None
-            if given.expires_at > self._clock.now():
-                return given.expires_at
-            change.remove(given)
+            if change.get(kind, own) == given:
+                change.remove(given)
         return None

@@ -42,9 +42,14 @@ class Entrances:
             self._lead(vpc_id, entrances)
 
     def keep(self, entrances: Iterable[str]) -> None:
-        """Take entrances away that are not among these: an address may be another balancer's."""
+        """Take entrances away that are neither among these nor led since this process began.
+
+        An address that a dead agent left may be another balancer's by now.
+        """
         with self._lock:
-            self._change(lambda held: held & {_element(one) for one in entrances})
+            led = [one for some in self._of.values() for one in some]
+            known = {_element(one) for one in (*entrances, *led)}
+            self._change(lambda held: held & known)
 
     def _lead(self, vpc_id: str, entrances: Sequence[str]) -> None:
         before = {_element(one) for one in self._of.get(vpc_id, ())}

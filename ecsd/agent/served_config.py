@@ -18,6 +18,7 @@ from ecsd.agent.drivers.haproxy_commands import (
     read_servers,
     refusals,
 )
+from ecsd.certificates.private_files import write_private
 from ecsd.decisions.listener import Config
 from ecsd.errors import BalancerError
 
@@ -96,10 +97,8 @@ class ServedConfig:
 
     def _write(self, config: Config) -> None:
         """Let the file say what runs; the same frame, so that no reload is needed."""
-        draft = self._folder / "haproxy.cfg.new"
-        draft.write_text(config.text(str(self._haproxy.admin)))
-        draft.chmod(0o600)
-        draft.replace(self._folder / "haproxy.cfg")
+        text = config.text(str(self._haproxy.admin))
+        write_private(self._folder / "haproxy.cfg", text.encode(), lasting=False)
 
     async def _deleted(self, server: str) -> bool:
         """Delete a server that is out of use; False while requests are still with it."""

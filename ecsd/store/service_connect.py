@@ -5,7 +5,7 @@ Source: ecs_semantics 6; Amazon ECS Developer Guide, Service Connect components.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -16,7 +16,7 @@ from ecsd.records.ecs.service_connect import ConnectPort, ServiceConnect
 from ecsd.records.ecs.service_deployment import ServiceRevision
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.servicediscovery.namespace import Namespace
-from ecsd.records.servicediscovery.operation import DiscoveryOperation
+from ecsd.records.servicediscovery.operation import KEPT, DiscoveryOperation
 from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.store.finders.servicediscovery import (
     arn,
@@ -27,8 +27,6 @@ from ecsd.store.finders.servicediscovery import (
 )
 from ecsd.store.registrations import deregister
 from ecsd.store.store import Transaction
-
-KEPT = timedelta(days=14)  # operations of Cloud Map
 
 
 def join(

@@ -1,4 +1,5 @@
-"""Which ecsd of this machine a test run uses: 1; the second of two workers 0.
+"""Which ecsd of this machine a test run uses: 1; the second of two workers 0. TEST_INSTANCE says
+another, for a run without workers.
 
 Files that begin ecsds 2 and 3, or fix addresses, are ``SPARE``: they run one after the other, when
 the workers are done.

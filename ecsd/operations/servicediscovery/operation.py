@@ -5,7 +5,7 @@ stays known through a crash. Source: AWS Cloud Map API Reference, Operation.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from ecsd.errors import AwsError
@@ -19,10 +19,9 @@ from ecsd.operations.servicediscovery.requests import (
     page,
     test_of,
 )
-from ecsd.records.servicediscovery.operation import DiscoveryOperation
+from ecsd.records.servicediscovery.operation import KEPT, DiscoveryOperation
 from ecsd.store.store import Transaction
 
-KEPT = timedelta(days=14)
 SHORT = {"SUCCEED": "SUCCESS"}  # OperationFilter's own word for it
 
 

@@ -32,7 +32,7 @@ from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevisi
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition, TaskDefinitionFamily
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer
-from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup
+from ecsd.records.elbv2.target_group import Target
 from ecsd.records.observed import (
     ContainerObserved,
     HookObserved,
@@ -47,57 +47,26 @@ from ecsd.store import service_events
 from ecsd.store.deploy import deploy
 from ecsd.store.finders.data_plane import balancer_parts
 from ecsd.store.finders.ecs import revision_of
-from ecsd.store.finders.elbv2 import DEFAULT_RULE
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store
+from tests.controllers.balancing import (
+    BALANCER,
+    GROUP,
+    LISTENER,
+    OTHER_GROUP,
+    RULE,
+    TEST_LISTENER,
+    TEST_RULE,
+    listener,
+    load_balancer,
+    target_group,
+)
 
 SCOPE = Scope("000000000000", "us-east-1")
-GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/1"
 CLUSTER = "arn:aws:ecs:us-east-1:000000000000:cluster/prod"
 SERVICE = "arn:aws:ecs:us-east-1:000000000000:service/prod/web"
-OTHER_GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/2"
-BALANCER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/web/1"
-LISTENER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/app/web/1/1"
-TEST_LISTENER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/app/web/1/2"
-RULE, TEST_RULE = (
-    f"{arn.replace(':listener/', ':listener-rule/')}/{DEFAULT_RULE}"
-    for arn in (LISTENER, TEST_LISTENER)
-)
 REGISTRY = "arn:aws:servicediscovery:us-east-1:000000000000:service/srv-1"
 REVISIONS = "arn:aws:ecs:us-east-1:000000000000:service-revision/prod/web"
-
-
-def target_group(arn, delay):
-    """A group of IP targets."""
-    return TargetGroup(
-        target_group_arn=arn,
-        name="web",
-        protocol="HTTP",
-        protocol_version="HTTP1",
-        port=80,
-        vpc_id="vpc-1",
-        target_type="ip",
-        health_check=HealthCheck(),
-        attributes={"deregistration_delay.timeout_seconds": str(delay)},
-    )
-
-
-def listener(arn, port):
-    """A listener that forwards to both groups, all of it to the first."""
-    shares = [
-        {"TargetGroupArn": GROUP, "Weight": 100},
-        {"TargetGroupArn": OTHER_GROUP, "Weight": 0},
-    ]
-    return Listener(
-        listener_arn=arn,
-        load_balancer_arn=BALANCER,
-        port=port,
-        protocol="HTTP",
-        default_actions=({"Type": "forward", "ForwardConfig": {"TargetGroups": shares}},),
-        target_group_arns=(GROUP, OTHER_GROUP),
-    )
-
-
 SHOWN = timedelta(hours=1)  # what has ended stays visible so long
 
 
@@ -153,19 +122,7 @@ class World:
                 ),
                 Cluster(name="prod", arn=CLUSTER, created_at=now),
                 TaskDefinitionFamily(family="web", last_revision=3),
-                LoadBalancer(
-                    load_balancer_arn=BALANCER,
-                    name="web",
-                    dns_name="web-1.elb.localhost",
-                    scheme="internet-facing",
-                    type="application",
-                    ip_address_type="ipv4",
-                    vpc_id="vpc-1",
-                    zones=(),
-                    security_groups=(),
-                    entrance="127.64.0.1",
-                    created_at=now,
-                ),
+                load_balancer(now),
                 *(target_group(arn, delay) for arn in (GROUP, OTHER_GROUP)),
                 *(listener(arn, port) for arn, port in ((LISTENER, 80), (TEST_LISTENER, 81))),
             )

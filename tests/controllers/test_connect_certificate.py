@@ -19,7 +19,7 @@ from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.settings import Settings
 from ecsd.store.store import Store
 from tests.conftest import SCOPE
-from tests.controllers.test_data_plane import Published
+from tests.controllers.hub import Published
 
 DAY = 86400
 ARN = "arn:aws:servicediscovery:us-east-1:000000000000:service/srv-1"

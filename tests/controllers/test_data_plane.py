@@ -9,29 +9,20 @@ from ecsd.decisions.balancer_plan import compile_balancer, traffic_digest
 from ecsd.errors import CertificateError
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.vpc import Vpc
-from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer
+from ecsd.records.elbv2.load_balancer import Listener
 from ecsd.settings import Settings
 from ecsd.store.finders.data_plane import balancer_parts
 from ecsd.store.store import Change
 from tests.conftest import SCOPE
+from tests.controllers.balancing import BALANCER, load_balancer
+from tests.controllers.hub import Published
 
 ARN = "arn:aws:acm:us-east-1:000000000000:certificate/1"
 LISTED = "arn:aws:acm:us-east-1:000000000000:certificate/2"
-BALANCER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/web/1"
 AUTHORITY = Authority(None)
 FIRST, SECOND = (
     AUTHORITY.issue([name], "EC_prime256v1", VIRTUAL_START) for name in ("a.test", "*.b.test")
 )
-
-
-class Published(dict):
-    """Plans by key, as the hub gets them."""
-
-    def publish(self, key, plan, host=None):
-        self[key] = plan
-
-    def withdraw(self, key):
-        self.pop(key, None)
 
 
 def certificate(arn, issued):
@@ -52,19 +43,7 @@ def certificate(arn, issued):
 @pytest.fixture
 async def filled(store):
     """A balancer with an HTTPS listener, a default certificate and one in its list."""
-    balancer = LoadBalancer(
-        load_balancer_arn=BALANCER,
-        name="web",
-        dns_name="web-1.elb.localhost",
-        scheme="internet-facing",
-        type="application",
-        ip_address_type="ipv4",
-        vpc_id="vpc-1",
-        zones=(),
-        security_groups=(),
-        entrance="127.64.0.1",
-        created_at=VIRTUAL_START,
-    )
+    balancer = load_balancer(VIRTUAL_START)
     listener = Listener(
         listener_arn="arn:listener",
         load_balancer_arn=BALANCER,

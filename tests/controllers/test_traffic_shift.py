@@ -6,7 +6,8 @@ from msgspec.structs import replace
 from ecsd.decisions.lifecycle_hook import decided
 from ecsd.records.ecs.service_deployment import ServiceDeployment
 from ecsd.records.elbv2.load_balancer import Listener
-from tests.controllers.conftest import SCOPE, TEST_LISTENER
+from tests.controllers.balancing import TEST_LISTENER
+from tests.controllers.conftest import SCOPE
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:check"
 MINUTE = 60.0

@@ -14,14 +14,15 @@ from ecsd.controllers.expiry import ExpiryController
 from ecsd.decisions.hosted_zone import BALANCER_ZONE, first_record_sets
 from ecsd.decisions.record_set import place
 from ecsd.records.ec2.vpc import Vpc
-from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer
-from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup
+from ecsd.records.elbv2.load_balancer import Listener
+from ecsd.records.elbv2.target_group import Target
 from ecsd.records.route53.hosted_zone import HostedZone, ZoneVpc
 from ecsd.records.route53.record_set import AliasTarget, RecordSet
 from ecsd.records.route53.zone_change import ZoneChange
 from ecsd.settings import Settings
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store
+from tests.controllers.balancing import BALANCER, GROUP, load_balancer, target_group
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REGION = Scope("000000000000", "eu-west-1")
@@ -35,7 +36,6 @@ ZONE = HostedZone(
     created_at=NOW,
 )
 VPC = Vpc(vpc_id="vpc-1", cidr_block="10.0.0.0/16", number=1, enable_dns_hostnames=True)
-BALANCER, GROUP = "arn:aws:elasticloadbalancing:eu-west-1:000000000000:lb", "arn:tg"
 
 
 class Hosts:
@@ -151,19 +151,7 @@ def test_a_vpc_that_changes_changes_the_zones_that_it_asks(run):
 
 def balancing():
     """A load balancer with one listener, one group and one target."""
-    yield LoadBalancer(
-        load_balancer_arn=BALANCER,
-        name="web",
-        dns_name="web-1.elb.localhost",
-        scheme="internal",
-        type="application",
-        ip_address_type="ipv4",
-        vpc_id="vpc-1",
-        zones=(),
-        security_groups=(),
-        entrance="127.64.0.1",
-        created_at=NOW,
-    )
+    yield load_balancer(NOW, scheme="internal")
     yield Listener(
         listener_arn="arn:l",
         load_balancer_arn=BALANCER,
@@ -172,16 +160,7 @@ def balancing():
         default_actions=({"Type": "forward", "TargetGroupArn": GROUP},),
         target_group_arns=(GROUP,),
     )
-    yield TargetGroup(
-        target_group_arn=GROUP,
-        name="web",
-        protocol="HTTP",
-        protocol_version="HTTP1",
-        port=80,
-        vpc_id="vpc-1",
-        target_type="ip",
-        health_check=HealthCheck(),
-    )
+    yield target_group(GROUP, 30)
 
 
 TARGET = Target(

@@ -16,6 +16,7 @@ from botocore.validate import ParamValidator
 
 from ecsd.certificates.authority import Authority
 from ecsd.clock import VirtualClock
+from ecsd.errors import AwsError
 from ecsd.ids import IdSource, SeededIds
 from ecsd.operations.call import OPERATIONS, Call, Caller
 from ecsd.settings import Settings
@@ -127,3 +128,15 @@ def client(store, ids):
         return ask
 
     return for_service
+
+
+@pytest.fixture
+def refused(ask):
+    """Return the error of an operation of the room's ``ask`` that must be refused."""
+
+    async def call(name: str, **request) -> AwsError:
+        with pytest.raises(AwsError) as caught:
+            await ask(name, **request)
+        return caught.value
+
+    return call

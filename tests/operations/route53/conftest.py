@@ -2,7 +2,6 @@
 
 import pytest
 
-from ecsd.errors import AwsError
 from ecsd.store.findings import all_findings
 
 
@@ -10,18 +9,6 @@ from ecsd.store.findings import all_findings
 def ask(client):
     """Call an operation of Route 53."""
     return client("route53")
-
-
-@pytest.fixture
-def refused(ask):
-    """Return the error of an operation that must be refused."""
-
-    async def call(name: str, **request) -> AwsError:
-        with pytest.raises(AwsError) as caught:
-            await ask(name, **request)
-        return caught.value
-
-    return call
 
 
 @pytest.fixture

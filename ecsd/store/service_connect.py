@@ -16,8 +16,8 @@ from ecsd.records.ecs.service_connect import ConnectPort, ServiceConnect
 from ecsd.records.ecs.service_deployment import ServiceRevision
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.servicediscovery.namespace import Namespace
-from ecsd.records.servicediscovery.operation import KEPT, DiscoveryOperation
 from ecsd.records.servicediscovery.service import DiscoveryService
+from ecsd.store.discovery_operations import discovery_operation
 from ecsd.store.finders.servicediscovery import (
     arn,
     connected_ports,
@@ -74,25 +74,17 @@ def provide_namespace(
     if known is not None:
         return known
     own = ids.discovery_id("ns")
-    operation = DiscoveryOperation(
-        operation_id=ids.discovery_operation_id(),
-        type="CREATE_NAMESPACE",
-        status="SUCCESS",
-        targets={"NAMESPACE": own},
-        namespace_id=own,
-        created_at=now,
-        expires_at=now + KEPT,
-    )
+    made = discovery_operation(ids, now, "CREATE_NAMESPACE", {"NAMESPACE": own}, own)
     namespace = Namespace(
         namespace_id=own,
         arn=arn(change, "namespace", own),
         name=reference,
         http_name=reference,
         type="HTTP",
-        operation_id=operation.operation_id,
+        operation_id=made.operation_id,
         created_at=now,
     )
-    change.put(operation, namespace)
+    change.put(made, namespace)
     return namespace
 
 

@@ -19,7 +19,8 @@ from ecsd.operations.servicediscovery.requests import (
     page,
     test_of,
 )
-from ecsd.records.servicediscovery.operation import KEPT, DiscoveryOperation
+from ecsd.records.servicediscovery.operation import DiscoveryOperation
+from ecsd.store.discovery_operations import discovery_operation
 from ecsd.store.store import Transaction
 
 SHORT = {"SUCCEED": "SUCCESS"}  # OperationFilter's own word for it
@@ -35,18 +36,7 @@ def note(
 ) -> str:
     """Store how a change went; return the operation's id. fault: ErrorCode and ErrorMessage."""
     now = call.clock.now()
-    code, message = fault or (None, None)
-    one = DiscoveryOperation(
-        operation_id=call.ids.discovery_operation_id(),
-        type=kind,
-        status="SUCCESS" if fault is None else "FAIL",
-        targets=targets,
-        namespace_id=namespace_id,
-        error_code=code,
-        error_message=message,
-        created_at=now,
-        expires_at=now + KEPT,
-    )
+    one = discovery_operation(call.ids, now, kind, targets, namespace_id, fault)
     change.put(one)
     return one.operation_id
 

@@ -1,11 +1,9 @@
 """What Cloud Map does beside a request. Source: AWS Cloud Map API 2017-03-14, Operation."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
 from ecsd.records.record import Record
-
-KEPT = timedelta(days=14)  # that an operation is told of
 
 
 class DiscoveryOperation(Record, frozen=True, kw_only=True):

@@ -1,10 +1,12 @@
 """A target of flows: answers every line and datagram with its name and who asked.
 
-Arguments: port, name. Says ``ready`` when it listens. Where a header of the proxy protocol, version
-2, says who asked and whom, it tells both and its peer: ``client/address:port/peer``.
+Arguments: port, name. Says ``ready`` when it listens; SIGTERM ends it at once. Where a header of
+the proxy protocol, version 2, says who asked and whom, it tells both and its peer:
+``client/address:port/peer``.
 """
 
 import asyncio
+import signal
 import socket
 import struct
 import sys
@@ -54,4 +56,5 @@ async def main() -> None:
     await server.serve_forever()
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 asyncio.run(main())

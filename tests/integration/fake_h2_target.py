@@ -1,4 +1,5 @@
 """A target of HTTP/2 and gRPC. Run: fake_h2_target.py ADDRESS NAME [PEM]; with one it speaks TLS.
+SIGTERM ends it at once.
 
 GET /health answers 200, other paths the name; gRPC's /echo.Echo/Say answers what it was sent, twice
 as a stream, other methods UNIMPLEMENTED. Source: RFC 9113; gRPC over HTTP2.
@@ -6,6 +7,7 @@ as a stream, other methods UNIMPLEMENTED. Source: RFC 9113; gRPC over HTTP2.
 
 import asyncio
 import json
+import signal
 import ssl
 import sys
 
@@ -69,4 +71,5 @@ async def main():
     await server.serve_forever()
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 asyncio.run(main())

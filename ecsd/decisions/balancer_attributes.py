@@ -72,6 +72,8 @@ TARGET_GROUP = {
         "off"
     ),
 }
+MULTI_VALUE = "lambda.multi_value_headers.enabled"
+FUNCTION_GROUP = {MULTI_VALUE: Attribute("false", BOOLEAN)}
 LISTENER = {
     "routing.http.response.server.enabled": Attribute("true"),
     "routing.http.response.strict_transport_security.header_value": Attribute(""),

@@ -1,7 +1,7 @@
 """What HAProxy hands to the agent: requests for Lambda functions.
 
-The agent listens on a unix socket, which is in no network namespace. Requests wait while an agent
-starts anew. Source: HAProxy 2.6 Configuration Manual; Application Load Balancers guide, Lambda
+The agent listens on a unix socket, which is in no network namespace. While no agent runs, HAProxy
+answers 502. Source: HAProxy 2.6 Configuration Manual; Application Load Balancers guide, Lambda
 functions as targets.
 """
 
@@ -12,7 +12,6 @@ from ecsd.records.plan import TargetGroupPlan
 OWN = "x-ecsd-"  # headers between HAProxy and the agent
 FUNCTION = f"{OWN}function"
 LONGEST_CALL = 15 * 60 + 10  # seconds: the agent gives up earlier
-RETRIES = 6  # a second apart
 MOST_AT_ONCE = 200  # requests with the agent; others wait their turn
 WAIT = 60  # seconds
 
@@ -34,7 +33,6 @@ def agent_lines(agent_socket: str, header: str, value: str) -> list[str]:
     return [
         f"  timeout server {LONGEST_CALL}s",
         f"  timeout queue {WAIT}s",
-        f"  retries {RETRIES}",
         "  retry-on conn-failure",  # nobody is asked twice
         f"  http-request del-header {OWN} -m beg",
         f"  http-request set-header {header} {word(value.replace('%', '%%'))}",

@@ -19,6 +19,7 @@ from ecsd.records.acm.certificate import Certificate
 from tests.decisions.listener_plans import (
     LISTED,
     PLACE,
+    function_group,
     group,
     plan,
     secure,
@@ -94,6 +95,24 @@ def test_no_text_of_a_user_breaks_out_of_the_configuration(condition, action, co
     expected = compile_config([plain], {}, closed).text("/run/s")
     assert sections(written) - sections(expected) <= {"backend a_"}
     judge(written)
+
+
+@pytest.mark.integration
+@settings(max_examples=20)
+@given(NASTY.map("arn{}".format))
+def test_no_name_of_a_function_group_breaks_out_of_the_configuration(name):
+    made = plan(
+        groups=(
+            replace(
+                function_group("http://a", arn=name),
+            ),
+        )
+    )
+    shares = {"TargetGroups": [{"TargetGroupArn": name, "Weight": 1}]}
+    action = {"Type": "forward", "ForwardConfig": shares}
+    [listener] = made.listeners
+    made = replace(made, listeners=(replace(listener, default_actions=(action,)),))
+    judge(compile_config([made], {}, PLACE._replace(entrances=())).text("/run/s"))
 
 
 PIECES = st.lists(

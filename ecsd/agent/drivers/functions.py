@@ -1,5 +1,7 @@
 """Lambda functions, invoked over HTTP. Source: AWS Lambda API Reference, Invoke."""
 
+from io import BytesIO
+
 import aiohttp
 
 from ecsd.errors import FunctionError
@@ -28,7 +30,7 @@ async def invoke(session: aiohttp.ClientSession, url: str, payload: bytes, large
         aiohttp.ClientError, OSError: nobody answers; TimeoutError, an OSError: not in time.
     """
     headers = {"Content-Type": "application/json"}
-    async with session.post(url, data=payload, headers=headers) as response:
+    async with session.post(url, data=BytesIO(payload), headers=headers) as response:
         body = bytearray()
         async for part in response.content.iter_any():
             body += part

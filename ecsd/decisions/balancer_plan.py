@@ -140,6 +140,7 @@ def _tls(listener: Listener, certificates: Sequence[Certificate]) -> TlsPlan | N
             for name in hosts(one)
         ),
         choices=sni_choices(listed),
+        asks_clients=listener.mutual_authentication == "passthrough",
     )
 
 

@@ -194,12 +194,16 @@ class SniChoice(Message, frozen=True, kw_only=True):
 
 
 class TlsPlan(Message, frozen=True, kw_only=True):
-    """How an HTTPS listener meets clients. choices: the best first."""
+    """How an HTTPS listener meets clients. choices: the best first.
+
+    asks_clients: for a certificate, which targets are told and nobody checks.
+    """
 
     ssl_policy: str
     default_certificate: str
     default_names: tuple[str, ...] = ()  # of the default certificate; they choose nothing
     choices: tuple[SniChoice, ...] = ()
+    asks_clients: bool = False
 
 
 class RulePlan(Message, frozen=True, kw_only=True):

@@ -52,6 +52,7 @@ async def test_a_request_is_an_invocation(tmp_path):
         headers = {**OWN, "Content-Type": "image/png"}
         status, answered, body = await ask("/a?b=%20", "POST", headers, data=b"\x00\xff")
         assert (status, answered["X-Own"], body) == (203, "1", b"hello")
+        assert answered.getall("Server") == ["awselb/2.0"]
         [(name, event)] = functions.asked
         assert (name, event["path"], event["httpMethod"]) == ("check", "/a", "POST")
         assert event["queryStringParameters"] == {"b": "%20"}
@@ -59,6 +60,22 @@ async def test_a_request_is_an_invocation(tmp_path):
         assert event["headers"]["host"] == "a.test"
         assert not any(one.startswith("x-ecsd-") for one in event["headers"])
         assert event["requestContext"]["elb"]["targetGroupArn"] == GROUP
+
+
+async def test_a_client_that_waits_for_leave_to_send_gets_it(tmp_path):
+    async with Functions().serving() as functions, answering(tmp_path, functions.url) as ask:
+        functions.answer = lambda: web.json_response({"statusCode": 200, "body": "hello"})
+        reader, writer = await asyncio.open_unix_connection(ask.requests.socket)
+        head = f"PUT http://a.test/x?y HTTP/1.1\r\nHost: a.test\r\nX-Ecsd-Function: {GROUP}\r\n"
+        writer.write(f"{head}Content-Length: 2\r\nExpect: 100-continue\r\n\r\n".encode())
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"hi")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
+        writer.close()
+        await writer.wait_closed()
+        [(_, event)] = functions.asked
+        assert event["path"] == "/x"
+        assert event["queryStringParameters"] == {"y": ""}
 
 
 @pytest.mark.parametrize(

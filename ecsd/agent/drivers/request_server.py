@@ -14,6 +14,7 @@ from multidict import CIMultiDict
 from ecsd.decisions.function_event import Answered, Asked
 
 LARGEST_HEAD = 1 << 16  # bytes; HAProxy lets less through
+SERVER = "awselb/2.0"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 Answer = Callable[[Asked], Awaitable[Answered]]
 
@@ -62,12 +63,14 @@ class RequestServer:
         if body is None:
             answered = self._too_large
         else:
-            headers = [(name, _text(value)) for name, value in request.headers.items()]
-            answered = await self._answer(Asked(request.method, _target(request), headers, body))
+            told = [(name, _text(value)) for name, value in request.headers.items()]
+            answered = await self._answer(Asked(request.method, _target(request), told, body))
+        headers = CIMultiDict(answered.headers)
+        headers.setdefault("Server", SERVER)
         return web.Response(
             status=answered.status,
             reason=answered.reason,
-            headers=CIMultiDict(answered.headers),
+            headers=headers,
             body=answered.body,
         )
 
@@ -86,8 +89,12 @@ class RequestServer:
 
 
 def _target(request: web.BaseRequest) -> str:
-    """Return path and query as sent."""
-    return _text(request.raw_path)
+    """Return path and query as sent, also from a request that names the whole URL."""
+    target = _text(request.raw_path)
+    scheme, is_whole, rest = target.partition("://")
+    if is_whole and scheme.isalpha():
+        return f"/{rest.partition('/')[2]}"
+    return target
 
 
 def _text(value: str) -> str:

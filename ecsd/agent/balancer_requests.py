@@ -6,9 +6,10 @@ from pathlib import Path
 
 from ecsd.agent.drivers.request_server import RequestServer
 from ecsd.agent.function_targets import FunctionTargets
+from ecsd.clock import Clock
 from ecsd.decisions.error_pages import error_answer
 from ecsd.decisions.function_event import LARGEST_BODY, Answered, Asked
-from ecsd.decisions.haproxy_agent import FUNCTION, MOST_AT_ONCE, OWN
+from ecsd.decisions.haproxy_agent import FUNCTION, MOST_AT_ONCE, OWN, WAIT
 from ecsd.records.plan import BalancerPlan
 
 log = logging.getLogger(__name__)
@@ -17,8 +18,9 @@ log = logging.getLogger(__name__)
 class BalancerRequests:
     """Answers while it runs. socket: where; user: that HAProxy's workers run as."""
 
-    def __init__(self, socket: Path, user: str) -> None:
+    def __init__(self, socket: Path, user: str, clock: Clock) -> None:
         self.socket = socket
+        self._clock = clock
         self._functions = FunctionTargets()
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._server = RequestServer(socket, user, self._answer, LARGEST_BODY, error_answer(413))
@@ -46,8 +48,20 @@ class BalancerRequests:
         }
         headers = [one for one in asked.headers if not one[0].lower().startswith(OWN)]
         asked = asked._replace(headers=headers)
-        async with self._room:
-            if FUNCTION in told:
-                return await self._functions.answer(told[FUNCTION], asked)
+        if FUNCTION in told:
+            return await self._invoked(told[FUNCTION], asked)
         log.error("HAProxy hands on a request without a purpose", extra={"path": asked.target})
         return error_answer(500)
+
+    async def _invoked(self, target_group_arn: str, asked: Asked) -> Answered:
+        """Return a function's answer, when it is its turn; HAProxies of all VPCs share the room."""
+        try:
+            async with self._clock.deadline(WAIT):
+                await self._room.acquire()
+        except TimeoutError:
+            log.warning("too many functions are being invoked", extra={"group": target_group_arn})
+            return error_answer(504)
+        try:
+            return await self._functions.answer(target_group_arn, asked)
+        finally:
+            self._room.release()

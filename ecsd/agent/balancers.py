@@ -58,7 +58,7 @@ class HostBalancers:
         self._checks = HealthChecks(clock, networks, self._changed)
         self._untold: set[tuple[str, str]] = set()  # (balancer, group) whose targets changed
         self._told_faults: dict[str, str] = {}
-        self._requests = BalancerRequests(self._root / AGENT_SOCKET, self._limits.user)
+        self._requests = BalancerRequests(self._root / AGENT_SOCKET, self._limits.user, clock)
         self._queue: WorkQueue[str] = WorkQueue("balancers", clock, self._look, workers=4)
         edge = Haproxy(self._root / EDGE, None, clock, lambda: self._queue.add(EDGE))
         self._edge = SharedEdge(settings, edge, self._limits)

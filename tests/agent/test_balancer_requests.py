@@ -23,9 +23,9 @@ OWN = {"x-ecsd-function": GROUP}
 
 
 @contextlib.asynccontextmanager
-async def answering(folder, url, **group):
+async def answering(folder, url, clock=None, **group):
     """Ask by ``ask(path, ...)``: status, headers and body come back."""
-    requests = BalancerRequests(folder / "agent.sock", "")
+    requests = BalancerRequests(folder / "agent.sock", "", clock or SystemClock())
     requests.follow(plan(groups=(function_group(url, **group),)))
     await requests._server.start()
     try:
@@ -129,6 +129,25 @@ async def test_a_group_that_is_gone_is_not_asked(tmp_path):
         ask.requests.forget(plan().load_balancer_arn)
         assert (await ask("/"))[0] == 503
         assert functions.asked == []
+
+
+class Impatient(SystemClock):
+    """Whatever has to wait has waited too long."""
+
+    def deadline(self, seconds):
+        return super().deadline(0)
+
+
+async def test_a_request_waits_its_turn_and_not_for_ever(tmp_path):
+    async with (
+        Functions().serving() as functions,
+        answering(tmp_path, functions.url, Impatient()) as ask,
+    ):
+        functions.answer = lambda: web.json_response({"statusCode": 200})
+        assert (await ask("/"))[0] == 200
+        ask.requests._room = asyncio.Semaphore(0)
+        assert (await ask("/"))[0] == 504
+        assert len(functions.asked) == 1
 
 
 async def test_a_request_without_a_purpose_is_an_error(tmp_path):

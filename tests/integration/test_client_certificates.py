@@ -21,13 +21,7 @@ def test_targets_are_told_which_certificate_a_client_has_shown(account, function
     account.network()
     account.load_balancer()
     elbv2 = account.elbv2
-    account.ec2.authorize_security_group_ingress(
-        GroupId=account.alb_group,
-        IpProtocol="tcp",
-        FromPort=PORT,
-        ToPort=PORT,
-        CidrIp="0.0.0.0/0",
-    )
+    account.admit(PORT)
     made = elbv2.create_target_group(Name="f", TargetType="lambda")
     group = made["TargetGroups"][0]["TargetGroupArn"]
     function = f"arn:aws:lambda:us-east-1:{account.number}:function:f"

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
-from multidict import CIMultiDict
 
 from ecsd.decisions.function_event import Answered, Asked
 
@@ -65,14 +64,10 @@ class RequestServer:
         else:
             told = [(name, _text(value)) for name, value in request.headers.items()]
             answered = await self._answer(Asked(request.method, _target(request), told, body))
-        headers = CIMultiDict(answered.headers)
-        headers.setdefault("Server", SERVER)
-        return web.Response(
-            status=answered.status,
-            reason=answered.reason,
-            headers=headers,
-            body=answered.body,
-        )
+        response = web.Response(status=answered.status, reason=answered.reason, body=answered.body)
+        response.headers.extend(answered.headers)
+        response.headers.setdefault("Server", SERVER)
+        return response
 
     async def _body(self, request: web.BaseRequest) -> bytes | None:
         """Return a request's body; None: it is too large."""

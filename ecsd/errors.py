@@ -54,6 +54,10 @@ class BalancerError(EcsdError):
     """HAProxy refused a configuration, or is not there."""
 
 
+class FunctionError(EcsdError):
+    """A Lambda function, or whoever runs it, said something else than an answer."""
+
+
 class CertificateError(EcsdError):
     """The local authority or the seal on private keys is damaged; or a key does not open."""
 

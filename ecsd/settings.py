@@ -31,7 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     edge_tls_port: int = 443  # the same for HTTPS, by the name that TLS asks for
     exec_port: int = 0  # ECS Exec's data channels listen here; 0: 100 above the API's port
     exec_url: str = ""  # where clients reach that; empty: ws://HOST:PORT
-    lambda_endpoint: str = ""  # URL of a server that answers Lambda's Invoke: lifecycle hooks
+    lambda_endpoint: str = ""  # URL of a server that answers Lambda's Invoke
     ended_shown: int = 3600  # seconds that what has ended stays visible: tasks, services
     access_key_id: str = ""  # strict mode: the root credentials
     secret_access_key: str = ""

@@ -19,11 +19,12 @@ from ecsd.records.plan import BalancerPlan
 class BalancerProxy:
     """One VPC's HAProxy. ``bring`` makes it so; calls wait for each other."""
 
-    def __init__(self, folder: Path, haproxy: Haproxy, limits: Limits) -> None:
+    def __init__(self, folder: Path, haproxy: Haproxy, limits: Limits, agent_socket: Path) -> None:
         self.plans: dict[str, BalancerPlan] = {}
         self._folder = folder
         self._haproxy = haproxy
         self._limits = limits
+        self._agent_socket = agent_socket
         self._served = ServedConfig(folder, haproxy)
         self._lock = asyncio.Lock()
 
@@ -54,7 +55,7 @@ class BalancerProxy:
             if not plans:
                 await self._served.stop()
                 return
-            place = Place(str(self._folder), self._limits, entrances)
+            place = Place(str(self._folder), self._limits, entrances, str(self._agent_socket))
             await self._served.bring(compile_config(plans, used, place))
 
     def keep(self, healths: list[tuple[Target, Health]]) -> None:

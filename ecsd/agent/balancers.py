@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ecsd.agent.balancer_proxy import BalancerProxy
+from ecsd.agent.balancer_requests import BalancerRequests
 from ecsd.agent.balancer_rules import BalancerRules
 from ecsd.agent.drivers.haproxy import Haproxy
 from ecsd.agent.health_checks import HealthChecks
@@ -32,6 +33,7 @@ from ecsd.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
 
+AGENT_SOCKET = "agent.sock"  # where HAProxies hand requests to the agent
 EDGE = "edge"  # the folder, and the queue's key, of the shared edge
 USER = "haproxy"  # workers run as this user where it exists
 MOST_CONNECTIONS = 8000
@@ -56,6 +58,7 @@ class HostBalancers:
         self._checks = HealthChecks(clock, networks, self._changed)
         self._untold: set[tuple[str, str]] = set()  # (balancer, group) whose targets changed
         self._told_faults: dict[str, str] = {}
+        self._requests = BalancerRequests(self._root / AGENT_SOCKET, self._limits.user, clock)
         self._queue: WorkQueue[str] = WorkQueue("balancers", clock, self._look, workers=4)
         edge = Haproxy(self._root / EDGE, None, clock, lambda: self._queue.add(EDGE))
         self._edge = SharedEdge(settings, edge, self._limits)
@@ -72,6 +75,7 @@ class HostBalancers:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._checks.run())
                 group.create_task(self._queue.run())
+                group.create_task(self._requests.run())
         finally:
             for carrier in self._carriers.values():
                 carrier.release()
@@ -82,7 +86,7 @@ class HostBalancers:
         self._adopt()
         key = _key(plan.kind, plan.vpc_id)
         self._carrier(key).plans[plan.load_balancer_arn] = plan
-        self._checks.follow(plan)
+        self._follow(plan)
         for group in plan.target_groups:
             self._untold.add((plan.load_balancer_arn, group.target_group_arn))
         await self._bring(key)
@@ -92,6 +96,7 @@ class HostBalancers:
         """Take a load balancer away."""
         self._adopt()
         self._checks.forget(load_balancer_arn)
+        self._requests.forget(load_balancer_arn)
         for key, carrier in list(self._carriers.items()):
             if carrier.plans.pop(load_balancer_arn, None) is not None:
                 await self._bring(key)
@@ -150,7 +155,11 @@ class HostBalancers:
                     carrier = self._carrier(_key(kind, folder.name))
                     self._checks.known |= carrier.adopt()
                     for plan in carrier.plans.values():
-                        self._checks.follow(plan)
+                        self._follow(plan)
+
+    def _follow(self, plan: BalancerPlan) -> None:
+        self._checks.follow(plan)
+        self._requests.follow(plan)
 
     def _carrier(self, key: str) -> BalancerProxy | BalancerRules:
         carrier = self._carriers.get(key)
@@ -162,7 +171,8 @@ class HostBalancers:
                 carrier = BalancerRules(folder, vpc_id, self._networks, relays, self._limits)
             else:
                 folder = self._root / vpc_id
-                carrier = BalancerProxy(folder, self._haproxy(folder, vpc_id, key), self._limits)
+                haproxy = self._haproxy(folder, vpc_id, key)
+                carrier = BalancerProxy(folder, haproxy, self._limits, self._requests.socket)
             self._carriers[key] = carrier
         return carrier
 

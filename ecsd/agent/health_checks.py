@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from ecsd.agent.drivers.function_probe import FunctionQuestion, ask_function
 from ecsd.agent.drivers.target_probe import Question, ask
 from ecsd.agent.rooms import Networks
 from ecsd.clock import Clock
+from ecsd.decisions.balancer_attributes import MULTI_VALUE
 from ecsd.decisions.target_health import Health, Outcome, Pace, judge, next_pace
 from ecsd.errors import NetworkError
 from ecsd.records.plan import BalancerPlan, HealthCheckPlan, TargetGroupPlan, TargetPlan
@@ -23,6 +25,7 @@ log = logging.getLogger(__name__)
 MOST_AT_ONCE = 1000  # checks in flight
 UNASKED_PAUSE = 1.0  # seconds, when the network gave no socket
 Probe = Callable[[socket.socket, Question, Clock], Awaitable[Outcome]]
+FunctionProbe = Callable[[FunctionQuestion, Clock], Awaitable[Outcome]]
 HEALTHY = Health("healthy", None, None)
 
 
@@ -45,15 +48,26 @@ class _Watched:
         self.gone = False
         self.vpc_id = ""
         self.source = ""
-        self.question = Question("", 0, "/", 0, "200")
+        self.question: Question | FunctionQuestion = Question("", 0, "/", 0, "200")
         self.check: HealthCheckPlan | None = None
 
-    def point(self, plan: BalancerPlan, check: HealthCheckPlan, target: TargetPlan) -> None:
+    def point(self, plan: BalancerPlan, group: TargetGroupPlan, target: TargetPlan) -> None:
         """Ask this from now on."""
+        check = group.health_check
+        self.check = check
+        if group.is_function:
+            self.question = FunctionQuestion(
+                target.address,
+                group.target_group_arn,
+                check.path,
+                check.timeout,
+                check.matcher,
+                group.attributes.get(MULTI_VALUE) == "true",
+            )
+            return
         port = target.port if check.port == "traffic-port" else int(check.port)
         self.vpc_id = plan.vpc_id
         self.source = plan.addresses[0] if plan.addresses else ""
-        self.check = check
         self.question = Question(
             target.address,
             port,
@@ -77,8 +91,10 @@ class HealthChecks:
         networks: Networks,
         changed: Callable[[str, str], None],
         probe: Probe = ask,
+        probe_function: FunctionProbe = ask_function,
     ) -> None:
         self._probe = probe
+        self._probe_function = probe_function
         self._clock = clock
         self._networks = networks
         self._changed = changed
@@ -120,10 +136,10 @@ class HealthChecks:
             if watched is None:
                 watched = _Watched(self.known.pop(place, Health()))
                 self._watched[place] = watched
-                watched.point(plan, group.health_check, target)
+                watched.point(plan, group, target)
                 self._begin(place)
             else:
-                watched.point(plan, group.health_check, target)
+                watched.point(plan, group, target)
 
     def forget(self, load_balancer_arn: str) -> None:
         """Ask nothing of a balancer any more."""
@@ -187,6 +203,8 @@ class HealthChecks:
         self._again(place, watched, started + timedelta(seconds=pause))
 
     async def _outcome(self, watched: _Watched) -> Outcome:
+        if isinstance(watched.question, FunctionQuestion):
+            return await self._probe_function(watched.question, self._clock)
         async with self._clock.deadline(watched.question.timeout):
             connection = await self._networks.open_socket(watched.vpc_id, socket.SOCK_STREAM)
         try:

@@ -10,20 +10,16 @@ import logging
 
 import aiohttp
 
+from ecsd.agent.drivers.functions import functions_session, invoke
 from ecsd.agent.rooms import Report
+from ecsd.errors import FunctionError
 from ecsd.records.observed import HookObserved
 from ecsd.records.plan import HookPlan
 
 log = logging.getLogger(__name__)
 
-CALL_SECONDS = 15 * 60  # a function's longest run
-CONNECT_SECONDS = 10
 LARGEST_ANSWER = 256 * 1024  # bytes
 LONGEST_WORDS = 300
-
-
-class _NoAnswerError(Exception):
-    """A function, or whoever runs it, said something else than an answer."""
 
 
 class HostHooks:
@@ -81,7 +77,7 @@ class HostHooks:
         answer, words = None, None
         try:
             answer = await _invoked(plan)
-        except (aiohttp.ClientError, OSError, ValueError, _NoAnswerError) as error:
+        except (aiohttp.ClientError, OSError, ValueError, FunctionError) as error:
             words = f"gave no answer: {str(error) or type(error).__name__}"[:LONGEST_WORDS]
             log.warning("a lifecycle hook gave no answer", extra={"hook": name, "cause": words})
         observed = HookObserved(
@@ -99,22 +95,11 @@ async def _invoked(plan: HookPlan) -> dict[str, object]:
     """Return what the function answers.
 
     Raises:
-        _NoAnswerError, ValueError: it answers no JSON object, or with an error of its own.
+        FunctionError, ValueError: it answers no JSON object, or with an error of its own.
     """
-    limits = aiohttp.ClientTimeout(total=CALL_SECONDS, sock_connect=CONNECT_SECONDS)
-    async with (
-        aiohttp.ClientSession(timeout=limits) as session,
-        session.post(plan.url, json=plan.payload) as response,
-    ):
-        body = bytearray()
-        async for part in response.content.iter_any():
-            body += part
-            if len(body) > LARGEST_ANSWER:
-                raise _NoAnswerError(f"more than {LARGEST_ANSWER} bytes")
-        text = body.decode(errors="replace")
-        if response.status != 200 or "X-Amz-Function-Error" in response.headers:  # noqa: PLR2004
-            raise _NoAnswerError(f"HTTP {response.status}: {text}")
-    answer = json.loads(text)
+    async with functions_session() as session:
+        body = await invoke(session, plan.url, json.dumps(plan.payload).encode(), LARGEST_ANSWER)
+    answer = json.loads(body)
     if not isinstance(answer, dict):
-        raise _NoAnswerError(f"no JSON object: {text}")
+        raise FunctionError(f"no JSON object: {body.decode(errors='replace')}")
     return answer

@@ -53,6 +53,11 @@ def condition_words(rule: dict[str, Any]) -> str:
     return " and ".join(_condition(one) for one in rule.get("Conditions") or [])
 
 
+def target_words(target: dict[str, Any]) -> str:
+    """Return which target is meant: address and port, or a function's ARN."""
+    return f"{target['Id']}:{target['Port']}" if target.get("Port") else str(target["Id"])
+
+
 def forwards(actions: list[dict[str, Any]]) -> dict[str, int]:
     """Return the target groups that actions forward to, ARN → weight."""
     found: dict[str, int] = {}

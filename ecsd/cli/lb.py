@@ -6,7 +6,13 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ecsd.cli.balancers import action_words, add_details, balancers, condition_words
+from ecsd.cli.balancers import (
+    action_words,
+    add_details,
+    balancers,
+    condition_words,
+    target_words,
+)
 from ecsd.cli.find import apis
 from ecsd.cli.screen import failed, on_terminal, paint, state
 from ecsd.clock import SystemClock
@@ -78,13 +84,17 @@ def _lines(balancer: dict[str, Any]) -> Iterator[str]:
 
 def _group(group: dict[str, Any]) -> Iterator[str]:
     checks = f"checks {group.get('HealthCheckPath') or group['HealthCheckProtocol']}"
-    where = f"{group['Protocol']} {group['Port']}, {checks}"
+    if group["HealthCheckEnabled"] == "false":
+        checks = "no checks"
+    is_function = group["TargetType"] == "lambda"
+    where = "Lambda" if is_function else f"{group['Protocol']} {group['Port']}"
+    where = f"{where}, {checks}"
     yield f"  target group {paint(group['TargetGroupName'], 'bold')} {paint(f'({where})', 'dim')}"
     if not group["Targets"]:
         yield "    no targets"
     for one in group["Targets"]:
         health = one["TargetHealth"]
-        words = f"    {one['Target']['Id']}:{one['Target']['Port']} {state(health['State'])}"
+        words = f"    {target_words(one['Target'])} {state(health['State'])}"
         if health.get("Reason"):
             words += f" {health.get('Description') or ''} ({health['Reason']})"
         yield words

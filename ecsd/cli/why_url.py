@@ -18,6 +18,7 @@ from ecsd.cli.balancers import (
     condition_words,
     forwards,
     plain,
+    target_words,
 )
 from ecsd.cli.why_zone import alias_targets
 from ecsd.decisions.rule_match import Asked, meets
@@ -102,19 +103,35 @@ def _group(api: Api, balancer: dict[str, Any], group: dict[str, Any], share: str
     if not targets:
         yield f"it stops here: {name} has no targets, and requests get 503"
         return
+    if group["TargetType"] == "lambda":
+        yield from _function(targets[0], name)
+        return
     healthy = [one for one in targets if one["TargetHealth"]["State"] == "healthy"]
     yield f"{name}: {len(healthy)} of {len(targets)} targets are healthy"
     if not healthy:
         yield "none is healthy: requests go to all of them, as if all were"
     for one in targets:
         health = one["TargetHealth"]
-        words = f"target {one['Target']['Id']}:{one['Target']['Port']} is {health['State']}"
+        words = f"target {target_words(one['Target'])} is {health['State']}"
         if health.get("Reason"):
             words += f": {health.get('Description') or ''} ({health['Reason']})"
         yield words
         stop = _to_target(api, balancer, one["Target"]) if balancer.get("SecurityGroups") else None
         if stop:
             yield stop
+
+
+def _function(target: dict[str, Any], name: str) -> Iterator[str]:
+    """A function is invoked by the host's agent, whatever its health: there is no other to ask."""
+    health = target["TargetHealth"]
+    words = f"{name}: the Lambda function {target['Target']['Id']} is {health['State']}"
+    if health.get("Reason"):
+        words += f": {health.get('Description') or ''} ({health['Reason']})"
+    yield words
+    yield (
+        "the agent invokes it through ECSD_LAMBDA_ENDPOINT, in no network: no security group "
+        "applies; where it gives no answer the client gets 502, and the agent's log says why"
+    )
 
 
 def _entrance(api: Api, balancer: dict[str, Any], port: int) -> str | None:

@@ -166,7 +166,7 @@ class DataPlaneController:
             one.certificate_arn: self._seal.unseal(one.sealed_key, one.certificate_arn)
             for one in parts.certificates
         }
-        return compile_balancer(parts, keys)
+        return compile_balancer(parts, keys, self._lambda_endpoint)
 
     def _task(self, view: View, arn: str) -> tuple[Plan | None, str | None]:
         task = view.get(Task, arn)

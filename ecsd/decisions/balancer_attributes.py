@@ -72,6 +72,8 @@ TARGET_GROUP = {
         "off"
     ),
 }
+MULTI_VALUE = "lambda.multi_value_headers.enabled"
+FUNCTION_GROUP = {MULTI_VALUE: Attribute("false", BOOLEAN)}
 LISTENER = {
     "routing.http.response.server.enabled": Attribute("true"),
     "routing.http.response.strict_transport_security.header_value": Attribute(""),
@@ -93,7 +95,8 @@ SECURE_LISTENER = {  # those that HTTPS adds; names that headers have on their w
     ),
     **{
         f"routing.http.request.x_amzn_mtls_clientcert{part}.header_name": Attribute(
-            f"X-Amzn-Mtls-Clientcert{header}"
+            f"X-Amzn-Mtls-Clientcert{header}",
+            None if part else TOKEN,  # the others are told of verified certificates only
         )
         for part, header in (
             ("_serial_number", "-Serial-Number"),

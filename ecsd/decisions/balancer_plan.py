@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from msgspec import msgpack
 
+from ecsd.decisions.function_arn import invoke_url
 from ecsd.decisions.sni import hosts, sni_choices
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.security_group import SecurityGroupRule
@@ -43,10 +44,15 @@ class BalancerParts(NamedTuple):
     certificates: Sequence[Certificate] = ()
 
 
-def compile_balancer(parts: BalancerParts, keys: Mapping[str, str] | None = None) -> BalancerPlan:
+def compile_balancer(
+    parts: BalancerParts, keys: Mapping[str, str] | None = None, functions: str = ""
+) -> BalancerPlan:
     """Return the plan; lists are sorted, so that equal state gives an equal plan.
 
-    keys: certificate's ARN → private key (PEM); what a host is told needs them, a digest does not.
+    Args:
+        parts: the records.
+        keys: certificate's ARN → private key (PEM); a host needs them, a digest does not.
+        functions: URL of who answers Lambda's Invoke; likewise.
     """
     balancer = parts.balancer
     return BalancerPlan(
@@ -60,7 +66,7 @@ def compile_balancer(parts: BalancerParts, keys: Mapping[str, str] | None = None
             _listener(one, parts) for one in sorted(parts.listeners, key=lambda one: one.port)
         ),
         target_groups=tuple(
-            _group(one, _reachable(balancer, parts.targets))
+            _group(one, _reachable(balancer, parts.targets), functions)
             for one in sorted(parts.groups, key=lambda one: one.target_group_arn)
         ),
         certificates={
@@ -134,6 +140,7 @@ def _tls(listener: Listener, certificates: Sequence[Certificate]) -> TlsPlan | N
             for name in hosts(one)
         ),
         choices=sni_choices(listed),
+        asks_clients=listener.mutual_authentication == "passthrough",
     )
 
 
@@ -143,10 +150,12 @@ def _reachable(balancer: LoadBalancer, targets: Sequence[Target]) -> list[Target
     return [one for one in targets if one.availability_zone in zones]
 
 
-def _group(group: TargetGroup, targets: Sequence[Target]) -> TargetGroupPlan:
+def _group(group: TargetGroup, targets: Sequence[Target], functions: str) -> TargetGroupPlan:
     check = group.health_check
     own = [one for one in targets if one.target_group_arn == group.target_group_arn]
+    is_function = group.target_type == "lambda"
     return TargetGroupPlan(
+        is_function=is_function,
         target_group_arn=group.target_group_arn,
         name=group.name,
         protocol=group.protocol,
@@ -166,7 +175,7 @@ def _group(group: TargetGroup, targets: Sequence[Target]) -> TargetGroupPlan:
         targets=tuple(
             TargetPlan(
                 target_id=one.target_id,
-                address=one.target_id,
+                address=invoke_url(functions, one.target_id) if is_function else one.target_id,
                 port=one.port,
                 draining=one.draining_since is not None,
                 zone=one.availability_zone or "all",

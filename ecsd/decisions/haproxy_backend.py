@@ -24,6 +24,7 @@ DAY = "86400"  # seconds, the default of both kinds of stickiness
 SLOW = 9500  # ms: a connection that failed after this long was never answered
 MARK = "x-ecsd-no-connection"
 IDEMPOTENT = "GET HEAD OPTIONS"
+NO_TARGET = answer(503, "text/html", page("503 Service Temporarily Unavailable"))
 
 
 class Server(NamedTuple):
@@ -78,26 +79,32 @@ def compile_backend(
     name = backend_name(target_group_arn)
     idle = plan.attributes.get("idle_timeout.timeout_seconds", "60")
     algorithm = attributes.get("load_balancing.algorithm.type", "round_robin")
-    slow = f"date(0,ms),sub(txn.began),div({SLOW})"
-    title = f"%[{slow},bool,iif('504 Gateway Time-out','502 Bad Gateway')]"
-    unreached = f"if {{ status 503 }} {{ res.hdr({MARK}) -m found }}"
-    none = answer(503, "text/html", page("503 Service Temporarily Unavailable"))
     lines = [
         f"backend {name}",
         f"  balance {ALGORITHMS.get(algorithm, 'roundrobin')}",
         f"  timeout server {idle}s",
-        f"  {none} if !{{ stopping }} {{ nbsrv({name}) eq 0 }}",
-        "  http-request set-var(txn.began) date(0,ms)",
+        f"  {NO_TARGET} if !{{ stopping }} {{ nbsrv({name}) eq 0 }}",
         f"  http-request disable-l7-retry unless {{ method {IDEMPOTENT} }}",
+        *unreached_lines(),
+    ]
+    if plan.addresses:
+        lines.append(f"  source {plan.addresses[0]}")
+    return lines + [f"  {line}" for line in _stickiness(attributes)]
+
+
+def unreached_lines() -> list[str]:
+    """Return what a client hears when no server has taken its request."""
+    slow = f"date(0,ms),sub(txn.began),div({SLOW})"
+    title = f"%[{slow},bool,iif('504 Gateway Time-out','502 Bad Gateway')]"
+    unreached = f"if {{ status 503 }} {{ res.hdr({MARK}) -m found }}"
+    return [
+        "  http-request set-var(txn.began) date(0,ms)",
         f"  http-error status 503 content-type text/html lf-string {word(page(title))}"
         f" {SERVED} hdr {MARK} 1",
         f"  http-after-response set-status 504 {unreached} {{ {slow} ge 1 }}",
         f"  http-after-response set-status 502 {unreached}",
         f"  http-after-response del-header {MARK} if {{ status 502 504 }}",
     ]
-    if plan.addresses:
-        lines.append(f"  source {plan.addresses[0]}")
-    return lines + [f"  {line}" for line in _stickiness(attributes)]
 
 
 def cookie_lines(name: str, value: str, seconds: int, condition: str = "") -> list[str]:

@@ -15,6 +15,8 @@ TRACE = "X-Amzn-Trace-Id"
 SEEN = "req.hdr(x-amzn-trace-id)"
 RANDOM = "%[rand,hex,bytes(8,8),lower]"  # 8 hexadecimal digits
 ID = f"1-%[date,hex,bytes(8,8),lower]-{RANDOM}{RANDOM}{RANDOM}"
+SHOWN = "txn.client_certificate"
+CLIENT_CERTIFICATE = "routing.http.request.x_amzn_mtls_clientcert.header_name"
 PORTS = {"http": 80, "https": 443}  # that a Host header leaves out
 TLS = "routing.http.x_amzn_tls_version_and_cipher_suite.enabled"
 
@@ -36,6 +38,7 @@ def request_lines(attributes: Mapping[str, str], listener: ListenerPlan) -> list
         f"http-request set-header X-Forwarded-Proto {protocol}",
         f"http-request set-header X-Forwarded-Port {port}",
         *(_tls(listener) if protocol == "https" and attributes.get(TLS) == "true" else []),
+        *(_client_certificate(listener) if listener.tls and listener.tls.asks_clients else []),
         *_trace(),
     ]
 
@@ -49,6 +52,18 @@ def _tls(listener: ListenerPlan) -> list[str]:
             ("routing.http.request.x_amzn_tls_version.header_name", "ssl_fc_protocol"),
             ("routing.http.request.x_amzn_tls_cipher_suite.header_name", "ssl_fc_cipher"),
         )
+    ]
+
+
+def _client_certificate(listener: ListenerPlan) -> list[str]:
+    """The certificate that a client has shown, as PEM in which only ``+=/`` are not encoded."""
+    name = word(effective(SECURE_LISTENER, listener.attributes)[CLIENT_CERTIFICATE])
+    lines = word('regsub("(.{64})(?=.)","\\1%0A",g)')
+    pem = f"-----BEGIN%%20CERTIFICATE-----%%0A%[var({SHOWN})]%%0A-----END%%20CERTIFICATE-----%%0A"
+    return [
+        f"http-request del-header {name}",
+        f"http-request set-var({SHOWN}) ssl_c_der,base64,{lines} if {{ ssl_c_used }}",
+        f"http-request set-header {name} {word(pem)} if {{ var({SHOWN}) -m found }}",
     ]
 
 

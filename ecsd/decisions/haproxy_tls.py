@@ -58,6 +58,12 @@ def bind_options(tls: TlsPlan, folder: str, attributes: Mapping[str, str]) -> st
         f"alpn {'h2,http/1.1' if http2 else 'http/1.1'}",
         *negotiation(policy),
     ]
+    if tls.asks_clients:
+        # HAProxy asks with a list of authorities only: any will do, and none is told to clients.
+        some = word(certificate_path(folder, tls.default_certificate))
+        options.append(
+            f"ca-file {some} no-ca-names verify optional ca-ignore-err all crt-ignore-err all"
+        )
     return " ".join(options)
 
 

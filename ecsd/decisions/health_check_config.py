@@ -10,6 +10,7 @@ from ecsd.records.elbv2.target_group import NETWORK_PROTOCOLS, HealthCheck
 
 MATCHER = re.compile(r"\d{3}(-\d{3})?(,\d{3}(-\d{3})?)*")
 GRPC_MATCHER = re.compile(r"\d{1,2}(-\d{1,2})?(,\d{1,2}(-\d{1,2})?)*")
+FUNCTION_CHECK = HealthCheck(enabled=False, protocol="", port="", interval=35, timeout=30)
 GRPC_CHECK = HealthCheck(path="/AWS.ALB/healthcheck", matcher="12")
 PATH = re.compile(r"/[\x21-\x7e]*")
 LEAST_CODE, MOST_CODE = 200, 499
@@ -57,6 +58,19 @@ def changed(check: HealthCheck, request: dict[str, Any]) -> HealthCheck:
     return new
 
 
+def function_problems(check: HealthCheck) -> Iterator[str]:
+    """Yield what is wrong with the check of a Lambda function."""
+    for words, value in (("protocol", check.protocol), ("port", check.port)):
+        if value:
+            yield (
+                f"Health check {words} cannot be specified for target groups with target type "
+                "'lambda'"
+            )
+    yield from _path(check.path)
+    yield from _times(check, flows=False)
+    yield from _matcher(check.matcher, MOST_CODE)
+
+
 def foreign_matcher(version: str | None, request: dict[str, Any]) -> str | None:
     """Return why a request's matcher is none of the group's version, or None."""
     matcher = request.get("Matcher") or {}
@@ -87,6 +101,14 @@ def problems(check: HealthCheck, protocol: str, version: str | None = "HTTP1") -
         check.port.isdecimal() and 1 <= int(check.port) <= LARGEST_PORT
     ):
         yield f"Health check port '{check.port}' must be 'traffic-port' or between 1 and 65535"
+    yield from _times(check, flows=flows)
+    if version == "GRPC":
+        yield from _grpc_matcher(check.matcher)
+    elif check.protocol != "TCP":
+        yield from _matcher(check.matcher, MOST_CODE_OF_FLOWS if flows else MOST_CODE)
+
+
+def _times(check: HealthCheck, *, flows: bool) -> Iterator[str]:
     for field, (member, least, most) in RANGES.items():
         value = getattr(check, field)
         if not least <= value <= most:
@@ -97,10 +119,6 @@ def problems(check: HealthCheck, protocol: str, version: str | None = "HTTP1") -
             f"Health check timeout '{check.timeout}' must be smaller than "
             f"{'or equal to ' if flows else ''}the interval '{check.interval}'"
         )
-    if version == "GRPC":
-        yield from _grpc_matcher(check.matcher)
-    elif check.protocol != "TCP":
-        yield from _matcher(check.matcher, MOST_CODE_OF_FLOWS if flows else MOST_CODE)
 
 
 def _tcp(check: HealthCheck) -> Iterator[str]:

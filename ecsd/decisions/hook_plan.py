@@ -5,16 +5,14 @@ Reference, Invoke.
 """
 
 from typing import Any
-from urllib.parse import quote
 
+from ecsd.decisions.function_arn import invoke_url
 from ecsd.decisions.lifecycle_hook import BACK
 from ecsd.decisions.rollout import stages
 from ecsd.decisions.rollout.stages import Position
 from ecsd.decisions.service_deployment import is_open
 from ecsd.records.ecs.service_deployment import HookRun, ServiceDeployment
 from ecsd.records.plan import HookPlan
-
-INVOKE = "2015-03-31/functions/{name}/invocations"
 
 
 def compile_hook(attempt: ServiceDeployment, hook_id: str, endpoint: str) -> HookPlan | None:
@@ -24,12 +22,11 @@ def compile_hook(attempt: ServiceDeployment, hook_id: str, endpoint: str) -> Hoo
         return None
     if not is_open(attempt) or not run.target_arn:
         return None
-    name = quote(run.target_arn.partition(":function:")[2], safe="")
     return HookPlan(
         deployment_arn=attempt.arn,
         hook_id=hook_id,
         call=run.call,
-        url=f"{endpoint.rstrip('/')}/{INVOKE.format(name=name)}",
+        url=invoke_url(endpoint, run.target_arn),
         payload=_payload(attempt, run),
     )
 

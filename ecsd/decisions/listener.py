@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ecsd.decisions.haproxy_action import SERVED, Answer, Forward, answer, compile_action, page
+from ecsd.decisions.haproxy_agent import compile_function_backend
 from ecsd.decisions.haproxy_backend import (
     Server,
     backend_name,
@@ -55,11 +56,15 @@ class Limits(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where an HAProxy lives: its folder, and the host entrances that it may bind."""
+    """Where an HAProxy lives: its folder, and the host entrances that it may bind.
+
+    agent_socket: where the agent answers what an HAProxy cannot.
+    """
 
     folder: str
     limits: Limits
     entrances: Collection[tuple[str, int]] = ()
+    agent_socket: str = "/run/ecsd/haproxy/agent.sock"
 
 
 class Config(NamedTuple):
@@ -136,6 +141,10 @@ def compile_config(plans: Sequence[BalancerPlan], used: Used, place: Place) -> C
                 certificates |= certificate_files(listener.tls, plan.certificates, place.folder)
         for arn in forwarded:
             group = groups.get(arn)
+            if group and group.is_function:
+                own = compile_function_backend(group, place.agent_socket)
+                sections.append((*own, *(f"  {line}" for line in rewrites)))
+                continue
             backend = compile_backend(plan, arn, group.attributes if group else {})
             sections.append((*backend, *(f"  {line}" for line in rewrites)))
             if group:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from ecsd.decisions.balancer_attributes import (
     BOOLEAN,
+    FUNCTION_GROUP,
     LISTENER,
     LOAD_BALANCER,
     SECURE_LISTENER,
@@ -54,7 +55,9 @@ def load_balancer_attributes(kind: str) -> Mapping[str, Attribute]:
 
 
 def target_group_attributes(protocol: str) -> Mapping[str, Attribute]:
-    """Return the attributes of target groups of a protocol."""
+    """Return the attributes of target groups of a protocol; of Lambda functions: none."""
+    if not protocol:
+        return FUNCTION_GROUP
     if protocol not in NETWORK_PROTOCOLS:
         return TARGET_GROUP
     tcp = protocol == "TCP"

@@ -51,7 +51,9 @@ def drain(target: Target, now: datetime) -> Target:
 
 
 def delay_seconds(group: TargetGroup) -> int:
-    """Return how long the group's targets drain."""
+    """Return how long the group's targets drain; a function does not."""
+    if group.target_type == "lambda":
+        return 0
     return int(group.attributes.get(DELAY, DEFAULT_DELAY))
 
 

@@ -152,7 +152,7 @@ class TargetPlan(Message, frozen=True, kw_only=True):
     """A target. draining: gets nothing new; its open connections may finish."""
 
     target_id: str  # as registered
-    address: str
+    address: str  # of a function: the URL of its Invoke
     port: int
     draining: bool = False
     zone: str = "all"  # its Availability Zone; ``all``: of every zone
@@ -174,9 +174,10 @@ class HealthCheckPlan(Message, frozen=True, kw_only=True):
 
 
 class TargetGroupPlan(Message, frozen=True, kw_only=True):
-    """A target group that a balancer forwards to."""
+    """A target group that a balancer forwards to. is_function: its target is a Lambda function."""
 
     target_group_arn: str
+    is_function: bool = False
     name: str
     protocol: str
     health_check: HealthCheckPlan
@@ -193,12 +194,16 @@ class SniChoice(Message, frozen=True, kw_only=True):
 
 
 class TlsPlan(Message, frozen=True, kw_only=True):
-    """How an HTTPS listener meets clients. choices: the best first."""
+    """How an HTTPS listener meets clients. choices: the best first.
+
+    asks_clients: for a certificate, which targets are told and nobody checks.
+    """
 
     ssl_policy: str
     default_certificate: str
     default_names: tuple[str, ...] = ()  # of the default certificate; they choose nothing
     choices: tuple[SniChoice, ...] = ()
+    asks_clients: bool = False
 
 
 class RulePlan(Message, frozen=True, kw_only=True):

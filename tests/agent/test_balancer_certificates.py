@@ -78,7 +78,7 @@ def haproxy(tmp_path):
 
 @pytest.fixture
 def proxy(tmp_path, haproxy):
-    return BalancerProxy(tmp_path, haproxy, Limits(100, 1))
+    return BalancerProxy(tmp_path, haproxy, Limits(100, 1), tmp_path / "agent.sock")
 
 
 def path_of(folder, arn=ARN):
@@ -133,7 +133,7 @@ async def test_another_certificate_is_another_frame_and_the_old_file_goes(proxy,
 
 async def test_an_agent_that_adopts_says_everything_again(proxy, haproxy, tmp_path):
     await proxy.bring([plan()], {}, ())
-    later = BalancerProxy(tmp_path, haproxy, Limits(100, 1))
+    later = BalancerProxy(tmp_path, haproxy, Limits(100, 1), tmp_path / "agent.sock")
     await later.bring([plan()], {}, ())
     assert (haproxy.loads, haproxy.replaced) == (1, [(str(path_of(tmp_path)), "one")])
 

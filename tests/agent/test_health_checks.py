@@ -5,7 +5,9 @@ import socket
 from collections import defaultdict
 
 import pytest
+from msgspec.structs import replace
 
+from ecsd.agent.drivers.function_probe import FunctionQuestion
 from ecsd.agent.health_checks import HealthChecks, Place
 from ecsd.clock import VirtualClock
 from ecsd.decisions.target_health import Health, Outcome
@@ -23,6 +25,7 @@ class Targets:
         self.answers = defaultdict(lambda: PASSED)
         self.asked = defaultdict(list)
         self.network = None
+        self.questions = []
 
     async def open_socket(self, vpc_id, kind):
         if self.network is not None:
@@ -37,6 +40,11 @@ class Targets:
         if answer.kind == "timeout":
             await clock.sleep(question.timeout)
         return answer
+
+    async def probe_function(self, question, clock):
+        self.asked[question.url].append((clock.now() - self._begin).total_seconds())
+        self.questions.append(question)
+        return self.answers[question.url]
 
     def begin(self):
         self._begin = self._clock.now()
@@ -87,7 +95,11 @@ def scene(run_virtual):
             targets.begin()
             changes = []
             checks = HealthChecks(
-                clock, targets, lambda *where: changes.append(where), targets.probe
+                clock,
+                targets,
+                lambda *where: changes.append(where),
+                targets.probe,
+                targets.probe_function,
             )
             async with asyncio.TaskGroup() as group:
                 task = group.create_task(checks.run())
@@ -102,6 +114,28 @@ def scene(run_virtual):
 def states(checks, made):
     healths = checks.healths(made.load_balancer_arn, made.target_groups[0])
     return {target: health.state for (target, _), health in healths.items()}
+
+
+def test_a_function_is_invoked_instead(scene):
+    async def story(clock, targets, checks, changes):
+        made = plan("arn:f", path="/well")
+        [group] = made.target_groups
+        function = replace(group.targets[0], address="http://f", port=0)
+        attributes = {"lambda.multi_value_headers.enabled": "true"}
+        group = replace(group, is_function=True, targets=(function,), attributes=attributes)
+        made = replace(made, target_groups=(group,))
+        targets.network = "functions are in no network"
+        targets.answers["http://f"] = SICK
+        checks.follow(made)
+        await clock.advance(31)
+        assert targets.asked["http://f"] == [0, 30]
+        assert targets.questions[0] == FunctionQuestion(
+            "http://f", "arn:tg", "/well", 5, "200", multi_value=True
+        )
+        assert states(checks, made) == {"arn:f": "unhealthy"}
+        assert changes == [("arn:lb", "arn:tg")]
+
+    scene(story)
 
 
 def test_a_new_target_is_asked_at_once_then_at_its_interval(scene):

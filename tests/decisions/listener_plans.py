@@ -42,6 +42,11 @@ def group(arn=GROUP, targets=("10.0.1.5",), **attributes):
     )
 
 
+def function_group(url, arn=GROUP, **attributes):
+    function = TargetPlan(target_id="arn:aws:lambda:…:function:f", address=url, port=0)
+    return replace(group(arn, (), **attributes), is_function=True, targets=(function,))
+
+
 def forward(**weights):
     arns = {"a": GROUP, "b": OTHER}
     shares = [{"TargetGroupArn": arns[name], "Weight": w} for name, w in weights.items()]

@@ -5,7 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from ecsd.decisions.balancer_plan import BalancerParts, admits_world, compile_balancer
+from ecsd.decisions.balancer_plan import (
+    BalancerParts,
+    admits_world,
+    compile_balancer,
+    traffic_digest,
+)
 from ecsd.records.ec2.security_group import SecurityGroupRule
 from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule, Zone
@@ -153,3 +158,22 @@ def test_the_world_may_enter_where_a_rule_admits_everybody(change, port, open_):
 def test_a_listener_is_closed_without_such_a_rule():
     assert not compiled(security=()).listeners[0].open_to_world
     assert compiled().listeners[0].open_to_world
+
+
+def test_a_function_is_invoked_where_functions_run_and_a_digest_does_not_know_where():
+    function = "arn:aws:lambda:us-east-1:000000000000:function:f:live"
+    parts = BalancerParts(
+        balancer=BALANCER,
+        vpc=Vpc(vpc_id="vpc-1", cidr_block="10.0.0.0/16", number=3),
+        listeners=[listener()],
+        rules=[],
+        groups=[replace(GROUP, target_type="lambda", protocol="", port=0, vpc_id="")],
+        targets=[replace(target(function, zone=None), port=0)],
+        security_group_rules=(WORLD,),
+    )
+    plan = compile_balancer(parts, functions="http://127.0.0.1:9001/")
+    [group] = plan.target_groups
+    assert group.is_function
+    invoke = "http://127.0.0.1:9001/2015-03-31/functions/f%3Alive/invocations"
+    assert [one.address for one in group.targets] == [invoke]
+    assert traffic_digest(plan) == traffic_digest(compile_balancer(parts))

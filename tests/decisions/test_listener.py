@@ -1,12 +1,23 @@
 """Listeners as HAProxy's configuration: what is in it, what is not, what changes it."""
 
 import pytest
+from msgspec.structs import replace
 
 from ecsd.decisions.edge import Door, compile_edge
 from ecsd.decisions.haproxy_backend import backend_name
 from ecsd.decisions.listener import compile_config, entrance_binds
 from ecsd.errors import BalancerError
-from tests.decisions.listener_plans import ARN, GROUP, OTHER, PLACE, forward, group, plan, text
+from tests.decisions.listener_plans import (
+    ARN,
+    GROUP,
+    OTHER,
+    PLACE,
+    forward,
+    function_group,
+    group,
+    plan,
+    text,
+)
 
 
 def test_a_listener_listens_on_its_addresses_and_where_the_world_may_enter():
@@ -159,3 +170,27 @@ def test_a_port_with_both_protocols_serves_both():
     assert "bind unix@/run/e/plain-8443.sock accept-proxy" in written
     assert "default_backend p_8443" in written
     assert "tcp-request content reject" not in written
+
+
+URL = "http://127.0.0.1:9001/2015-03-31/functions/f/invocations"
+
+
+def test_a_function_is_asked_through_the_agent_beside_targets_in_the_network():
+    made = text(action=forward(a=1, b=3), groups=(group(), function_group(URL, OTHER)))
+    [own] = [one for one in made.split("\nbackend ") if one.startswith(backend_name(OTHER))]
+    assert f"http-request set-header x-ecsd-function {OTHER}" in own
+    assert own.index("del-header x-ecsd- -m beg") < own.index("set-header x-ecsd-function")
+    assert "server agent unix@/run/ecsd/haproxy/agent.sock maxconn" in own
+    assert "retry-on conn-failure\n" in own
+    assert "deny_status 400 if { req.hdr(upgrade) -m found }" in own
+    assert "source" not in own
+    assert URL not in made
+
+
+def test_a_group_without_a_function_has_nobody_to_ask():
+    [only] = function_group(URL).targets
+    for targets in ((), (replace(only, draining=True),)):
+        made = text(groups=(replace(function_group(URL), targets=targets),))
+        own = made.split(f"\nbackend {backend_name(GROUP)}")[1]
+        assert "status 503" in own
+        assert "server agent" not in own

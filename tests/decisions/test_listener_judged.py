@@ -19,6 +19,7 @@ from ecsd.records.acm.certificate import Certificate
 from tests.decisions.listener_plans import (
     LISTED,
     PLACE,
+    function_group,
     group,
     plan,
     secure,
@@ -96,6 +97,24 @@ def test_no_text_of_a_user_breaks_out_of_the_configuration(condition, action, co
     judge(written)
 
 
+@pytest.mark.integration
+@settings(max_examples=20)
+@given(NASTY.map("arn{}".format))
+def test_no_name_of_a_function_group_breaks_out_of_the_configuration(name):
+    made = plan(
+        groups=(
+            replace(
+                function_group("http://a", arn=name),
+            ),
+        )
+    )
+    shares = {"TargetGroups": [{"TargetGroupArn": name, "Weight": 1}]}
+    action = {"Type": "forward", "ForwardConfig": shares}
+    [listener] = made.listeners
+    made = replace(made, listeners=(replace(listener, default_actions=(action,)),))
+    judge(compile_config([made], {}, PLACE._replace(entrances=())).text("/run/s"))
+
+
 PIECES = st.lists(
     st.sampled_from(
         [
@@ -159,8 +178,8 @@ def sections(written):
 
 @pytest.mark.integration
 @settings(max_examples=40)
-@given(st.lists(NASTY, max_size=4), st.sampled_from(sorted(POLICIES)), st.booleans())
-def test_no_name_in_a_certificate_breaks_out_of_the_list(names, policy, http2):
+@given(st.lists(NASTY, max_size=4), st.sampled_from(sorted(POLICIES)), st.booleans(), st.booleans())
+def test_no_name_in_a_certificate_breaks_out_of_the_list(names, policy, http2, asks):
     """Whatever a certificate says, HAProxy reads one line for each certificate."""
     with tempfile.TemporaryDirectory() as folder:
         place = Place(folder, PLACE.limits)
@@ -168,7 +187,10 @@ def test_no_name_in_a_certificate_breaks_out_of_the_list(names, policy, http2):
         choices = [(one.certificate_arn, one.names) for one in sni_choices([record])]
         pem = AUTHORITY_PEM.body + AUTHORITY_PEM.chain + AUTHORITY_PEM.private_key
         made = secure(*choices, policy=policy, pem=pem, routing__http2__enabled=str(http2).lower())
-        config = compile_config([replace(made, entrance="", addresses=())], {}, place)
+        [listener] = made.listeners
+        listener = replace(listener, tls=replace(listener.tls, asks_clients=asks))
+        made = replace(made, entrance="", addresses=(), listeners=(listener,))
+        config = compile_config([made], {}, place)
         for path, content in {**config.lists, **config.certificates}.items():
             Path(path).write_text(content)
         [content] = config.lists.values()

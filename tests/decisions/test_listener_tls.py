@@ -103,3 +103,31 @@ def test_many_names_are_several_lines_of_the_list():
     assert len(lines) == 4
     assert {line.split()[0] for line in lines[1:]} == {certificate_path("/run/x", LISTED)}
     assert tuple(word for line in lines[1:] for word in line.split()[1:]) == names
+
+
+def asking(**attributes):
+    """The text of a listener that asks clients for their certificates."""
+    made = secure()
+    [listener] = made.listeners
+    tls = replace(listener.tls, asks_clients=True)
+    named = {key.replace("__", "."): value for key, value in attributes.items()}
+    made = replace(made, listeners=(replace(listener, tls=tls, attributes=named),))
+    return compile_config([made], {}, PLACE).text("/run/s")
+
+
+def test_a_client_is_asked_for_a_certificate_that_is_not_judged():
+    binds = [one for one in asking().splitlines() if one.startswith("  bind ")]
+    own = f"ca-file {certificate_path('/run/x', SHOP)} no-ca-names verify optional"
+    assert binds
+    assert all(f"{own} ca-ignore-err all crt-ignore-err all" in one for one in binds)
+    plain = compile_config([secure()], {}, PLACE).text("/run/s")
+    assert "verify optional" not in plain
+    assert "Clientcert" not in plain
+
+
+def test_the_header_with_a_client_s_certificate_is_the_balancer_s_alone():
+    lines = [one.strip() for one in asking().splitlines() if "X-Amzn-Mtls-Clientcert" in one]
+    assert lines[0] == "http-request del-header X-Amzn-Mtls-Clientcert"
+    assert lines[1].startswith("http-request set-header X-Amzn-Mtls-Clientcert -----BEGIN")
+    key = "routing__http__request__x_amzn_mtls_clientcert__header_name"
+    assert "del-header X-Own" in asking(**{key: "X-Own"})

@@ -65,6 +65,10 @@ def test_the_delay_is_five_minutes_by_default():
     assert delay_seconds(replace(GROUP, attributes=short)) == 5
 
 
+def test_a_function_does_not_drain():
+    assert delay_seconds(replace(GROUP, target_type="lambda")) == 0
+
+
 @pytest.mark.parametrize(
     ("state", "draining", "in_use", "zone", "shown"),
     [

@@ -4,11 +4,13 @@ The machine's own ecsd, if one runs, is left alone. Everything goes when the tes
 """
 
 import asyncio
+import http.server
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -86,6 +88,7 @@ class Ecsd:
 def running(**settings: Any) -> Iterator[Ecsd]:
     """An ecsd in a folder of its own; settings are Ecsd's."""
     with tempfile.TemporaryDirectory(prefix="ecsd-test-") as folder:
+        Path(folder).chmod(0o711)  # HAProxy's user passes through, as through /run
         one = Ecsd(Path(folder), **settings)
         up = one.run("up", "-d", check=False)
         assert up.returncode == 0, up.stdout + up.stderr + one.log()
@@ -101,6 +104,48 @@ def ecsd() -> Iterator[Ecsd]:
     """An ecsd that runs for the whole session."""
     with running() as one:
         yield one
+
+
+class Functions(http.server.ThreadingHTTPServer):
+    """Answers Lambda's Invoke as a local runner does; ``asked`` holds the payloads.
+
+    answers: lifecycle stage → answer. reply: what other events are answered with.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", LAMBDA_PORT), _Invoke)
+        self.asked: list[tuple[str, Any]] = []
+        self.answers: dict[str, Any] = {}
+        self.reply: Any = {"hookStatus": "SUCCEEDED"}
+
+
+class _Invoke(http.server.BaseHTTPRequestHandler):
+    server: Functions
+
+    def do_POST(self) -> None:
+        payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append((self.path, payload))
+        answer = self.server.answers.get(payload.get("lifecycleStage"), self.server.reply)
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def functions() -> Iterator[Functions]:
+    """Who runs functions."""
+    server = Functions()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture(scope="session")

@@ -74,6 +74,12 @@ class Account:
             )
         return group["GroupId"]
 
+    def admit(self, port):
+        """Let everybody reach a port of the load balancer."""
+        self.ec2.authorize_security_group_ingress(
+            GroupId=self.alb_group, IpProtocol="tcp", FromPort=port, ToPort=port, CidrIp="0.0.0.0/0"
+        )
+
     def load_balancer(self, name="web", delay=2, interval=5, port=80, **check):
         """An ALB with a listener on a port and a target group behind it."""
         made = self.elbv2.create_load_balancer(

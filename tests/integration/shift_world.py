@@ -12,13 +12,7 @@ class Shifting:
         self.account = account
         account.network()
         account.load_balancer()
-        account.ec2.authorize_security_group_ingress(
-            GroupId=account.alb_group,
-            IpProtocol="tcp",
-            FromPort=TEST_PORT,
-            ToPort=TEST_PORT,
-            CidrIp="0.0.0.0/0",
-        )
+        account.admit(TEST_PORT)
         self.green = account.target_group("green", 2, 5)
         action = {
             "Type": "forward",

@@ -1,53 +1,13 @@
 """Deployments that shift traffic, on a real load balancer and under load."""
 
-import http.server
-import json
-import threading
-
 import pytest
 
-from tests.integration.conftest import LAMBDA_PORT
 from tests.integration.sample import eventually
 from tests.integration.shift_world import TEST_PORT, Shifting
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:check"
 CHI_SQUARE = 15.1  # one degree of freedom, p = 0.0001
-
-
-class Functions(http.server.ThreadingHTTPServer):
-    """Answers Lambda's Invoke as a local runner does; ``asked`` holds the payloads."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", LAMBDA_PORT), _Invoke)
-        self.asked = []
-        self.answers = {}  # lifecycle stage → answer
-
-
-class _Invoke(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append((self.path, payload))
-        answer = self.server.answers.get(payload["lifecycleStage"], {"hookStatus": "SUCCEEDED"})
-        body = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def functions():
-    server = Functions()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture

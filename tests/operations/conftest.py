@@ -51,7 +51,7 @@ def load_operations(service: str) -> None:
         importlib.import_module(module.name)
 
 
-def make_call(
+def make_call(  # noqa: PLR0913 - as much as a call has
     store: Store,
     ids: IdSource | None = None,
     *,
@@ -59,6 +59,7 @@ def make_call(
     region: str = "us-east-1",
     clock: object | None = None,
     streams: object | None = None,
+    settings: Settings | None = None,
 ) -> Call:
     """Return one request's surroundings; ``streams`` is needed by Logs alone."""
     return Call(
@@ -69,7 +70,7 @@ def make_call(
         streams=streams,  # type: ignore[arg-type]
         clock=clock or VirtualClock(),  # type: ignore[arg-type]
         ids=ids or SeededIds(7),
-        settings=Settings(),
+        settings=settings or Settings(),
         authority=AUTHORITY,
     )
 

@@ -1,11 +1,10 @@
 """deploymentConfiguration.lifecycleHooks, checked. Source: ecs_semantics 4.9; API Reference."""
 
-import re
 from typing import Any
 
+from ecsd.decisions.function_arn import FUNCTION, NOBODY
 from ecsd.errors import AwsError
 
-FUNCTION = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]+(:[^:]+)?")
 LAMBDA_ONLY = frozenset({"TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT"})
 LONGEST_PAUSE, LONGEST_CALL = 20160, 1440  # minutes
 
@@ -38,10 +37,7 @@ def _check_function(hook: dict[str, Any], where: str, *, has_functions: bool) ->
     if not FUNCTION.fullmatch(arn):
         raise _refusal(f"{where}.hookTargetArn must be the ARN of a Lambda function, got {arn!r}.")
     if not has_functions:
-        raise _refusal(
-            f"{where}: nobody runs Lambda functions here; set ECSD_LAMBDA_ENDPOINT to the URL of "
-            "a server that answers Lambda's Invoke, such as a local one."
-        )
+        raise _refusal(f"{where}: {NOBODY}")
     _check_timeout(hook, where, LONGEST_CALL)
 
 

@@ -115,11 +115,13 @@ def _check_group(
             "not found.",
         )
     check_attached(view, arn)
-    if definition.network_mode == "awsvpc" and group.target_type != "ip":
+    is_function = group.target_type == "lambda"
+    if is_function or (definition.network_mode == "awsvpc" and group.target_type != "ip"):
         raise AwsError(
             "InvalidParameterException",
             f"The provided target group {arn} has target type {group.target_type}, which is "
-            "incompatible with the awsvpc network mode specified in the task definition.",
+            f"incompatible with the {definition.network_mode} network mode specified in the task "
+            "definition.",
         )
     subnet = view.get(Subnet, network["subnets"][0]) if network else None
     if subnet is not None and subnet.vpc_id != group.vpc_id:

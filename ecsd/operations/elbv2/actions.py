@@ -52,12 +52,19 @@ def parse_actions(
         )
     for arn in groups:
         group = require_target_group(view, arn)
-        if group.vpc_id != balancer.vpc_id:
+        is_function = group.target_type == "lambda"
+        if is_function and balancer.type == "network":
+            raise AwsError(
+                "InvalidConfigurationRequest",
+                f"The target type 'lambda' of the target group '{arn}' cannot be used with the "
+                f"listener protocol '{protocol}'",
+            )
+        if not is_function and group.vpc_id != balancer.vpc_id:
             raise AwsError(
                 "InvalidConfigurationRequest",
                 f"The target group '{arn}' and the load balancer are in different VPCs",
             )
-        if group.protocol not in GROUP_PROTOCOLS[protocol]:
+        if not is_function and group.protocol not in GROUP_PROTOCOLS[protocol]:
             raise AwsError(
                 "InvalidConfigurationRequest",
                 f"The protocol '{group.protocol}' of the target group '{arn}' cannot be used with "

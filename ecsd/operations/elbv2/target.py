@@ -6,6 +6,7 @@ Source: Elastic Load Balancing API Reference; ecs_semantics 5.2.
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any
 
+from ecsd.decisions.function_arn import FUNCTION
 from ecsd.decisions.target import drain, place, register, shown_health
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
@@ -13,6 +14,7 @@ from ecsd.records.ec2.vpc import Subnet, Vpc
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.store.finders.elbv2 import balancers_of_group, require_target_group, targets_of
+from ecsd.store.scope import Scope
 from ecsd.store.store import View
 
 LARGEST_PORT = 65535
@@ -26,7 +28,11 @@ async def register_targets(call: Call, request: dict[str, Any]) -> dict[str, Any
         group = require_target_group(change, request["TargetGroupArn"])
         for one in request["Targets"]:
             port = one.get("Port") or group.port
-            zone = _check(change, group, one, port)
+            if group.target_type == "lambda":
+                _check_function(call.scope, group, one)
+                zone = None
+            else:
+                zone = _check(change, group, one, port)
             known = change.get(Target, place(group.target_group_arn, one["Id"], port))
             change.put(
                 register(
@@ -38,8 +44,9 @@ async def register_targets(call: Call, request: dict[str, Any]) -> dict[str, Any
                     now=call.clock.now(),
                 )
             )
-        if len(targets_of(change, group.target_group_arn)) > MOST_TARGETS:
-            raise AwsError("TooManyTargets", f"At most {MOST_TARGETS} targets in a target group")
+        most = 1 if group.target_type == "lambda" else MOST_TARGETS
+        if len(_registered(change, group)) > most:
+            raise AwsError("TooManyTargets", f"At most {most} targets in a target group")
     return {}
 
 
@@ -72,7 +79,7 @@ def _health_of(view: View, group: TargetGroup, wanted: dict[str, Any]) -> dict[s
     if found:
         return _show(view, group, found[0])
     return {
-        "Target": {"Id": wanted["Id"], "Port": wanted.get("Port") or group.port},
+        "Target": _identity(wanted["Id"], wanted.get("Port") or group.port),
         "TargetHealth": {
             "State": "unused",
             "Reason": "Target.NotRegistered",
@@ -87,12 +94,12 @@ def _show(view: View, group: TargetGroup, target: Target) -> dict[str, Any]:
     ]
     zones = {zone.availability_zone for one in balancers if one for zone in one.zones}
     port = group.health_check.port
-    shown: dict[str, Any] = {"Id": target.target_id, "Port": target.port}
+    shown = _identity(target.target_id, target.port)
     if target.availability_zone:
         shown["AvailabilityZone"] = target.availability_zone
     return {
         "Target": shown,
-        "HealthCheckPort": str(target.port) if port == "traffic-port" else port,
+        "HealthCheckPort": (str(target.port) if port == "traffic-port" else port) or None,
         "TargetHealth": shown_health(
             target,
             group,
@@ -100,6 +107,18 @@ def _show(view: View, group: TargetGroup, target: Target) -> dict[str, Any]:
             zone_enabled=target.availability_zone in {None, *zones},
         ),
     }
+
+
+def _identity(target_id: str, port: int) -> dict[str, Any]:
+    return {"Id": target_id, "Port": port} if port else {"Id": target_id}
+
+
+def _registered(view: View, group: TargetGroup) -> list[Target]:
+    """Return the targets that count: a function that leaves makes room at once."""
+    found = targets_of(view, group.target_group_arn)
+    if group.target_type != "lambda":
+        return found
+    return [one for one in found if one.draining_since is None]
 
 
 def _meant(view: View, group: TargetGroup, wanted: dict[str, Any]) -> list[Target]:
@@ -112,6 +131,27 @@ def _meant(view: View, group: TargetGroup, wanted: dict[str, Any]) -> list[Targe
     if port or len(same) <= 1:
         return same
     return [one for one in same if one.port == group.port]
+
+
+def _check_function(scope: Scope, group: TargetGroup, wanted: dict[str, Any]) -> None:
+    """Refuse what is no function of the group's own account and region."""
+    arn = wanted["Id"]
+    found = FUNCTION.fullmatch(arn)
+    if found is None:
+        raise AwsError("ValidationError", f"'{arn}' is not a valid Lambda function ARN")
+    if (found["account"], found["region"]) != (scope.account, scope.region):
+        raise AwsError(
+            "InvalidTarget",
+            f"The Lambda function '{arn}' must be in the account and region of the target group "
+            f"'{group.target_group_arn}'",
+        )
+    for member in ("Port", "AvailabilityZone", "QuicServerId"):
+        if wanted.get(member):
+            raise AwsError(
+                "ValidationError",
+                f"{member} cannot be specified for a target of a target group with target type "
+                "'lambda'",
+            )
 
 
 def _check(view: View, group: TargetGroup, wanted: dict[str, Any], port: int) -> str:

@@ -4,12 +4,21 @@ Source: Elastic Load Balancing API Reference; ecs_semantics 5.1, 5.2, 5.5.
 """
 
 import re
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from msgspec.structs import replace
 
 from ecsd.decisions.balancer_attributes import contradiction
-from ecsd.decisions.health_check_config import changed, default_check, foreign_matcher, problems
+from ecsd.decisions.function_arn import NOBODY
+from ecsd.decisions.health_check_config import (
+    FUNCTION_CHECK,
+    changed,
+    default_check,
+    foreign_matcher,
+    function_problems,
+    problems,
+)
 from ecsd.decisions.network_balancer_attributes import (
     flow_contradiction,
     target_group_attributes,
@@ -34,6 +43,12 @@ NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,32}(?<!-)")
 LARGEST_PORT = 65535
 MOST_GROUPS = 3000  # in a region
 MATCHERS = {"GRPC": "GrpcCode"}  # by protocol version
+ACCEPTED = (
+    ("Protocol", {"HTTP", "HTTPS", *NETWORK_PROTOCOLS}),
+    ("ProtocolVersion", {"HTTP1", "HTTP2", "GRPC"}),
+    ("IpAddressType", {"ipv4"}),
+)
+OF_NETWORK = ("Protocol", "ProtocolVersion", "Port", "VpcId")
 NEEDED = {"Protocol": "protocol", "Port": "port", "VpcId": "VPC ID"}
 
 
@@ -93,7 +108,10 @@ async def modify_target_group(call: Call, request: dict[str, Any]) -> dict[str, 
     _refuse_later(request)
     async with call.transaction() as change:
         group = require_target_group(change, request["TargetGroupArn"])
-        check = _check(group.health_check, group.protocol, group.protocol_version, request)
+        if group.target_type == "lambda":
+            check = _function_check(group.health_check, request)
+        else:
+            check = _check(group.health_check, group.protocol, group.protocol_version, request)
         group = replace(group, health_check=check)
         change.put(group)
         return {"TargetGroups": [describe(change, group)]}
@@ -140,14 +158,14 @@ async def modify_target_group_attributes(call: Call, request: dict[str, Any]) ->
 def describe(view: View, group: TargetGroup) -> dict[str, Any]:
     """Return a target group in the API's shape."""
     check = group.health_check
-    shown = {
+    shown: dict[str, Any] = {
         "TargetGroupArn": group.target_group_arn,
         "TargetGroupName": group.name,
-        "Protocol": group.protocol,
-        "Port": group.port,
-        "VpcId": group.vpc_id,
-        "HealthCheckProtocol": check.protocol,
-        "HealthCheckPort": check.port,
+        "Protocol": group.protocol or None,
+        "Port": group.port or None,
+        "VpcId": group.vpc_id or None,
+        "HealthCheckProtocol": check.protocol or None,
+        "HealthCheckPort": check.port or None,
         "HealthCheckEnabled": check.enabled,
         "HealthCheckIntervalSeconds": check.interval,
         "HealthCheckTimeoutSeconds": check.timeout,
@@ -175,17 +193,11 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
             "begin or end with a hyphen",
         )
     kind = request.get("TargetType") or "instance"
+    if kind == "lambda":
+        return _parse_function_group(call, request)
     if kind not in {"ip", "instance"}:
         raise AwsError("ValidationError", f"Target type '{kind}' is not supported by ecsd yet")
-    for member, accepted in (
-        ("Protocol", {"HTTP", "HTTPS", *NETWORK_PROTOCOLS}),
-        ("ProtocolVersion", {"HTTP1", "HTTP2", "GRPC"}),
-        ("IpAddressType", {"ipv4"}),
-    ):
-        if request.get(member) and request[member] not in accepted:
-            raise AwsError(
-                "ValidationError", f"{member} '{request[member]}' is not supported by ecsd yet"
-            )
+    _refuse_values(request, ACCEPTED)
     for member, words in NEEDED.items():
         if not request.get(member):
             raise AwsError("ValidationError", f"A {words} must be specified")
@@ -208,9 +220,8 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
     version = None if flows else request.get("ProtocolVersion") or "HTTP1"
     fresh = default_check(protocol, version, request.get("HealthCheckProtocol"))
     check = _check(fresh, protocol, version, request)
-    prefix = f"arn:aws:elasticloadbalancing:{call.scope.region}:{call.scope.account}"
     return TargetGroup(
-        target_group_arn=f"{prefix}:targetgroup/{name}/{call.ids.balancer_id()}",
+        target_group_arn=_new_arn(call, name),
         name=name,
         protocol=protocol,
         protocol_version=version,
@@ -220,6 +231,45 @@ def _parse(call: Call, view: View, request: dict[str, Any]) -> TargetGroup:
         health_check=check,
         tags=tag.parse(request.get("Tags")),
     )
+
+
+def _parse_function_group(call: Call, request: dict[str, Any]) -> TargetGroup:
+    """Return a group for one Lambda function: it is invoked, in no network."""
+    for member in OF_NETWORK:
+        if request.get(member):
+            raise AwsError(
+                "ValidationError",
+                f"{member} cannot be specified for target groups with target type 'lambda'",
+            )
+    _refuse_values(request, (("IpAddressType", {"ipv4"}),))
+    if not call.settings.lambda_endpoint:
+        raise AwsError("ValidationError", f"Target type 'lambda': {NOBODY}")
+    return TargetGroup(
+        target_group_arn=_new_arn(call, request["Name"]),
+        name=request["Name"],
+        protocol="",
+        protocol_version=None,
+        port=0,
+        vpc_id="",
+        target_type="lambda",
+        health_check=_function_check(FUNCTION_CHECK, request),
+        tags=tag.parse(request.get("Tags")),
+    )
+
+
+def _refuse_values(
+    request: dict[str, Any], accepted: Iterable[tuple[str, Collection[str]]]
+) -> None:
+    for member, values in accepted:
+        if request.get(member) and request[member] not in values:
+            raise AwsError(
+                "ValidationError", f"{member} '{request[member]}' is not supported by ecsd yet"
+            )
+
+
+def _new_arn(call: Call, name: str) -> str:
+    prefix = f"arn:aws:elasticloadbalancing:{call.scope.region}:{call.scope.account}"
+    return f"{prefix}:targetgroup/{name}/{call.ids.balancer_id()}"
 
 
 def _refuse_later(request: dict[str, Any]) -> None:
@@ -234,6 +284,14 @@ def _check(
     """Return the health check as a request makes it, or refuse the first that is wrong."""
     check = changed(check, request)
     words = foreign_matcher(version, request) or next(problems(check, protocol, version), None)
+    if words is not None:
+        raise AwsError("ValidationError", words)
+    return check
+
+
+def _function_check(check: HealthCheck, request: dict[str, Any]) -> HealthCheck:
+    check = changed(check, request)
+    words = foreign_matcher(None, request) or next(function_problems(check), None)
     if words is not None:
         raise AwsError("ValidationError", words)
     return check

@@ -21,6 +21,7 @@ MEMBERS = {
     "Certificates": "A certificate",
     "MutualAuthentication": "Mutual authentication",
 }
+MODES = ("off", "passthrough", "verify")
 POST_QUANTUM = "-PQ-"
 
 
@@ -33,8 +34,9 @@ def secured(view: View, listener: Listener, request: dict[str, Any], now: dateti
                     "ValidationError",
                     f"{words} cannot be specified for {listener.protocol} listeners",
                 )
-        return with_certificates(replace(listener, ssl_policy=None), None, ())
-    _check_mutual(request.get("MutualAuthentication") or {})
+        plain = replace(listener, ssl_policy=None, mutual_authentication="off")
+        return with_certificates(plain, None, ())
+    mutual = _mutual(listener, request.get("MutualAuthentication") or {})
     policy = request.get("SslPolicy") or listener.ssl_policy or DEFAULT
     require_policy(policy)
     default = listener.default_certificate
@@ -43,7 +45,8 @@ def secured(view: View, listener: Listener, request: dict[str, Any], now: dateti
         require_servable(view, default, now)
     if default is None:
         raise AwsError("ValidationError", "A certificate must be specified for HTTPS listeners")
-    return with_certificates(replace(listener, ssl_policy=policy), default, listener.certificates)
+    secure = replace(listener, ssl_policy=policy, mutual_authentication=mutual)
+    return with_certificates(secure, default, listener.certificates)
 
 
 def with_certificates(listener: Listener, default: str | None, listed: tuple[str, ...]) -> Listener:
@@ -100,7 +103,7 @@ def describe_tls(listener: Listener) -> dict[str, Any]:
     return {
         "SslPolicy": listener.ssl_policy,
         "Certificates": [{"CertificateArn": listener.default_certificate}],
-        "MutualAuthentication": {"Mode": "off"},
+        "MutualAuthentication": {"Mode": listener.mutual_authentication},
     }
 
 
@@ -118,15 +121,25 @@ def _arns(given: list[dict[str, Any]], most: int | None = None) -> list[str]:
     return [one["CertificateArn"] for one in given]
 
 
-def _check_mutual(given: dict[str, Any]) -> None:
-    """Clients' certificates need trust stores, whose bundles come from S3."""
+def _mutual(listener: Listener, given: dict[str, Any]) -> str:
+    """Return how clients' certificates are treated; to verify them needs trust stores."""
+    if not given:
+        return listener.mutual_authentication
     mode = given.get("Mode") or "off"
-    if mode != "off":
+    if mode == "verify":
         raise AwsError(
-            "ValidationError", f"MutualAuthentication: Mode '{mode}' is not supported by ecsd yet"
+            "ValidationError",
+            "MutualAuthentication: Mode 'verify' is not supported by ecsd yet: the bundles of "
+            "trust stores come from S3, which is not here",
+        )
+    if mode not in MODES:
+        raise AwsError(
+            "ValidationError", f"MutualAuthentication: Mode '{mode}' must be one of {MODES}"
         )
     for member in ("TrustStoreArn", "IgnoreClientCertificateExpiry", "AdvertiseTrustStoreCaNames"):
         if given.get(member) not in (None, "", False, "off"):
             raise AwsError(
-                "ValidationError", f"MutualAuthentication: {member} has no effect in mode 'off'"
+                "ValidationError",
+                f"MutualAuthentication: {member} has no effect in mode '{mode}'",
             )
+    return str(mode)

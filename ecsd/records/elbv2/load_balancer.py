@@ -65,6 +65,7 @@ class Listener(Record, frozen=True, kw_only=True):
     default_certificate: str | None = None  # ARN, of HTTPS
     certificates: tuple[str, ...] = ()  # ARNs of the list that names (SNI) choose from
     certificate_arns: tuple[str, ...] = ()  # all of the above, each once
+    mutual_authentication: str = "off"  # passthrough: clients' certificates go to targets
     attributes: dict[str, str] = {}
     tags: tuple[Tag, ...] = ()
 

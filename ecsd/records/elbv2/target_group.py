@@ -11,7 +11,10 @@ NETWORK_PROTOCOLS = tuple(TRANSPORTS)  # of Network Load Balancers; every other 
 
 
 class HealthCheck(Part, frozen=True, kw_only=True):
-    """How a target shows that it is well. Times in seconds. Over TCP: path, matcher are empty."""
+    """How a target shows that it is well. Times in seconds.
+
+    Empty over TCP: path, matcher. Empty for Lambda functions: protocol, port.
+    """
 
     enabled: bool = True
     protocol: str = "HTTP"
@@ -25,7 +28,7 @@ class HealthCheck(Part, frozen=True, kw_only=True):
 
 
 class TargetGroup(Record, frozen=True, kw_only=True):
-    """Where a listener's requests go."""
+    """Where a listener's requests go. Lambda functions have no protocol, port and VPC: empty, 0."""
 
     KIND: ClassVar[str] = "target_group"
     KEY: ClassVar[str] = "target_group_arn"
@@ -37,7 +40,7 @@ class TargetGroup(Record, frozen=True, kw_only=True):
     protocol_version: str | None
     port: int
     vpc_id: str
-    target_type: str  # ip, instance
+    target_type: str  # ip, instance, lambda
     health_check: HealthCheck
     ip_address_type: str = "ipv4"
     attributes: dict[str, str] = {}
@@ -59,8 +62,8 @@ class Target(Record, frozen=True, kw_only=True):
 
     place: str  # <target group ARN>|<id>|<port>: see decisions/target.py: place
     target_group_arn: str
-    target_id: str  # address (ip) or instance id
-    port: int
+    target_id: str  # address (ip), instance id or a function's ARN
+    port: int  # 0: of a function
     availability_zone: str | None = None
     task_arn: str | None = None  # the task that ECS registered it for
     registered_at: datetime

@@ -1,8 +1,12 @@
 """Services that shift traffic, as AWS answers and refuses them; nothing runs here."""
 
 import pytest
+from msgspec.structs import replace
 
 from ecsd.errors import AwsError
+from ecsd.operations.ecs.load_balancers import parse
+from ecsd.records.ecs.task_definition import TaskDefinition
+from ecsd.settings import Settings
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:check"
 
@@ -189,6 +193,28 @@ async def test_without_a_second_group_only_rolling_updates_are_possible(ecs, web
         await ecs("CreateService", **web | {"loadBalancers": [plain]})
     rolling = web | {"loadBalancers": [plain], "deploymentConfiguration": {}}
     assert (await ecs("CreateService", **rolling))["service"]["status"] == "ACTIVE"
+
+
+async def test_a_service_has_no_function_behind_its_load_balancer(ecs, web, client, store):
+    elb = client("elbv2", settings=Settings(lambda_endpoint="http://127.0.0.1:9001"))
+    made = await elb("CreateTargetGroup", Name="f", TargetType="lambda")
+    group = made["TargetGroups"][0]["TargetGroupArn"]
+    rule = web["loadBalancers"][0]["advancedConfiguration"]["productionListenerRule"]
+    await elb(
+        "CreateRule",
+        ListenerArn=rule.rpartition("/")[0].replace(":listener-rule/", ":listener/"),
+        Priority=1,
+        Conditions=[{"Field": "path-pattern", "Values": ["/f"]}],
+        Actions=[{"Type": "forward", "TargetGroupArn": group}],
+    )
+    balancer = {"targetGroupArn": group, "containerName": "app", "containerPort": 80}
+    rolling = web | {"loadBalancers": [balancer], "deploymentConfiguration": {}}
+    with pytest.raises(AwsError, match="target type lambda, which is incompatible"):
+        await ecs("CreateService", **rolling)
+    [(scope, definition)] = store.everywhere(TaskDefinition)
+    bridge = replace(definition, network_mode="bridge")
+    with pytest.raises(AwsError, match="incompatible with the bridge network mode"):
+        parse(store.view(scope), bridge, [balancer], None, shifts=False)
 
 
 async def test_only_a_pause_can_be_continued(ecs, web):

@@ -88,6 +88,21 @@ async def test_a_listener_tells_policy_and_default_certificate(elb, https, acm):
     assert same == made
 
 
+async def test_clients_certificates_are_passed_on_until_they_are_not(elb, https):
+    made = await https(MutualAuthentication={"Mode": "passthrough"})
+    arn = made["ListenerArn"]
+    assert made["MutualAuthentication"] == {"Mode": "passthrough"}
+    kept = await elb("ModifyListener", ListenerArn=arn, SslPolicy=NEWER)
+    assert kept["Listeners"][0]["MutualAuthentication"] == {"Mode": "passthrough"}
+    plain = await elb("ModifyListener", ListenerArn=arn, Protocol="HTTP", Port=80)
+    assert "MutualAuthentication" not in plain["Listeners"][0]
+    certificates = made["Certificates"]
+    again = await elb(
+        "ModifyListener", ListenerArn=arn, Protocol="HTTPS", Port=443, Certificates=certificates
+    )
+    assert again["Listeners"][0]["MutualAuthentication"] == {"Mode": "off"}
+
+
 async def test_a_listener_is_deleted_and_its_certificate_free(elb, https, acm):
     made = await https()
     arn = made["Certificates"][0]["CertificateArn"]
@@ -157,8 +172,13 @@ async def test_a_listener_becomes_http_and_back(elb, https, imported, acm):
             "SSLPolicyNotFound",
             "post-quantum",
         ),
-        ({"MutualAuthentication": {"Mode": "verify"}}, "ValidationError", "'verify'"),
-        ({"MutualAuthentication": {"Mode": "passthrough"}}, "ValidationError", "'passthrough'"),
+        ({"MutualAuthentication": {"Mode": "verify"}}, "ValidationError", "S3"),
+        ({"MutualAuthentication": {"Mode": "maybe"}}, "ValidationError", "'maybe'"),
+        (
+            {"MutualAuthentication": {"Mode": "passthrough", "TrustStoreArn": "arn:x"}},
+            "ValidationError",
+            "TrustStoreArn",
+        ),
         (
             {"MutualAuthentication": {"Mode": "off", "TrustStoreArn": "arn:x"}},
             "ValidationError",
@@ -334,7 +354,7 @@ async def test_only_https_listeners_name_headers_of_tls(elb, https, refused):
     for listener, key, value in (
         (plain, version, "X-My-Version"),
         (made, version, "no header: name"),
-        (made, "routing.http.request.x_amzn_mtls_clientcert.header_name", "X-Other"),
+        (made, "routing.http.request.x_amzn_mtls_clientcert_leaf.header_name", "X-Other"),
     ):
         code, words = await refused(
             "ModifyListenerAttributes",

@@ -122,33 +122,6 @@ async def delete_role(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-@operation("iam", "PutRolePermissionsBoundary")
-async def put_role_permissions_boundary(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Bound what a role can ever do."""
-    async with call.store.transaction(call.scope.globally()) as change:
-        role = require_role(change, request["RoleName"])
-        check_changeable(role)
-        check_boundary(change, request["PermissionsBoundary"])
-        change.put(replace(role, permissions_boundary=request["PermissionsBoundary"]))
-    return {}
-
-
-@operation("iam", "DeleteRolePermissionsBoundary")
-async def delete_role_permissions_boundary(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Take a role's bound away."""
-    async with call.store.transaction(call.scope.globally()) as change:
-        role = require_role(change, request["RoleName"])
-        check_changeable(role)
-        if role.permissions_boundary is None:
-            raise AwsError(
-                "NoSuchEntity",
-                f"The role with name {role.role_name} does not have a permissions boundary.",
-                status=404,
-            )
-        change.put(replace(role, permissions_boundary=None))
-    return {}
-
-
 def _trust(document: str) -> str:
     check_document(document, PolicyKind.TRUST)
     if minified_size(document) > TRUST_POLICY_SIZE:

@@ -9,7 +9,7 @@ import base64
 import binascii
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -42,14 +42,14 @@ class Condition(NamedTuple):
 
     Attributes:
         key: in lower case.
-        needs: keys that variables in the values ask for.
+        names: keys that it asks for, those of variables in its values too → as spelled.
         absent: whether it is met by a request without the key.
         of_all: every value of the request has to pass; else one is enough.
         null: for ``Null``: whether the key has to be absent; None for other operators.
     """
 
     key: str
-    needs: frozenset[str]
+    names: Mapping[str, str]
     test: Test
     negated: bool
     absent: bool
@@ -85,10 +85,10 @@ def compile_condition(
         absent = True
     elif quantifier == "foranyvalue":
         absent = False
-    test, needs = _test(name.replace("not", ""), texts, variables=variables)
+    test, names = _test(name.replace("not", ""), texts, variables=variables)
     return Condition(
         key=key.lower(),
-        needs=frozenset(needs),
+        names={key.lower(): key, **names},
         test=test,
         negated=negated,
         absent=absent,
@@ -116,24 +116,24 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _test(name: str, texts: tuple[str, ...], *, variables: bool) -> tuple[Test, set[str]]:
+def _test(name: str, texts: tuple[str, ...], *, variables: bool) -> tuple[Test, dict[str, str]]:
     if name.startswith("numeric"):
-        return _compared(name.removeprefix("numeric"), texts, _number), set()
+        return _compared(name.removeprefix("numeric"), texts, _number), {}
     if name.startswith("date"):
-        return _compared(name.removeprefix("date"), texts, moment), set()
+        return _compared(name.removeprefix("date"), texts, moment), {}
     if name == "bool":
-        return _among({text.lower() for text in texts}, str.lower), set()
+        return _among({text.lower() for text in texts}, str.lower), {}
     if name == "binaryequals":
-        return _among({_binary(text) for text in texts} - {None}, _binary), set()
+        return _among({_binary(text) for text in texts} - {None}, _binary), {}
     if name == "ipaddress":
         networks = [network for network in map(_network, texts) if network is not None]
-        return _in_networks(networks), set()
+        return _in_networks(networks), {}
     if name == "null":
-        return lambda value, context: False, set()
+        return lambda value, context: False, {}
     return _patterns(name, texts, variables=variables)
 
 
-def _patterns(name: str, texts: tuple[str, ...], *, variables: bool) -> tuple[Test, set[str]]:
+def _patterns(name: str, texts: tuple[str, ...], *, variables: bool) -> tuple[Test, dict[str, str]]:
     style = Style.ARN if name.startswith("arn") else Style.TEXT
     ignore_case = name.endswith("ignorecase")
     wildcards = style is Style.ARN or name.endswith("like")
@@ -148,7 +148,10 @@ def _patterns(name: str, texts: tuple[str, ...], *, variables: bool) -> tuple[Te
                 return True
         return False
 
-    return test, {key for tokens in patterns for key in variables_in(tokens)}
+    names: dict[str, str] = {}
+    for tokens in patterns:
+        names |= variables_in(tokens)
+    return test, names
 
 
 _ORDER: dict[str, Callable[[object, object], bool]] = {

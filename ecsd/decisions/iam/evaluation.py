@@ -120,12 +120,13 @@ def matches(request: Request, policies: Policies, *, allows: bool) -> Iterator[M
 
 def missing_keys(request: Request, policies: Policies) -> tuple[str, ...]:
     """Return the condition keys that statements about action and resource ask for in vain."""
-    wanted: set[str] = set()
+    wanted: dict[str, str] = {}
     for side in Side:
         for source in _sources(policies, side):
             for statements in source.policy.about(request.action, request.resource):
-                wanted = wanted.union(*(statement.needs for statement in statements))
-    return tuple(sorted(wanted - set(request.context)))
+                for statement in statements:
+                    wanted |= statement.needs
+    return tuple(sorted(name for key, name in wanted.items() if key not in request.context))
 
 
 def side_allows(request: Request, policies: Policies, side: Side) -> bool:

@@ -26,10 +26,11 @@ class Style(Enum):
 
 
 class Variable(NamedTuple):
-    """``${key}``, or ``${key, 'default'}``; the key in lower case."""
+    """``${key}``, or ``${key, 'default'}``; the key in lower case and as it is spelled."""
 
     key: str
     default: str | None
+    spelled: str
 
 
 class Wild(Enum):
@@ -49,14 +50,18 @@ def tokens_of(text: str, *, variables: bool, wildcards: bool = True) -> tuple[To
     for variable in VARIABLE.finditer(text) if variables else ():
         found += _plain(text[position : variable.start()], wildcards=wildcards)
         key, default = variable.groups()
-        found.append(key if key in LITERALS else Variable(key.lower(), default))
+        found.append(key if key in LITERALS else Variable(key.lower(), default, key))
         position = variable.end()
     return (*found, *_plain(text[position:], wildcards=wildcards))
 
 
-def variables_in(tokens: Iterable[Token]) -> set[str]:
-    """Return the condition keys that a pattern needs: those without default."""
-    return {token.key for token in tokens if isinstance(token, Variable) and token.default is None}
+def variables_in(tokens: Iterable[Token]) -> dict[str, str]:
+    """Return the condition keys that a pattern needs, those without default, and as spelled."""
+    return {
+        token.key: token.spelled
+        for token in tokens
+        if isinstance(token, Variable) and token.default is None
+    }
 
 
 def resolved(tokens: tuple[Token, ...], context: Context) -> tuple[str | Wild, ...] | None:

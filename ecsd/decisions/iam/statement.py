@@ -43,7 +43,8 @@ class Statement:
         allows: its effect; False: it denies.
         principals: of a policy attached to a resource; None for identities' policies.
         span: where it stands in the document.
-        needs: condition keys without which it cannot be judged fully.
+        names: every condition key that it asks for, in lower case → as spelled.
+        needs: those without which it cannot be judged.
     """
 
     def __init__(self, statement: Mapping[str, Any], span: Span, *, variables: bool) -> None:
@@ -55,11 +56,11 @@ class Statement:
         self._not_action = "NotAction" in statement
         self._resources = _Resources(statement, variables=variables)
         self.conditions = tuple(_conditions(statement, variables=variables))
-        self.needs = frozenset(
-            {one.key for one in self.conditions if one.null is None}
-            | {key for one in self.conditions for key in one.needs}
-            | self._resources.needs
-        )
+        self.names = dict(self._resources.names)
+        for condition in self.conditions:
+            self.names |= condition.names
+        unneeded = {one.key for one in self.conditions if one.null is not None}
+        self.needs = {key: name for key, name in self.names.items() if key not in unneeded}
 
     def speaks_of_action(self, action: str) -> bool:
         """Return whether it is about an action, such as ``ecs:RunTask``; case does not count."""
@@ -124,10 +125,12 @@ class Policy:
             self._about_action[action] = found
         return found
 
-    def keys(self) -> set[str]:
-        """Return every condition key that the document names, variables included."""
-        keys = {one.key for statement in self.statements for one in statement.conditions}
-        return keys.union(*(statement.needs for statement in self.statements))
+    def keys(self) -> dict[str, str]:
+        """Return every condition key that the document asks for, in lower case → as spelled."""
+        names: dict[str, str] = {}
+        for statement in self.statements:
+            names |= statement.names
+        return names
 
 
 @lru_cache(COMPILED)
@@ -150,7 +153,9 @@ class _Resources:
         self._variable: list[tuple[Token, ...]] = [
             tokens for tokens in patterns if _without_variables(tokens) is None
         ]
-        self.needs = {key for tokens in self._variable for key in variables_in(tokens)}
+        self.names: dict[str, str] = {}
+        for tokens in self._variable:
+            self.names |= variables_in(tokens)
         self.needs_context = bool(self._variable)
 
     def match(self, resource: str, context: Context) -> bool:

@@ -238,8 +238,8 @@ def test_the_decision_names_statement_policy_and_what_is_missing():
     )
     asked = request(ecs__cluster="c")
     policies = Policies(identity=(source(needy), source(OTHERS)))
-    assert missing_keys(asked, policies) == ("aws:principaltag/team", "aws:username")
-    assert decide(asked, policies).missing == ("aws:principaltag/team", "aws:username")
+    assert missing_keys(asked, policies) == ("aws:PrincipalTag/team", "aws:username")
+    assert decide(asked, policies).missing == ("aws:PrincipalTag/team", "aws:username")
     assert missing_keys(request("ec2:X"), policies) == ()
 
 

@@ -152,6 +152,7 @@ class Dispatcher:
             return Scope(DEFAULT_ACCOUNT, region), root_caller(DEFAULT_ACCOUNT, "")
         known_or_not = self._parts.find_key(credential.access_key_id)
         if known_or_not is not None:
+            known_or_not.check_alive(self._parts.clock.now())
             return Scope(known_or_not.account, region), known_or_not.caller
         account = credential.account
         return Scope(account, region), root_caller(account, credential.access_key_id)

@@ -14,10 +14,13 @@ from ecsd.gateway.sigv4 import KnownKey, Verifier
 from ecsd.protocol.message import HttpRequest
 from ecsd.protocol.signing import Signer
 from ecsd.settings import Settings
+from ecsd.store.sessions import token_digest
 
 KEYS = {
     "AKID": KnownKey("secret", "000000000000", root_caller("000000000000", "AKID")),
-    "ASIA": KnownKey("other", "111122223333", root_caller("111122223333", "ASIA"), "token"),
+    "ASIA": KnownKey(
+        "other", "111122223333", root_caller("111122223333", "ASIA"), token_digest("token")
+    ),
 }
 BODY = b'{"clusterName": "a"}'
 URL = "http://localhost:4566/a%20b//c/?x=1&a=%2F%20~&empty="

@@ -7,6 +7,7 @@ service's model doesn't know, in no other type.
 
 import importlib
 import pkgutil
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 
@@ -59,9 +60,10 @@ def make_call(
     region: str = "us-east-1",
     clock: object | None = None,
     streams: object | None = None,
+    **others: object,
 ) -> Call:
-    """Return one request's surroundings; ``streams`` is needed by Logs alone."""
-    return Call(
+    """Return one request's surroundings: ``streams`` for Logs, ``caller``, ``settings`` for IAM."""
+    call = Call(
         scope=Scope(account, region),
         caller=Caller(f"arn:aws:iam::{account}:root", account, account),
         request_id="00000000-0000-4000-8000-000000000000",
@@ -72,6 +74,7 @@ def make_call(
         settings=Settings(),
         authority=AUTHORITY,
     )
+    return replace(call, **others)  # type: ignore[arg-type]
 
 
 def check_answer(value: object, shape, path: str) -> None:

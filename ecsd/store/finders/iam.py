@@ -56,6 +56,12 @@ def find_role_by_arn(view: View, arn: str) -> Role | None:
     return role if role is not None and role.arn == arn else None
 
 
+def find_user_by_arn(view: View, arn: str) -> User | None:
+    """Return the user that has this ARN (the path is part of it), or None."""
+    user = view.get(User, arn.rsplit("/", 1)[-1])
+    return user if user is not None and user.arn == arn else None
+
+
 def is_aws_managed(arn: str) -> bool:
     """Say whether AWS, not the account, owns the policy."""
     return arn.startswith(f"{ARN_PREFIX}/")

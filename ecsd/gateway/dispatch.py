@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from ecsd.certificates.authority import Authority
 from ecsd.clock import Clock
 from ecsd.errors import AwsError, StoreError
+from ecsd.gateway.identification import Identification
+from ecsd.gateway.refusal_words import in_words_of
 from ecsd.gateway.request_body import decompress
-from ecsd.gateway.sigv4 import KeyLookup, Verifier
+from ecsd.gateway.sigv4 import KeyLookup
 from ecsd.gateway.unimplemented import UnimplementedCounter
 from ecsd.ids import IdSource
-from ecsd.operations.call import Call, Caller, Handler
-from ecsd.protocol.credential_scope import DEFAULT_ACCOUNT, credential_scope
+from ecsd.operations.call import Call, Handler
 from ecsd.protocol.message import HttpRequest, HttpResponse
 from ecsd.protocol.query_codec import QueryCodec
 from ecsd.protocol.wire import Route, Wire
 from ecsd.settings import Settings
-from ecsd.store.scope import Scope
 from ecsd.store.store import Store
 from ecsd.store.streams import LogStreams
 
@@ -62,7 +62,7 @@ class Dispatcher:
 
     def __init__(self, parts: GatewayParts) -> None:
         self._parts = parts
-        self._verifier = Verifier(parts.find_key)
+        self._identification = Identification(parts.settings, parts.clock, parts.find_key)
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """Return the answer; ``request.body`` is as sent, perhaps compressed."""
@@ -89,7 +89,8 @@ class Dispatcher:
     def admit_operator(self, request: HttpRequest) -> None:
         """Let a request of strict mode see ecsd's own pages. Raises AwsError: it may not."""
         if self._parts.settings.mode == "strict":
-            known = self._verifier.verify(request, request.body, self._parts.clock.now())
+            verifier = self._identification.verifier
+            known = verifier.verify(request, request.body, self._parts.clock.now())
             if not known.caller.arn.endswith(":root"):
                 raise AwsError(
                     "AccessDenied", "Only the root credentials may see this.", status=403
@@ -120,15 +121,18 @@ class Dispatcher:
     async def _operate(
         self, route: Route, request: HttpRequest, raw: bytes, request_id: str
     ) -> HttpResponse:
-        scope, caller = self._identify(request, raw)
+        try:
+            origin = self._identification.origin(request, raw, (route.service, route.operation))
+        except AwsError as error:
+            raise in_words_of(route, error) from error
         handler = self._parts.operations.get((route.service, route.operation))
         if handler is None or route.model is None:
             raise self._unimplemented(route)
         members = route.codec.parse(route.model, request, route.labels)
         parts = self._parts
         call = Call(
-            scope=scope,
-            caller=caller,
+            scope=origin.scope,
+            caller=origin.caller,
             request_id=request_id,
             store=parts.store,
             streams=parts.streams,
@@ -137,25 +141,9 @@ class Dispatcher:
             settings=parts.settings,
             authority=parts.authority,
         )
+        await self._identification.note_use(parts.store, origin, route.service)
         output = await handler(call, members)
         return route.codec.answer(route.model, output, request_id)
-
-    def _identify(self, request: HttpRequest, raw: bytes) -> tuple[Scope, Caller]:
-        """Return whose request it is and where it belongs."""
-        settings = self._parts.settings
-        credential = credential_scope(request)
-        region = credential.region if credential else settings.region
-        if settings.mode == "strict":
-            known = self._verifier.verify(request, raw, self._parts.clock.now())
-            return Scope(known.account, region), known.caller
-        if credential is None:
-            return Scope(DEFAULT_ACCOUNT, region), root_caller(DEFAULT_ACCOUNT, "")
-        known_or_not = self._parts.find_key(credential.access_key_id)
-        if known_or_not is not None:
-            known_or_not.check_alive(self._parts.clock.now())
-            return Scope(known_or_not.account, region), known_or_not.caller
-        account = credential.account
-        return Scope(account, region), root_caller(account, credential.access_key_id)
 
     def _unimplemented(self, route: Route) -> AwsError:
         query = isinstance(route.codec, QueryCodec)
@@ -178,11 +166,6 @@ class Dispatcher:
             if table is not None and name in table.shapes:
                 return name
         return "InternalError" if route.service == "ec2" else "InternalFailure"
-
-
-def root_caller(account: str, access_key_id: str) -> Caller:
-    """Return the caller that local mode takes an unknown key for: the account's root."""
-    return Caller(arn=f"arn:aws:iam::{account}:root", user_id=account, access_key_id=access_key_id)
 
 
 def _with_body(request: HttpRequest, body: bytes) -> HttpRequest:

@@ -42,8 +42,6 @@ async def create_user(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 @operation("iam", "GetUser")
 async def get_user(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Return a user; without a name, the caller."""
-    if "UserName" not in request and call.caller.arn.endswith(":root"):
-        return {"User": {"UserId": call.caller.user_id, "Arn": call.caller.arn}}
     return {"User": full_user(require_user(call.view.globally(), named_user(call, request)))}
 
 

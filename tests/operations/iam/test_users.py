@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from ecsd.operations.call import Caller
 from ecsd.records.iam.user import AccessKey
 
 ARN = "arn:aws:iam::000000000000:user/team/bob"
@@ -37,11 +38,13 @@ async def test_a_user_is_made_read_and_listed(iam, refused):
     )
 
 
-async def test_without_a_name_the_caller_is_meant(iam, client, refused):
-    root = (await iam("GetUser"))["User"]
-    assert root == {"UserId": "000000000000", "Arn": "arn:aws:iam::000000000000:root"}
-    error = await refused("CreateAccessKey")
-    assert error.message == "Must specify userName when calling with non-User credentials"
+async def test_without_a_name_the_calling_user_is_meant(iam, client, refused):
+    for name in ("GetUser", "CreateAccessKey", "ListAccessKeys"):
+        error = await refused(name)
+        assert error.message == "Must specify userName when calling with non-User credentials"
+    bob = client("iam", caller=Caller(ARN, "AIDA", "AKIA"))
+    assert (await bob("GetUser"))["User"]["Arn"] == ARN
+    assert (await bob("CreateAccessKey"))["AccessKey"]["UserName"] == "bob"
 
 
 async def test_a_key_shows_its_secret_once_and_is_kept_sealed(iam, store, refused):

@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ecsd.certificates.authority import Authority
 from ecsd.clock import Clock
 from ecsd.errors import AwsError, StoreError
+from ecsd.gateway.authorization.authorizer import authorize
 from ecsd.gateway.identification import Identification
 from ecsd.gateway.refusal_words import in_words_of
 from ecsd.gateway.request_body import decompress
@@ -72,9 +74,9 @@ class Dispatcher:
         encoding = request.headers.get("content-encoding", "")
         if encoding:
             try:
-                request = _with_body(request, decompress(raw, encoding.strip().lower()))
+                request = with_body(request, decompress(raw, encoding.strip().lower()))
             except AwsError as error:
-                request = _with_body(request, b"")
+                request = with_body(request, b"")
                 refused = error
         route = self._parts.wire.route(request)
         if refused is not None:
@@ -141,9 +143,21 @@ class Dispatcher:
             settings=parts.settings,
             authority=parts.authority,
         )
+        if parts.settings.mode == "strict":
+            self._authorize(route, call, request, members)
         await self._identification.note_use(parts.store, origin, route.service)
         output = await handler(call, members)
         return route.codec.answer(route.model, output, request_id)
+
+    def _authorize(
+        self, route: Route, call: Call, request: HttpRequest, members: Mapping[str, Any]
+    ) -> None:
+        table = self._parts.wire.table(route.service)
+        signing_name = table.identity.signing_name if table is not None else route.service
+        try:
+            authorize(call, (route.service, signing_name, route.operation), request, members)
+        except AwsError as error:
+            raise in_words_of(route, error) from error
 
     def _unimplemented(self, route: Route) -> AwsError:
         query = isinstance(route.codec, QueryCodec)
@@ -168,8 +182,17 @@ class Dispatcher:
         return "InternalError" if route.service == "ec2" else "InternalFailure"
 
 
-def _with_body(request: HttpRequest, body: bytes) -> HttpRequest:
-    return HttpRequest(request.method, request.path, request.query, request.headers, body)
+def with_body(request: HttpRequest, body: bytes) -> HttpRequest:
+    """Return the same request with another body."""
+    return HttpRequest(
+        request.method,
+        request.path,
+        request.query,
+        request.headers,
+        body,
+        request.peer,
+        request.secure,
+    )
 
 
 def _facts(route: Route, request_id: str, error: Exception) -> dict[str, str]:

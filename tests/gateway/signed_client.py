@@ -5,6 +5,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
+import cbor2
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -83,9 +84,11 @@ def credentials(output):
 
 
 def _error(answer):
-    if answer.body.startswith(b"{"):
-        said = json.loads(answer.body)
-        return said["__type"].rpartition("#")[2], said.get("message") or said.get("Message", "")
+    kind = answer.headers["content-type"]
+    if "json" in kind or "cbor" in kind:
+        said = cbor2.loads(answer.body) if "cbor" in kind else json.loads(answer.body)
+        code = said.get("__type") or answer.headers["x-amzn-errortype"]
+        return code.rpartition("#")[2], said.get("message") or said.get("Message", "")
     code = re.search(b"<Code>(.*?)</Code>", answer.body)[1].decode()
     message = re.search(b"<Message>(.*?)</Message>", answer.body, re.DOTALL)
     return code, message[1].decode() if message else ""

@@ -88,7 +88,11 @@ class About(NamedTuple):
 
 
 class Policy:
-    """A compiled document: its statements, remembered by what requests were about."""
+    """A compiled document: its statements, remembered by what requests were about.
+
+    Attributes:
+        names: every condition key that it asks for, in lower case → as spelled.
+    """
 
     def __init__(self, document: str) -> None:
         policy = msgspec.json.decode(document)
@@ -99,6 +103,9 @@ class Policy:
                 statements_of(policy), statement_spans(document), strict=True
             )
         )
+        self.names: dict[str, str] = {}
+        for one in self.statements:
+            self.names |= one.names
         self._about_action: dict[str, tuple[Statement, ...]] = {}
         self._about: dict[tuple[str, str], About] = {}
 
@@ -124,13 +131,6 @@ class Policy:
                 self._about_action.clear()
             self._about_action[action] = found
         return found
-
-    def keys(self) -> dict[str, str]:
-        """Return every condition key that the document asks for, in lower case → as spelled."""
-        names: dict[str, str] = {}
-        for statement in self.statements:
-            names |= statement.names
-        return names
 
 
 @lru_cache(COMPILED)

@@ -100,7 +100,7 @@ async def get_context_keys_for_principal_policy(
 def _keys(sources: Iterable[Source]) -> dict[str, Any]:
     names: dict[str, str] = {}
     for source in sources:
-        names |= source.policy.keys()
+        names |= source.policy.names
     return {"ContextKeyNames": sorted(names.values())}
 
 

@@ -67,8 +67,8 @@ def fault_in(document: str, kind: PolicyKind) -> str | None:
     fault = next(_faults(policy, kind), None)
     if fault is None or fault.statement is None:
         return fault and fault.words
-    start = statement_spans(document)[fault.statement].start
-    return f"{fault.words} (statement {fault.statement + 1}, line {start.line})"
+    end = statement_spans(document)[fault.statement].end
+    return f"{fault.words} (statement {fault.statement + 1}, which ends in line {end.line})"
 
 
 def minified_size(document: str) -> int:

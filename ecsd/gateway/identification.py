@@ -1,5 +1,6 @@
 """Who makes a request, and to which account and region it belongs."""
 
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from ecsd.clock import Clock
+from ecsd.errors import StoreError
 from ecsd.gateway.sigv4 import KeyLookup, Verifier
 from ecsd.operations.call import Caller
 from ecsd.protocol.credential_scope import DEFAULT_ACCOUNT, credential_scope
@@ -15,6 +17,8 @@ from ecsd.records.iam.user import AccessKey
 from ecsd.settings import Settings
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store
+
+log = logging.getLogger(__name__)
 
 USE_NOTED = timedelta(hours=1)  # how exactly the last use of a key is kept
 LONG_TERM = "AKIA"
@@ -74,16 +78,18 @@ class Identification:
         key = store.view(home).get(AccessKey, key_id)
         if key is None or (key.last_used_at and now - key.last_used_at < USE_NOTED):
             return
-        async with store.transaction(home) as change:
-            key = change.get(AccessKey, key_id)
-            if key is not None:
-                used = replace(
-                    key,
-                    last_used_at=now,
-                    last_used_service=service,
-                    last_used_region=origin.scope.region,
-                )
-                change.put(used)
+        used = replace(
+            key,
+            last_used_at=now,
+            last_used_service=service,
+            last_used_region=origin.scope.region,
+        )
+        try:
+            async with store.transaction(home) as change:
+                if change.get(AccessKey, key_id) == key:
+                    change.put(used)
+        except StoreError as error:  # what is only read may go on while nothing can be written
+            log.warning("the use of a key was not noted", extra={"cause": str(error)})
 
 
 def root_caller(account: str, access_key_id: str) -> Caller:

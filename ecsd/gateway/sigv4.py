@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -23,6 +23,7 @@ SKEW = timedelta(minutes=5)
 SKEW_S3 = timedelta(minutes=15)
 LONGEST_PRESIGNED = 604_800  # seconds: a week
 CACHED_KEYS = 1024
+MOMENT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 AUTHORIZATION = re.compile(
     ALGORITHM + r"\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})\s*"
 )
@@ -158,8 +159,9 @@ def _credential(text: str) -> tuple[str, str, str, str]:
 
 def _check_time(signature: Signature, now: datetime) -> None:
     _, date, _, service = signature.credential
+    text = signature.moment if MOMENT.fullmatch(signature.moment) else ""
     try:
-        moment = datetime.strptime(signature.moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise _refused("IncompleteSignature", "X-Amz-Date is missing or malformed.") from error
     skew = SKEW_S3 if service == "s3" else SKEW

@@ -7,8 +7,11 @@ import pytest
 from signed_client import ROOT_KEY, SignedClient, credentials
 
 from ecsd.clock import SystemClock
+from ecsd.errors import StoreError
 from ecsd.records.iam.session import Session
 from ecsd.settings import Settings
+from ecsd.store.backend import MemoryBackend
+from ecsd.store.store import Store
 
 TRUST = json.dumps(
     {
@@ -113,6 +116,19 @@ async def test_inactive_and_deleted_keys_are_unknown(client):
     assert used["AccessKeyLastUsed"]["ServiceName"] == "sts"
     await client.ask(ROOT_KEY, "iam", "DeleteAccessKey", **named)
     assert (await client.ask(key, "sts", "GetCallerIdentity")).code == "InvalidClientTokenId"
+
+
+async def test_a_use_that_cannot_be_noted_stops_nothing(clock):
+    backend = MemoryBackend()
+    client = SignedClient(Store(backend), clock=clock)
+    key = await client.user("bob")
+    backend.fail_with = StoreError("the disk is full")
+    assert (await client.ask(key, "sts", "GetCallerIdentity")).status == 200
+    backend.fail_with = None
+    assert (await client.ask(key, "sts", "GetCallerIdentity")).status == 200
+    named = {"AccessKeyId": key[0]}
+    used = (await client.ask(ROOT_KEY, "iam", "GetAccessKeyLastUsed", **named)).output
+    assert used["AccessKeyLastUsed"]["Region"] == "us-east-1"
 
 
 async def test_local_mode_believes_all_and_knows_those_it_gave_out(store, clock):

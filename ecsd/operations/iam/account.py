@@ -10,8 +10,11 @@ from ecsd.operations.iam.entity_policy import MOST_ATTACHED, NOUNS
 from ecsd.operations.iam.group import MOST as MOST_GROUPS
 from ecsd.operations.iam.group import MOST_OF_USER
 from ecsd.operations.iam.guards import exists_already
+from ecsd.operations.iam.instance_profile import MOST as MOST_PROFILES
+from ecsd.operations.iam.policy import MOST as MOST_POLICIES
 from ecsd.operations.iam.policy import POLICY_SIZE
 from ecsd.operations.iam.policy_version import MOST as MOST_VERSIONS
+from ecsd.operations.iam.role import MOST as MOST_ROLES
 from ecsd.operations.iam.role import TRUST_POLICY_SIZE
 from ecsd.operations.iam.user import MOST as MOST_USERS
 from ecsd.records.iam.account import AccountAlias, PasswordPolicy
@@ -46,9 +49,12 @@ async def get_account_summary(call: Call, request: dict[str, Any]) -> dict[str, 
             "GroupsPerUserQuota": MOST_OF_USER,
             "AccessKeysPerUserQuota": MOST_KEYS,
             "Roles": len(view.select(Role)),
+            "RolesQuota": MOST_ROLES,
             "InstanceProfiles": len(view.select(InstanceProfile)),
+            "InstanceProfilesQuota": MOST_PROFILES,
             "Providers": len(view.select(OidcProvider)),
             "Policies": len(policies),
+            "PoliciesQuota": MOST_POLICIES,
             "PolicyVersionsInUse": len(policies),
             "PolicySizeQuota": POLICY_SIZE,
             "VersionsPerPolicyQuota": MOST_VERSIONS,

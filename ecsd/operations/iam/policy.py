@@ -26,6 +26,7 @@ from ecsd.store.finders.aws_managed_policies import aws_managed_policies
 from ecsd.store.finders.iam import require_policy
 from ecsd.store.store import View
 
+MOST = 1500  # policies of an account
 POLICY_SIZE = 6144  # characters without white space
 ENTITIES: tuple[tuple[str, type[Role | User | Group]], ...] = (
     ("User", User),
@@ -68,6 +69,8 @@ async def create_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             raise exists_already(
                 f"A policy called {name} already exists. Duplicate names are not allowed."
             )
+        if len(change.select(Policy)) >= MOST:
+            raise over_limit(f"Cannot exceed quota for PoliciesPerAccount: {MOST}")
         change.put(policy)
         answer = listed_policy(change, policy)
     return {"Policy": answer}

@@ -20,6 +20,7 @@ from ecsd.operations.iam.tag import first_tags
 from ecsd.records.iam.role import SERVICE_LINKED_PATH, InstanceProfile, Role
 from ecsd.store.finders.iam import require_role
 
+MOST = 1000  # roles of an account
 TRUST_POLICY_SIZE = 2048  # characters without white space
 
 
@@ -49,6 +50,8 @@ async def create_role(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     async with call.store.transaction(call.scope.globally()) as change:
         if change.count(Role, "folded_name", role.folded_name):
             raise exists_already(f"Role with name {name} already exists.")
+        if len(change.select(Role)) >= MOST:
+            raise over_limit(f"Cannot exceed quota for RolesPerAccount: {MOST}")
         check_boundary(change, role.permissions_boundary)
         change.put(role)
     return {"Role": _created(role)}

@@ -5,13 +5,15 @@ Views here are of the account's global scope (``view.globally()``).
 
 from ecsd.decisions.iam.evaluation import Source
 from ecsd.decisions.iam.statement import compile_policy
-from ecsd.records.iam.role import Role
+from ecsd.records.iam.role import Policy, Role
 from ecsd.records.iam.user import Group, User
 from ecsd.store.finders.iam import find_policy
 from ecsd.store.store import View
 
 IDENTITY = "IAM Policy"  # SourcePolicyType as the simulator answers it
 RESOURCE = "Resource Policy"
+KEPT = 4096  # managed policies that are remembered with what they compile to
+_SOURCES: dict[str, tuple[Policy, Source]] = {}  # good as long as the record is the same one
 
 
 def identity_sources(view: View, entity: Role | User | Group) -> tuple[Source, ...]:
@@ -45,5 +47,11 @@ def managed_source(view: View, policy_arn: str) -> Source | None:
     policy = find_policy(view, policy_arn)
     if policy is None:
         return None
-    document = policy.default_version.document
-    return Source(compile_policy(document), policy.policy_name, IDENTITY)
+    known = _SOURCES.get(policy_arn)
+    if known is not None and known[0] is policy:
+        return known[1]
+    source = Source(compile_policy(policy.default_version.document), policy.policy_name, IDENTITY)
+    if len(_SOURCES) >= KEPT:
+        _SOURCES.clear()
+    _SOURCES[policy_arn] = (policy, source)
+    return source

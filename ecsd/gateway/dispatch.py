@@ -9,7 +9,7 @@ from ecsd.certificates.authority import Authority
 from ecsd.clock import Clock
 from ecsd.errors import AwsError, StoreError
 from ecsd.gateway.authorization.authorizer import authorize
-from ecsd.gateway.identification import Identification
+from ecsd.gateway.identification import LONG_TERM, Identification
 from ecsd.gateway.refusal_words import in_words_of
 from ecsd.gateway.request_body import decompress
 from ecsd.gateway.sigv4 import KeyLookup
@@ -145,7 +145,8 @@ class Dispatcher:
         )
         if parts.settings.mode == "strict":
             self._authorize(route, call, request, members)
-        await self._identification.note_use(parts.store, origin, route.service)
+        if origin.caller.access_key_id.startswith(LONG_TERM):
+            await self._identification.note_use(parts.store, origin, route.service)
         output = await handler(call, members)
         return route.codec.answer(route.model, output, request_id)
 

@@ -40,6 +40,7 @@ class Identification:
 
     def __init__(self, settings: Settings, clock: Clock, find_key: KeyLookup) -> None:
         self._settings = settings
+        self._strict = settings.mode == "strict"
         self._clock = clock
         self._find_key = find_key
         self.verifier = Verifier(find_key)
@@ -56,24 +57,21 @@ class Identification:
         if credential is None and operation in UNSIGNED:
             nobody = Caller(arn="", user_id=UNSIGNED[operation], access_key_id="")
             return Origin(Scope(DEFAULT_ACCOUNT, region), nobody)
-        now = self._clock.now()
-        if self._settings.mode == "strict":
-            known = self.verifier.verify(request, raw, now)
+        if self._strict:
+            known = self.verifier.verify(request, raw, self._clock.now())
             return Origin(Scope(known.account, region), known.caller)
         if credential is None:
             return Origin(Scope(DEFAULT_ACCOUNT, region), root_caller(DEFAULT_ACCOUNT, ""))
         found = self._find_key(credential.access_key_id)
         if found is not None:
-            found.check_alive(now)
+            found.check_alive(self._clock.now())
             return Origin(Scope(found.account, region), found.caller)
         account = credential.account
         return Origin(Scope(account, region), root_caller(account, credential.access_key_id))
 
     async def note_use(self, store: Store, origin: Origin, service: str) -> None:
-        """Keep when a user's key was used last, once an hour."""
+        """Keep when a user's key was used last, once an hour; of other keys nothing is kept."""
         key_id = origin.caller.access_key_id
-        if not key_id.startswith(LONG_TERM):
-            return
         home, now = origin.scope.globally(), self._clock.now()
         key = store.view(home).get(AccessKey, key_id)
         if key is None or (key.last_used_at and now - key.last_used_at < USE_NOTED):

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from ecsd.operations.call import Call, operation
 from ecsd.operations.iam.answers import listed_user, page, shown_group
-from ecsd.operations.iam.guards import exists_already, in_use, over_limit
+from ecsd.operations.iam.guards import check_no_policies, exists_already, in_use, over_limit
 from ecsd.records.iam.user import Group, User
 from ecsd.store.finders.iam import no_such_entity, require_group, require_user
 
@@ -92,10 +92,7 @@ async def delete_group(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         group = require_group(change, request["GroupName"])
         if change.count(User, "groups", group.group_name):
             raise in_use("Cannot delete entity, must remove users from group first.")
-        if group.attached_policy_arns:
-            raise in_use("Cannot delete entity, must detach all policies first.")
-        if group.inline_policies:
-            raise in_use("Cannot delete entity, must delete policies first.")
+        check_no_policies(group)
         change.remove(group)
     return {}
 

@@ -12,6 +12,7 @@ from ecsd.operations.iam.guards import (
     check_boundary,
     check_changeable,
     check_document,
+    check_no_policies,
     exists_already,
     in_use,
     over_limit,
@@ -117,10 +118,7 @@ async def delete_role(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         check_changeable(role)
         if change.count(InstanceProfile, "roles", role.role_name):
             raise in_use("Cannot delete entity, must remove roles from instance profile first.")
-        if role.attached_policy_arns:
-            raise in_use("Cannot delete entity, must detach all policies first.")
-        if role.inline_policies:
-            raise in_use("Cannot delete entity, must delete policies first.")
+        check_no_policies(role)
         change.remove(role)
     return {}
 

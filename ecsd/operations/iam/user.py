@@ -7,7 +7,13 @@ from msgspec.structs import replace
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.iam.answers import full_user, listed_user, page
-from ecsd.operations.iam.guards import check_boundary, exists_already, in_use, over_limit
+from ecsd.operations.iam.guards import (
+    check_boundary,
+    check_no_policies,
+    exists_already,
+    in_use,
+    over_limit,
+)
 from ecsd.operations.iam.tag import first_tags
 from ecsd.records.iam.user import AccessKey, User
 from ecsd.store.finders.iam import require_user
@@ -85,10 +91,7 @@ async def delete_user(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         user = require_user(change, request["UserName"])
         if user.groups:
             raise in_use("Cannot delete entity, must remove users from group first.")
-        if user.attached_policy_arns:
-            raise in_use("Cannot delete entity, must detach all policies first.")
-        if user.inline_policies:
-            raise in_use("Cannot delete entity, must delete policies first.")
+        check_no_policies(user)
         if change.count(AccessKey, "user_name", user.user_name):
             raise in_use("Cannot delete entity, must delete access keys first.")
         change.remove(user)

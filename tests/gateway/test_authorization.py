@@ -198,6 +198,36 @@ async def test_a_permission_is_for_its_resource(client):
     assert (await client.ask(key, "ecs", "DeleteCluster", cluster="mine")).status == 200
 
 
+async def test_what_ec2_is_told_by_another_name_is_the_same_thing(client):
+    async def root(operation, **members):
+        return (await client.ask(ROOT_KEY, "ec2", operation, **members)).output
+
+    vpc = (await root("CreateVpc", CidrBlock="10.0.0.0/16"))["Vpc"]["VpcId"]
+    subnet = await root("CreateSubnet", VpcId=vpc, CidrBlock="10.0.1.0/24")
+    table = (await root("CreateRouteTable", VpcId=vpc))["RouteTable"]["RouteTableId"]
+    group = await root("CreateSecurityGroup", VpcId=vpc, GroupName="web", Description="d")
+    address = await root("AllocateAddress", Domain="vpc")
+    associated = await root(
+        "AssociateRouteTable", RouteTableId=table, SubnetId=subnet["Subnet"]["SubnetId"]
+    )
+    key = await client.user(
+        "bob",
+        allow("ec2:*"),
+        deny("ec2:*", f"arn:aws:ec2:{HOME}:route-table/{table}"),
+        deny("ec2:*", f"arn:aws:ec2:{HOME}:security-group/{group['GroupId']}"),
+        deny("ec2:*", f"arn:aws:ec2:{HOME}:elastic-ip/{address['AllocationId']}"),
+    )
+    for operation, members in (
+        ("DisassociateRouteTable", {"AssociationId": associated["AssociationId"]}),
+        ("DeleteRouteTable", {"RouteTableId": table}),
+        ("DeleteSecurityGroup", {"GroupName": "web"}),
+        ("ReleaseAddress", {"PublicIp": address["PublicIp"]}),
+    ):
+        answer = await client.ask(key, "ec2", operation, **members)
+        assert answer.code == "UnauthorizedOperation", operation
+        assert "with an explicit deny in an identity-based policy" in answer.message
+
+
 async def test_ecss_condition_keys_count(client):
     in_mine = {"ArnEquals": {"ecs:cluster": f"{CLUSTERS}/mine"}}
     key = await client.user("bob", allow("ecs:ListServices", Condition=in_mine))

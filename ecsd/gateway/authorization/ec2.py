@@ -6,7 +6,9 @@ Source: Service Authorization Reference, Amazon EC2.
 from collections.abc import Iterator
 
 from ecsd.gateway.authorization.need import ANY, Asked, Need, unique
+from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup
+from ecsd.records.ec2.vpc import Address, RouteTable
 
 MEMBERS = {
     "VpcId": "vpc",
@@ -66,8 +68,27 @@ def _named(asked: Asked) -> Iterator[str]:
             yield asked.arn("ec2", f"{kind}/{value}")
     for value in asked.values("Groups"):
         yield asked.arn("ec2", f"security-group/{value}")
+    yield from _named_otherwise(asked)
     if asked.operation != "CreateSecurityGroup" and "GroupId" not in asked.members:
         names = set(asked.values("GroupName"))
         for group in asked.view.select(SecurityGroup) if names else []:
             if group.group_name in names:
                 yield asked.arn("ec2", f"security-group/{group.group_id}")
+
+
+def _named_otherwise(asked: Asked) -> Iterator[str]:
+    """Yield what is named by its public address, its association or its attachment."""
+    view = asked.view
+    for value in asked.values("PublicIp"):
+        for address in view.select(Address, public_ip=value):
+            yield asked.arn("ec2", f"elastic-ip/{address.allocation_id}")
+    for value in asked.values("AttachmentId"):
+        for interface in view.select(NetworkInterface, attachment_id=value):
+            yield asked.arn("ec2", f"network-interface/{interface.network_interface_id}")
+    for value in asked.values("AssociationId"):
+        for table in view.select(RouteTable):
+            if any(one.association_id == value for one in table.associations):
+                yield asked.arn("ec2", f"route-table/{table.route_table_id}")
+        for address in view.select(Address):
+            if address.association_id == value:
+                yield asked.arn("ec2", f"elastic-ip/{address.allocation_id}")

@@ -3,7 +3,6 @@
 Source: IAM User Guide, IAM JSON policy elements and grammar.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -16,9 +15,9 @@ from ecsd.decisions.iam.pattern import (
     Matcher,
     Style,
     Token,
+    any_matcher,
     matcher,
     resolved,
-    resource_regex,
     tokens_of,
     variables_in,
 )
@@ -59,7 +58,8 @@ class Statement:
         self.names = dict(self._resources.names)
         for condition in self.conditions:
             self.names |= condition.names
-        unneeded = {one.key for one in self.conditions if one.null is not None}
+        asked = {one.key for one in self.conditions if one.null is None}
+        unneeded = {one.key for one in self.conditions if one.null is not None} - asked
         self.needs = {key: name for key, name in self.names.items() if key not in unneeded}
 
     def speaks_of_action(self, action: str) -> bool:
@@ -149,7 +149,7 @@ class _Resources:
         self._all = "*" in texts
         patterns = [tokens_of(text, variables=variables) for text in texts]
         fixed = [plain for tokens in patterns if (plain := _without_variables(tokens)) is not None]
-        self._fixed = _alternatives(fixed)
+        self._fixed = any_matcher(fixed, Style.RESOURCE)
         self._variable: list[tuple[Token, ...]] = [
             tokens for tokens in patterns if _without_variables(tokens) is None
         ]
@@ -175,15 +175,6 @@ class _Resources:
 
 def _without_variables(tokens: tuple[Token, ...]) -> tuple[Any, ...] | None:
     return tokens if not any(isinstance(token, tuple) for token in tokens) else None
-
-
-def _alternatives(patterns: list[tuple[Any, ...]]) -> Matcher | None:
-    if not patterns:
-        return None
-    if len(patterns) == 1:
-        return matcher(patterns[0], Style.RESOURCE)
-    joined = "|".join(f"(?:{resource_regex(tokens)})" for tokens in patterns)
-    return re.compile(joined, re.DOTALL).fullmatch
 
 
 def _actions(statement: Mapping[str, Any]) -> list[Matcher]:

@@ -1,6 +1,9 @@
 """Whose an access key is: the configured root's, a user's, or a session's."""
 
+import logging
+
 from ecsd.certificates.authority import Authority
+from ecsd.errors import CertificateError
 from ecsd.gateway.keys import configured_key
 from ecsd.gateway.sigv4 import KeyLookup, KnownKey
 from ecsd.operations.call import Caller
@@ -9,6 +12,8 @@ from ecsd.settings import Settings
 from ecsd.store.finders.iam import find_access_key, find_session
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store
+
+log = logging.getLogger(__name__)
 
 LONG_TERM, TEMPORARY = "AKIA", "ASIA"  # IAM User Guide, unique identifiers: how keys begin
 OPENED = 4096  # secrets kept open
@@ -45,8 +50,11 @@ class _Keys:
         if found is None or not found[1].sealed_secret:  # written before secrets were sealed
             return None
         scope, session = found
+        secret = self._secret(access_key_id, session.sealed_secret)
+        if secret is None:
+            return None
         return KnownKey(
-            secret=self._secret(access_key_id, session.sealed_secret),
+            secret=secret,
             account=scope.account,
             caller=Caller(session.arn, session.user_id, access_key_id),
             token_digest=session.token_digest,
@@ -59,22 +67,27 @@ class _Keys:
             return None
         scope, key = found
         user = self._user(scope, key)
-        if user is None:
-            return None
         secret = self._secret(access_key_id, key.sealed_secret)
+        if user is None or secret is None:
+            return None
         caller = Caller(user.arn, user.user_id, access_key_id)
         return KnownKey(secret=secret, account=scope.account, caller=caller)
 
     def _user(self, scope: Scope, key: AccessKey) -> User | None:
         return self._store.view(scope).get(User, key.user_name)
 
-    def _secret(self, access_key_id: str, sealed: str) -> str:
+    def _secret(self, access_key_id: str, sealed: str) -> str | None:
+        """Return a key's secret; None: it does not open, as where the seal's file was lost."""
         if not self._strict:
             return ""
         known = self._opened.get(access_key_id)
         if known is not None and known[0] == sealed:
             return known[1]
-        secret = self._seal.unseal(sealed, access_key_id)
+        try:
+            secret = self._seal.unseal(sealed, access_key_id)
+        except CertificateError as error:
+            log.error("an access key does not open: make another", extra={"cause": str(error)})  # noqa: TRY400 - the text is the whole reason
+            return None
         if len(self._opened) >= OPENED:
             self._opened.clear()
         self._opened[access_key_id] = (sealed, secret)

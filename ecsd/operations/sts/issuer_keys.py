@@ -4,14 +4,16 @@ Source: OpenID Connect Discovery 1.0, section 4; RFC 7517.
 """
 
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 
 from ecsd.clock import Clock
 from ecsd.errors import AwsError
+
+if TYPE_CHECKING:  # loaded at first use
+    import aiohttp
 
 ANSWER_SECONDS = 5.0  # discovery and keys together
 MOST_BYTES = 512 << 10
@@ -50,6 +52,8 @@ class IssuerKeys:
 
 
 async def _read(issuer: str, clock: Clock) -> dict[str, dict[str, Any]]:
+    import aiohttp
+
     endless = aiohttp.ClientTimeout(total=None)  # the clock's deadline bounds it
     try:
         async with clock.deadline(ANSWER_SECONDS), aiohttp.ClientSession(timeout=endless) as http:
@@ -63,7 +67,7 @@ async def _read(issuer: str, clock: Clock) -> dict[str, dict[str, Any]]:
     return {str(one.get("kid", "")): one for one in keys}
 
 
-async def _document(http: aiohttp.ClientSession, url: str) -> dict[str, Any]:
+async def _document(http: "aiohttp.ClientSession", url: str) -> dict[str, Any]:
     async with http.get(url, allow_redirects=False) as response:
         if response.status != 200:  # noqa: PLR2004 - HTTP's OK
             raise _no_answer(url, f"it answered {response.status}")

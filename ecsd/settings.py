@@ -58,7 +58,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "anybody who reaches the port is root of every account"
             )
         if self.mode == "strict" and not (self.access_key_id and self.secret_access_key):
-            return "strict mode needs ECSD_ACCESS_KEY_ID and ECSD_SECRET_ACCESS_KEY"
+            return (
+                "strict mode needs ECSD_ACCESS_KEY_ID and ECSD_SECRET_ACCESS_KEY: give both, or "
+                "neither and start with `ecsd up`, which makes them"
+            )
         return None
 
     @classmethod

@@ -42,6 +42,8 @@ WORDS = ("is not authorized to perform", "because no identity-based policy allow
 
 for table in (REFUSED, UNSIGNED, WRONG):
     table["smithy-rpc-v2-cbor"] = table["json"]
+REFUSED["rest-json"] = ("AccessDeniedException", 403)
+UNSIGNED["rest-json"], WRONG["rest-json"] = UNSIGNED["json"], WRONG["json"]
 
 
 def allow(action, resource="*", **more):
@@ -258,6 +260,30 @@ async def test_tags_of_request_and_resource_count(client):
     await client.ask(ROOT_KEY, "ecs", "CreateCluster", clusterName="other")
     assert (await client.ask(key, "ecs", "DescribeClusters", clusters=["mine"])).status == 200
     assert (await client.ask(key, "ecs", "DescribeClusters", clusters=["other"])).status == 400
+
+
+@pytest.mark.parametrize(
+    ("operation", "members", "roles"),
+    [
+        ("RegisterTaskDefinition", {"executionRoleArn": "arn:e", "taskRoleArn": ""}, ["arn:e"]),
+        (
+            "RegisterTaskDefinition",
+            {"containerDefinitions": [{"dockerLabels": {"roleArn": "x", "taskRoleArn": "y"}}]},
+            [],
+        ),
+        ("CreateService", {"role": "elb"}, ["arn:aws:iam::000000000000:role/elb"]),
+        (
+            "UpdateService",
+            {"deploymentConfiguration": {"lifecycleHooks": [{"roleArn": "arn:h"}]}},
+            ["arn:h"],
+        ),
+        ("RunTask", {"overrides": {"taskRoleArn": "arn:t"}}, ["arn:t"]),
+    ],
+)
+def test_every_role_that_is_handed_on_is_asked_for(operation, members, roles):
+    view = Store.in_memory().view(Scope("000000000000", "us-east-1"))
+    needs = needs_of("ecs", "ecs", Asked(operation, members, view, BOB))
+    assert [one.resource for one in needs if one.action == "iam:PassRole"] == roles
 
 
 async def test_a_role_is_passed_by_whom_may_pass_it(client):

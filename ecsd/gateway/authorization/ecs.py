@@ -11,6 +11,7 @@ from ecsd.store.finders.iam_caller import Keys
 
 TASKS = "ecs-tasks.amazonaws.com"
 SERVICE = "ecs.amazonaws.com"
+FREE_NAMES = frozenset({"dockerLabels", "labels", "options", "driverOpts"})  # users' own members
 TASK_ROLES = ("taskRoleArn", "executionRoleArn")
 PASSING = frozenset(
     {"RegisterTaskDefinition", "RunTask", "StartTask", "CreateService", "UpdateService"}
@@ -161,6 +162,8 @@ def _task_definition(asked: Asked, reference: str) -> str:
 def _passed_roles(asked: Asked) -> Iterator[Need]:
     """Yield iam:PassRole for every role that the request hands to tasks or to ECS itself."""
     given = dict(_roles_in(asked.members))
+    if asked.members.get("role"):
+        given[asked.members["role"]] = SERVICE
     if asked.operation in ("RunTask", "StartTask"):
         given |= _roles_of_definition(asked)
     for role, service in given.items():
@@ -191,7 +194,7 @@ def _roles_in(value: object) -> Iterator[tuple[str, str]]:
     for name, inner in value.items():
         if name in TASK_ROLES and isinstance(inner, str) and inner:
             yield inner, TASKS
-        elif name in ("roleArn", "role") and isinstance(inner, str) and inner:
+        elif name == "roleArn" and isinstance(inner, str) and inner:
             yield inner, SERVICE
-        else:
+        elif name not in FREE_NAMES:
             yield from _roles_in(inner)

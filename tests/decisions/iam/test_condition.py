@@ -21,6 +21,8 @@ ARN = "arn:aws:sns:us-east-1:111122223333:topic"
         ("StringEquals", "a*", "abc", False),  # no wildcards but in Like
         ("StringNotEquals", ["a", "b"], "b", False),
         ("StringNotEquals", ["a", "b"], "c", True),
+        ("StringNotEquals", "a", ["a", "b"], False),  # several values: none may match
+        ("StringEquals", "a", ["a", "b"], True),
         ("StringEqualsIgnoreCase", "ADMIN", "admin", True),
         ("StringNotEqualsIgnoreCase", "ADMIN", "admin", False),
         ("StringLike", "a*c?", "abbcd", True),

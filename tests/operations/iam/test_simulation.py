@@ -151,6 +151,8 @@ async def test_a_boundary_tells_whether_it_allows(iam):
         (result,) = answer["EvaluationResults"]
         detail = result["PermissionsBoundaryDecisionDetail"]
         assert (detail["AllowedByPermissionsBoundary"], result["EvalDecision"]) == (allowed, word)
+        matched = [one["SourcePolicyId"] for one in result["MatchedStatements"]]
+        assert "PermissionsBoundaryPolicyInputList.1" not in matched or word == "explicitDeny"
     (result,) = (await iam("SimulateCustomPolicy", **asked))["EvaluationResults"]
     assert "PermissionsBoundaryDecisionDetail" not in result
     bound = await iam("CreatePolicy", PolicyName="b", PolicyDocument=policy(allow("ec2:*")))

@@ -186,6 +186,9 @@ async def test_a_session_has_the_roles_policies_and_its_own_limits(world, store,
     await world.iam("DeleteRolePolicy", RoleName="app", PolicyName="p")
     await world.iam("DeleteRole", RoleName="app")
     await world.role(trust("*"))  # another one of the same name
+    await world.iam(
+        "PutRolePolicy", RoleName="app", PolicyName="q", PolicyDocument=allowing("s3:*")
+    )
     assert identify(store, ACCOUNT, arn, key).policies.identity == ()
 
 

@@ -7,6 +7,8 @@ from importlib import import_module
 from ecsd import __version__
 from ecsd.cli.api import ApiError, Unreachable
 from ecsd.cli.screen import failed
+from ecsd.errors import EcsdError
+from ecsd.processes.root_key import with_root_key
 from ecsd.settings import Settings
 
 COMMANDS = (
@@ -19,7 +21,11 @@ PROCESSES = ("server", "agent")  # started by the supervisor, not by people
 def main(argv: list[str] | None = None) -> int:
     """Run one command; its exit status."""
     words = sys.argv[1:] if argv is None else argv
-    settings = Settings.from_environment()
+    try:
+        settings = with_root_key(Settings.from_environment())
+    except EcsdError as error:
+        failed(str(error))
+        return 1
     if words and words[0] in PROCESSES:
         return int(import_module("ecsd.cli.process").run(words, settings))
     arguments = _parser().parse_args(words)

@@ -10,7 +10,9 @@ from pathlib import Path
 from ecsd.cli.api import Api, Unreachable
 from ecsd.cli.screen import done, failed, step
 from ecsd.clock import SystemClock
+from ecsd.ids import IdSource
 from ecsd.processes import journal, paths, supervisor
+from ecsd.processes.root_key import make_root_key, with_root_key
 from ecsd.settings import Settings
 
 READY_SECONDS = 30.0
@@ -25,7 +27,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Start, or say what is missing."""
+    """Start, or say what is missing. The first start of strict mode tells its root credentials."""
+    if os.geteuid() == 0:
+        made = make_root_key(settings, IdSource())
+        if made is not None:
+            done(f"root credentials, kept in {paths.root_key(settings)} and told this once:")
+            step(f"AWS_ACCESS_KEY_ID={made.access_key_id}")
+            step(f"AWS_SECRET_ACCESS_KEY={made.secret_access_key}")
+            settings = with_root_key(settings)
     problem = obstacle(settings)
     if problem is not None:
         failed(problem)

@@ -5,11 +5,15 @@ answers with MalformedPolicyDocument.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+
+from ecsd.decisions.iam.condition import OPERATOR
+from ecsd.decisions.iam.positions import statement_spans
+from ecsd.decisions.iam.statement import statements_of
 
 VERSIONS = ("2012-10-17", "2008-10-17")
 DOCUMENT_MEMBERS = {"Version", "Id", "Statement"}
@@ -42,12 +46,6 @@ _SERVICE = re.compile(
 _AWS_PRINCIPAL = re.compile(
     r"\*|\d{12}|arn:aws[a-z-]*:(iam|sts)::(\d{12}|cloudfront):.+|A[A-Z0-9]{15,}"
 )
-_OPERATOR = re.compile(
-    r"(ForAllValues:|ForAnyValue:)?"
-    r"(String(Not)?(Equals(IgnoreCase)?|Like)"
-    r"|(Numeric|Date)((Not)?Equals|(Less|Greater)Than(Equals)?)"
-    r"|Bool|BinaryEquals|(Not)?IpAddress|Arn(Not)?(Equals|Like)|Null)(IfExists)?"
-)
 
 
 class PolicyKind(Enum):
@@ -62,9 +60,15 @@ def fault_in(document: str, kind: PolicyKind) -> str | None:
     """Return what is wrong in IAM's words, or None."""
     try:
         policy = msgspec.json.decode(document)
-    except msgspec.DecodeError:
-        return "This policy contains invalid Json"
-    return next(_faults(policy, kind), None)
+    except msgspec.DecodeError as error:
+        return f"This policy contains invalid Json ({error})"
+    except RecursionError:
+        return "This policy contains invalid Json (it is nested too deeply)"
+    fault = next(_faults(policy, kind), None)
+    if fault is None or fault.statement is None:
+        return fault and fault.words
+    end = statement_spans(document)[fault.statement].end
+    return f"{fault.words} (statement {fault.statement + 1}, which ends in line {end.line})"
 
 
 def minified_size(document: str) -> int:
@@ -72,35 +76,35 @@ def minified_size(document: str) -> int:
     return len("".join(document.split()))
 
 
-def statements_of(policy: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the statements of a decoded document; a single one may stand without its list."""
-    statement = policy.get("Statement", [])
-    return [statement] if isinstance(statement, dict) else list(statement)
+class _Fault(NamedTuple):
+    words: str
+    statement: int | None = None  # from 0
 
 
-def _faults(policy: object, kind: PolicyKind) -> Iterator[str]:
+def _faults(policy: object, kind: PolicyKind) -> Iterator[_Fault]:
     if not isinstance(policy, dict) or set(policy) - DOCUMENT_MEMBERS:
-        yield "Syntax errors in policy."
+        yield _Fault("Syntax errors in policy.")
         return
-    if policy.get("Version", VERSIONS[0]) not in VERSIONS:
-        yield "Syntax errors in policy."
-    if kind is PolicyKind.IDENTITY and policy.get("Version") != VERSIONS[0]:
-        yield "Policy document must be version 2012-10-17 or greater."
+    if policy.get("Version", VERSIONS[1]) not in VERSIONS:
+        yield _Fault("Syntax errors in policy.")
     if not isinstance(policy.get("Id", ""), str) or "Statement" not in policy:
-        yield "Syntax errors in policy."
+        yield _Fault("Syntax errors in policy.")
         return
+    if kind is PolicyKind.IDENTITY and policy.get("Version") != VERSIONS[0]:
+        yield _Fault("Policy document must be version 2012-10-17 or greater.")
     if not isinstance(policy["Statement"], dict | list):
-        yield "Syntax errors in policy."
+        yield _Fault("Syntax errors in policy.")
         return
     statements = statements_of(policy)
     if not statements or not all(isinstance(one, dict) for one in statements):
-        yield "Syntax errors in policy."
+        yield _Fault("Syntax errors in policy.")
         return
-    for statement in statements:
-        yield from _statement_faults(statement, kind)
+    for number, statement in enumerate(statements):
+        for words in _statement_faults(statement, kind):
+            yield _Fault(words, number)
     names = [one["Sid"] for one in statements if one.get("Sid")]
     if len(names) != len(set(names)):
-        yield "Statement IDs (SID) in a single policy must be unique."
+        yield _Fault("Statement IDs (SID) in a single policy must be unique.")
 
 
 def _statement_faults(statement: dict[str, Any], kind: PolicyKind) -> Iterator[str]:
@@ -190,7 +194,7 @@ def _condition_faults(condition: object) -> Iterator[str]:
         yield "Syntax errors in policy."
         return
     for operator, keys in condition.items():
-        if not _OPERATOR.fullmatch(operator) or not isinstance(keys, dict):
+        if not OPERATOR.fullmatch(operator) or not isinstance(keys, dict):
             yield "Syntax errors in policy."
             continue
         if any(_scalars(value) is None for value in keys.values()):

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from ecsd.errors import AwsError
-from ecsd.gateway.dispatch import Dispatcher, GatewayParts
+from ecsd.gateway.dispatch import Dispatcher, GatewayParts, with_body
 from ecsd.gateway.own_pages import JSON, OwnPages
 from ecsd.gateway.request_body import ClientGoneError, Message, Receive, read_body
 from ecsd.protocol.message import HttpRequest, HttpResponse
@@ -47,9 +47,7 @@ def make_app(parts: GatewayParts) -> AsgiApp:
             body = await read_body(receive)
         except AwsError as error:
             return dispatcher.refuse(request, error)
-        return await dispatcher.answer(
-            HttpRequest(request.method, request.path, request.query, request.headers, body)
-        )
+        return await dispatcher.answer(with_body(request, body))
 
     return app
 
@@ -62,6 +60,8 @@ def _head(scope: AsgiScope) -> HttpRequest:
         query=scope["query_string"].decode("latin-1"),
         headers=_headers(scope["headers"]),
         body=b"",
+        peer=(scope.get("client") or ("",))[0],
+        secure=scope.get("scheme") == "https",
     )
 
 

@@ -3,21 +3,23 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ecsd.certificates.authority import Authority
 from ecsd.clock import Clock
 from ecsd.errors import AwsError, StoreError
+from ecsd.gateway.authorization.authorizer import authorize
+from ecsd.gateway.identification import LONG_TERM, Identification
+from ecsd.gateway.refusal_words import in_words_of
 from ecsd.gateway.request_body import decompress
-from ecsd.gateway.sigv4 import KeyLookup, Verifier
+from ecsd.gateway.sigv4 import KeyLookup
 from ecsd.gateway.unimplemented import UnimplementedCounter
 from ecsd.ids import IdSource
-from ecsd.operations.call import Call, Caller, Handler
-from ecsd.protocol.credential_scope import DEFAULT_ACCOUNT, credential_scope
+from ecsd.operations.call import Call, Handler
 from ecsd.protocol.message import HttpRequest, HttpResponse
 from ecsd.protocol.query_codec import QueryCodec
 from ecsd.protocol.wire import Route, Wire
 from ecsd.settings import Settings
-from ecsd.store.scope import Scope
 from ecsd.store.store import Store
 from ecsd.store.streams import LogStreams
 
@@ -62,7 +64,7 @@ class Dispatcher:
 
     def __init__(self, parts: GatewayParts) -> None:
         self._parts = parts
-        self._verifier = Verifier(parts.find_key)
+        self._identification = Identification(parts.settings, parts.clock, parts.find_key)
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """Return the answer; ``request.body`` is as sent, perhaps compressed."""
@@ -72,9 +74,9 @@ class Dispatcher:
         encoding = request.headers.get("content-encoding", "")
         if encoding:
             try:
-                request = _with_body(request, decompress(raw, encoding.strip().lower()))
+                request = with_body(request, decompress(raw, encoding.strip().lower()))
             except AwsError as error:
-                request = _with_body(request, b"")
+                request = with_body(request, b"")
                 refused = error
         route = self._parts.wire.route(request)
         if refused is not None:
@@ -89,7 +91,8 @@ class Dispatcher:
     def admit_operator(self, request: HttpRequest) -> None:
         """Let a request of strict mode see ecsd's own pages. Raises AwsError: it may not."""
         if self._parts.settings.mode == "strict":
-            known = self._verifier.verify(request, request.body, self._parts.clock.now())
+            verifier = self._identification.verifier
+            known = verifier.verify(request, request.body, self._parts.clock.now())
             if not known.caller.arn.endswith(":root"):
                 raise AwsError(
                     "AccessDenied", "Only the root credentials may see this.", status=403
@@ -120,15 +123,18 @@ class Dispatcher:
     async def _operate(
         self, route: Route, request: HttpRequest, raw: bytes, request_id: str
     ) -> HttpResponse:
-        scope, caller = self._identify(request, raw)
+        try:
+            origin = self._identification.origin(request, raw, (route.service, route.operation))
+        except AwsError as error:
+            raise in_words_of(route, error) from error
         handler = self._parts.operations.get((route.service, route.operation))
         if handler is None or route.model is None:
             raise self._unimplemented(route)
         members = route.codec.parse(route.model, request, route.labels)
         parts = self._parts
         call = Call(
-            scope=scope,
-            caller=caller,
+            scope=origin.scope,
+            caller=origin.caller,
             request_id=request_id,
             store=parts.store,
             streams=parts.streams,
@@ -137,24 +143,22 @@ class Dispatcher:
             settings=parts.settings,
             authority=parts.authority,
         )
+        if parts.settings.mode == "strict":
+            self._authorize(route, call, request, members)
+        if origin.caller.access_key_id.startswith(LONG_TERM):
+            await self._identification.note_use(parts.store, origin, route.service)
         output = await handler(call, members)
         return route.codec.answer(route.model, output, request_id)
 
-    def _identify(self, request: HttpRequest, raw: bytes) -> tuple[Scope, Caller]:
-        """Return whose request it is and where it belongs."""
-        settings = self._parts.settings
-        credential = credential_scope(request)
-        region = credential.region if credential else settings.region
-        if settings.mode == "strict":
-            known = self._verifier.verify(request, raw, self._parts.clock.now())
-            return Scope(known.account, region), known.caller
-        if credential is None:
-            return Scope(DEFAULT_ACCOUNT, region), root_caller(DEFAULT_ACCOUNT, "")
-        known_or_not = self._parts.find_key(credential.access_key_id)
-        if known_or_not is not None:
-            return Scope(known_or_not.account, region), known_or_not.caller
-        account = credential.account
-        return Scope(account, region), root_caller(account, credential.access_key_id)
+    def _authorize(
+        self, route: Route, call: Call, request: HttpRequest, members: Mapping[str, Any]
+    ) -> None:
+        table = self._parts.wire.table(route.service)
+        signing_name = table.identity.signing_name if table is not None else route.service
+        try:
+            authorize(call, (route.service, signing_name, route.operation), request, members)
+        except AwsError as error:
+            raise in_words_of(route, error) from error
 
     def _unimplemented(self, route: Route) -> AwsError:
         query = isinstance(route.codec, QueryCodec)
@@ -179,13 +183,17 @@ class Dispatcher:
         return "InternalError" if route.service == "ec2" else "InternalFailure"
 
 
-def root_caller(account: str, access_key_id: str) -> Caller:
-    """Return the caller that local mode takes an unknown key for: the account's root."""
-    return Caller(arn=f"arn:aws:iam::{account}:root", user_id=account, access_key_id=access_key_id)
-
-
-def _with_body(request: HttpRequest, body: bytes) -> HttpRequest:
-    return HttpRequest(request.method, request.path, request.query, request.headers, body)
+def with_body(request: HttpRequest, body: bytes) -> HttpRequest:
+    """Return the same request with another body."""
+    return HttpRequest(
+        request.method,
+        request.path,
+        request.query,
+        request.headers,
+        body,
+        request.peer,
+        request.secure,
+    )
 
 
 def _facts(route: Route, request_id: str, error: Exception) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Whose an access key is."""
 
-from ecsd.gateway.dispatch import root_caller
+from ecsd.gateway.identification import root_caller
 from ecsd.gateway.sigv4 import KeyLookup, KnownKey
 from ecsd.protocol.credential_scope import ACCOUNT, DEFAULT_ACCOUNT
 from ecsd.settings import Settings

@@ -8,13 +8,14 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from ecsd.errors import AwsError
 from ecsd.operations.call import Caller
 from ecsd.protocol.message import HttpRequest
+from ecsd.store.sessions import token_digest
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -22,18 +23,30 @@ SKEW = timedelta(minutes=5)
 SKEW_S3 = timedelta(minutes=15)
 LONGEST_PRESIGNED = 604_800  # seconds: a week
 CACHED_KEYS = 1024
+MOMENT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 AUTHORIZATION = re.compile(
     ALGORITHM + r"\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})\s*"
 )
 
 
 class KnownKey(NamedTuple):
-    """An access key that we gave out, and whose it is. ``token`` belongs to temporary ones."""
+    """An access key that we gave out, and whose it is.
+
+    Attributes:
+        token_digest: of a temporary key's session token, as ``store.sessions`` makes it.
+        expires_at: the end of a temporary key.
+    """
 
     secret: str
     account: str
     caller: Caller
-    token: str = ""
+    token_digest: str = ""
+    expires_at: datetime | None = None
+
+    def check_alive(self, now: datetime) -> None:
+        """Refuse a key whose time is over: ExpiredToken."""
+        if self.expires_at is not None and now >= self.expires_at:
+            raise _refused("ExpiredToken", "The security token included in the request is expired")
 
 
 KeyLookup = Callable[[str], KnownKey | None]
@@ -63,16 +76,15 @@ class Verifier:
 
         Raises:
             AwsError: 403 MissingAuthenticationToken, IncompleteSignature, InvalidClientTokenId,
-                RequestExpired or SignatureDoesNotMatch.
+                ExpiredToken, RequestExpired or SignatureDoesNotMatch.
         """
         signature = read_signature(request)
         known = self._lookup(signature.credential[0])
-        if known is None or not hmac.compare_digest(
-            known.token.encode(), signature.token.encode() if known.token else b""
-        ):
+        if known is None or not _has_token(known, signature.token):
             raise _refused(
                 "InvalidClientTokenId", "The security token included in the request is invalid."
             )
+        known.check_alive(now)
         _check_time(signature, now)
         _check_signed_headers(request, signature)
         text = _string_to_sign(request, signature, _payload_hash(request, signature, body))
@@ -147,8 +159,9 @@ def _credential(text: str) -> tuple[str, str, str, str]:
 
 def _check_time(signature: Signature, now: datetime) -> None:
     _, date, _, service = signature.credential
+    text = signature.moment if MOMENT.fullmatch(signature.moment) else ""
     try:
-        moment = datetime.strptime(signature.moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise _refused("IncompleteSignature", "X-Amz-Date is missing or malformed.") from error
     skew = SKEW_S3 if service == "s3" else SKEW
@@ -226,6 +239,13 @@ def _header(headers: Mapping[str, str], name: str) -> str:
     if name not in headers:
         raise _mismatch()
     return " ".join(headers[name].split())
+
+
+def _has_token(known: KnownKey, token: str) -> bool:
+    """Return whether the token is the key's; a long-term key has none, and needs none."""
+    if not known.token_digest:
+        return True
+    return hmac.compare_digest(known.token_digest, token_digest(token))
 
 
 def _refused(code: str, message: str) -> AwsError:

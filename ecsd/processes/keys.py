@@ -1,29 +1,94 @@
-"""Whose an access key is: the configured root's, or a role's temporary one."""
+"""Whose an access key is: the configured root's, a user's, or a session's."""
 
+import logging
+
+from ecsd.certificates.authority import Authority
+from ecsd.errors import CertificateError
 from ecsd.gateway.keys import configured_key
 from ecsd.gateway.sigv4 import KeyLookup, KnownKey
 from ecsd.operations.call import Caller
+from ecsd.records.iam.user import AccessKey, User
 from ecsd.settings import Settings
-from ecsd.store.finders.iam import find_session
+from ecsd.store.finders.iam import find_access_key, find_session
+from ecsd.store.scope import Scope
 from ecsd.store.store import Store
 
-TEMPORARY = "ASIA"  # IAM User Guide, unique identifiers: how temporary keys begin
+log = logging.getLogger(__name__)
+
+LONG_TERM, TEMPORARY = "AKIA", "ASIA"  # IAM User Guide, unique identifiers: how keys begin
+OPENED = 4096  # secrets kept open
 
 
-def find_key(store: Store, settings: Settings) -> KeyLookup:
+def find_key(store: Store, settings: Settings, authority: Authority) -> KeyLookup:
     """Return the look-up for the gateway."""
-    configured = configured_key(settings)
+    return _Keys(store, settings, authority).find
 
-    def find(access_key_id: str) -> KnownKey | None:
-        if not access_key_id.startswith(TEMPORARY):
-            return configured(access_key_id)
-        found = find_session(store, access_key_id)
-        if found is None:
+
+class _Keys:
+    """The look-up. Only strict mode needs secrets: local mode opens none."""
+
+    def __init__(self, store: Store, settings: Settings, authority: Authority) -> None:
+        self._store = store
+        self._strict = settings.mode == "strict"
+        self._seal = authority.seal
+        self._configured = configured_key(settings)
+        self._opened: dict[str, tuple[str, str]] = {}  # key id → sealed, secret
+
+    def find(self, access_key_id: str) -> KnownKey | None:
+        """Return whose a key is; None: nobody's, or an inactive one's."""
+        configured = self._configured(access_key_id)
+        if configured is not None:
+            return configured
+        if access_key_id.startswith(TEMPORARY):
+            return self._temporary(access_key_id)
+        if access_key_id.startswith(LONG_TERM):
+            return self._long_term(access_key_id)
+        return None
+
+    def _temporary(self, access_key_id: str) -> KnownKey | None:
+        found = find_session(self._store, access_key_id)
+        if found is None or not found[1].sealed_secret:  # written before secrets were sealed
             return None
         scope, session = found
-        caller = Caller(session.arn, session.user_id, access_key_id)
+        secret = self._secret(access_key_id, session.sealed_secret)
+        if secret is None:
+            return None
         return KnownKey(
-            session.secret_access_key, scope.account, caller, token=session.session_token
+            secret=secret,
+            account=scope.account,
+            caller=Caller(session.arn, session.user_id, access_key_id),
+            token_digest=session.token_digest,
+            expires_at=session.expires_at,
         )
 
-    return find
+    def _long_term(self, access_key_id: str) -> KnownKey | None:
+        found = find_access_key(self._store, access_key_id)
+        if found is None or found[1].status != "Active":
+            return None
+        scope, key = found
+        user = self._user(scope, key)
+        secret = self._secret(access_key_id, key.sealed_secret)
+        if user is None or secret is None:
+            return None
+        caller = Caller(user.arn, user.user_id, access_key_id)
+        return KnownKey(secret=secret, account=scope.account, caller=caller)
+
+    def _user(self, scope: Scope, key: AccessKey) -> User | None:
+        return self._store.view(scope).get(User, key.user_name)
+
+    def _secret(self, access_key_id: str, sealed: str) -> str | None:
+        """Return a key's secret; None: it does not open, as where the seal's file was lost."""
+        if not self._strict:
+            return ""
+        known = self._opened.get(access_key_id)
+        if known is not None and known[0] == sealed:
+            return known[1]
+        try:
+            secret = self._seal.unseal(sealed, access_key_id)
+        except CertificateError as error:
+            log.error("an access key does not open: make another", extra={"cause": str(error)})  # noqa: TRY400 - the text is the whole reason
+            return None
+        if len(self._opened) >= OPENED:
+            self._opened.clear()
+        self._opened[access_key_id] = (sealed, secret)
+        return secret

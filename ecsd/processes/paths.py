@@ -30,6 +30,11 @@ def authority(settings: Settings) -> Path:
     return settings.data_dir / "authority"
 
 
+def root_key(settings: Settings) -> Path:
+    """Strict mode's root credentials, where the settings name none."""
+    return settings.data_dir / "root-key.json"
+
+
 def log_file(settings: Settings) -> Path:
     """Where ``ecsd up -d`` writes the processes' log."""
     return settings.data_dir / "ecsd.log"

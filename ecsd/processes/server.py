@@ -77,7 +77,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
             ids=ids,
             settings=settings,
             authority=authority,
-            find_key=find_key(store, settings),
+            find_key=find_key(store, settings, authority),
             wire=Wire(ids.uuid, refuse_unknown=settings.unknown_members == "refuse"),
             pages=pages(store, parts.controllers, authority, clock),
         )

@@ -14,6 +14,8 @@ class HttpRequest(msgspec.Struct, frozen=True):
         query: as sent, without the question mark.
         headers: names in lower case; repeated ones joined with commas.
         body: decompressed.
+        peer: the address that it came from, where it is known.
+        secure: whether it came over TLS.
     """
 
     method: str
@@ -21,6 +23,8 @@ class HttpRequest(msgspec.Struct, frozen=True):
     query: str
     headers: Mapping[str, str]
     body: bytes
+    peer: str = ""
+    secure: bool = False
 
 
 class HttpResponse(msgspec.Struct, frozen=True):

@@ -9,15 +9,18 @@ from botocore.credentials import Credentials
 from gateway_client import Client
 
 from ecsd.errors import AwsError
-from ecsd.gateway.dispatch import root_caller
+from ecsd.gateway.identification import root_caller
 from ecsd.gateway.sigv4 import KnownKey, Verifier
 from ecsd.protocol.message import HttpRequest
 from ecsd.protocol.signing import Signer
 from ecsd.settings import Settings
+from ecsd.store.sessions import token_digest
 
 KEYS = {
     "AKID": KnownKey("secret", "000000000000", root_caller("000000000000", "AKID")),
-    "ASIA": KnownKey("other", "111122223333", root_caller("111122223333", "ASIA"), "token"),
+    "ASIA": KnownKey(
+        "other", "111122223333", root_caller("111122223333", "ASIA"), token_digest("token")
+    ),
 }
 BODY = b'{"clusterName": "a"}'
 URL = "http://localhost:4566/a%20b//c/?x=1&a=%2F%20~&empty="
@@ -141,11 +144,12 @@ async def test_strict_mode_refuses_in_the_services_protocol_and_admits_the_root_
     settings = Settings(mode="strict", access_key_id="AKID", secret_access_key="secret")
     client = Client(store, settings=settings)
     answer = await client.aws("ecs", "ListClusters")
-    assert (answer.status, answer.json()["__type"]) == (403, "IncompleteSignature")
+    assert (answer.status, answer.json()["__type"]) == (400, "IncompleteSignatureException")
     answer = await client.raw("POST", "/", {"x-amz-target": "A.B"}, b"{}")
-    assert (answer.status, answer.json()["__type"]) == (403, "MissingAuthenticationToken")
+    assert answer.status == 400
+    assert answer.json()["__type"] == "MissingAuthenticationTokenException"
     answer = await client.aws("ec2", "DescribeVpcs", b"")
-    assert (answer.status, b"<Response><Errors>" in answer.body) == (403, True)
+    assert (answer.status, b"<Code>AuthFailure</Code>" in answer.body) == (401, True)
 
     target = "AmazonEC2ContainerServiceV20141113.ListClusters"
     request = signed(

@@ -7,6 +7,7 @@ service's model doesn't know, in no other type.
 
 import importlib
 import pkgutil
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 
@@ -51,7 +52,7 @@ def load_operations(service: str) -> None:
         importlib.import_module(module.name)
 
 
-def make_call(  # noqa: PLR0913 - as much as a call has
+def make_call(
     store: Store,
     ids: IdSource | None = None,
     *,
@@ -59,10 +60,10 @@ def make_call(  # noqa: PLR0913 - as much as a call has
     region: str = "us-east-1",
     clock: object | None = None,
     streams: object | None = None,
-    settings: Settings | None = None,
+    **others: object,
 ) -> Call:
-    """Return one request's surroundings; ``streams`` is needed by Logs alone."""
-    return Call(
+    """Return one request's surroundings: ``streams`` for Logs, ``caller``, ``settings`` for IAM."""
+    call = Call(
         scope=Scope(account, region),
         caller=Caller(f"arn:aws:iam::{account}:root", account, account),
         request_id="00000000-0000-4000-8000-000000000000",
@@ -70,9 +71,10 @@ def make_call(  # noqa: PLR0913 - as much as a call has
         streams=streams,  # type: ignore[arg-type]
         clock=clock or VirtualClock(),  # type: ignore[arg-type]
         ids=ids or SeededIds(7),
-        settings=settings or Settings(),
+        settings=Settings(),
         authority=AUTHORITY,
     )
+    return replace(call, **others)  # type: ignore[arg-type]
 
 
 def check_answer(value: object, shape, path: str) -> None:

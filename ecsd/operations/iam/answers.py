@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from ecsd.errors import AwsError
 from ecsd.records.iam.role import InstanceProfile, Policy, PolicyVersion, Role
+from ecsd.records.iam.user import Group, User
 from ecsd.records.tag import Tag
 from ecsd.store.store import View
 
@@ -45,20 +46,67 @@ def listed_role(role: Role) -> dict[str, Any]:
     )
 
 
+def listed_user(user: User) -> dict[str, Any]:
+    """Return a user as lists show it: without tags and boundary."""
+    return {
+        "Path": user.path,
+        "UserName": user.user_name,
+        "UserId": user.user_id,
+        "Arn": user.arn,
+        "CreateDate": user.created_at,
+    }
+
+
+def full_user(user: User) -> dict[str, Any]:
+    """Return a user as GetUser shows it."""
+    answer = listed_user(user) | boundary_of(user)
+    if user.tags:
+        answer["Tags"] = tags_of(user.tags)
+    return answer
+
+
+def shown_group(group: Group) -> dict[str, Any]:
+    """Return a group."""
+    return {
+        "Path": group.path,
+        "GroupName": group.group_name,
+        "GroupId": group.group_id,
+        "Arn": group.arn,
+        "CreateDate": group.created_at,
+    }
+
+
+def boundary_of(entity: Role | User) -> dict[str, Any]:
+    """Return the member that shows a permissions boundary, if there is one."""
+    if entity.permissions_boundary is None:
+        return {}
+    return {
+        "PermissionsBoundary": {
+            "PermissionsBoundaryType": "Policy",
+            "PermissionsBoundaryArn": entity.permissions_boundary,
+        }
+    }
+
+
 def full_role(role: Role) -> dict[str, Any]:
     """Return a role as GetRole shows it."""
-    answer = listed_role(role)
-    if role.permissions_boundary:
-        answer["PermissionsBoundary"] = {
-            "PermissionsBoundaryType": "Policy",
-            "PermissionsBoundaryArn": role.permissions_boundary,
-        }
+    answer = listed_role(role) | boundary_of(role)
     if role.tags:
         answer["Tags"] = tags_of(role.tags)
     answer["RoleLastUsed"] = without_none(
         {"LastUsedDate": role.last_used_at, "Region": role.last_used_region}
     )
     return answer
+
+
+def attachments(view: View, policy_arn: str) -> int:
+    """Return to how many users, groups and roles a managed policy is attached."""
+    return sum(view.count(kind, "attached_policy_arns", policy_arn) for kind in (User, Group, Role))
+
+
+def boundary_uses(view: View, policy_arn: str) -> int:
+    """Return how many users and roles a managed policy bounds."""
+    return sum(view.count(kind, "permissions_boundary", policy_arn) for kind in (User, Role))
 
 
 def listed_policy(view: View, policy: Policy) -> dict[str, Any]:
@@ -69,8 +117,8 @@ def listed_policy(view: View, policy: Policy) -> dict[str, Any]:
         "Arn": policy.arn,
         "Path": policy.path,
         "DefaultVersionId": policy.default_version.version_id,
-        "AttachmentCount": view.count(Role, "attached_policy_arns", policy.arn),
-        "PermissionsBoundaryUsageCount": view.count(Role, "permissions_boundary", policy.arn),
+        "AttachmentCount": attachments(view, policy.arn),
+        "PermissionsBoundaryUsageCount": boundary_uses(view, policy.arn),
         "IsAttachable": True,
         "CreateDate": policy.created_at,
         "UpdateDate": policy.updated_at,

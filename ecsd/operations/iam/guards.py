@@ -3,6 +3,7 @@
 from ecsd.decisions.policy_document import PolicyKind, fault_in
 from ecsd.errors import AwsError
 from ecsd.records.iam.role import Role
+from ecsd.records.iam.user import Group, User
 from ecsd.store.finders.iam import is_aws_managed, require_policy
 from ecsd.store.store import View
 
@@ -39,6 +40,14 @@ def check_boundary(view: View, policy_arn: str | None) -> None:
     """Refuse a permissions boundary that does not exist: NoSuchEntity."""
     if policy_arn is not None:
         require_policy(view, policy_arn)
+
+
+def check_no_policies(entity: Role | User | Group) -> None:
+    """Refuse to delete what still has policies: DeleteConflict."""
+    if entity.attached_policy_arns:
+        raise in_use("Cannot delete entity, must detach all policies first.")
+    if entity.inline_policies:
+        raise in_use("Cannot delete entity, must delete policies first.")
 
 
 def exists_already(message: str) -> AwsError:

@@ -11,6 +11,8 @@ from ecsd.operations.iam.tag import first_tags
 from ecsd.records.iam.role import InstanceProfile
 from ecsd.store.finders.iam import no_such_entity, require_instance_profile, require_role
 
+MOST = 1000  # instance profiles of an account
+
 
 @operation("iam", "CreateInstanceProfile")
 async def create_instance_profile(call: Call, request: dict[str, Any]) -> dict[str, Any]:
@@ -27,6 +29,8 @@ async def create_instance_profile(call: Call, request: dict[str, Any]) -> dict[s
     async with call.store.transaction(call.scope.globally()) as change:
         if change.count(InstanceProfile, "folded_name", profile.folded_name):
             raise exists_already(f"Instance Profile {name} already exists.")
+        if len(change.select(InstanceProfile)) >= MOST:
+            raise over_limit(f"Cannot exceed quota for InstanceProfilesPerAccount: {MOST}")
         change.put(profile)
         answer = instance_profile(change, profile, listed=False)
     return {"InstanceProfile": answer}

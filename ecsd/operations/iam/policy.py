@@ -5,7 +5,13 @@ from typing import Any
 
 from ecsd.decisions.policy_document import PolicyKind, minified_size
 from ecsd.operations.call import Call, operation
-from ecsd.operations.iam.answers import full_policy, listed_policy, page
+from ecsd.operations.iam.answers import (
+    attachments,
+    boundary_uses,
+    full_policy,
+    listed_policy,
+    page,
+)
 from ecsd.operations.iam.guards import (
     check_document,
     check_owned,
@@ -15,11 +21,18 @@ from ecsd.operations.iam.guards import (
 )
 from ecsd.operations.iam.tag import first_tags
 from ecsd.records.iam.role import Policy, PolicyVersion, Role
+from ecsd.records.iam.user import Group, User
 from ecsd.store.finders.aws_managed_policies import aws_managed_policies
 from ecsd.store.finders.iam import require_policy
 from ecsd.store.store import View
 
+MOST = 1500  # policies of an account
 POLICY_SIZE = 6144  # characters without white space
+ENTITIES: tuple[tuple[str, type[Role | User | Group]], ...] = (
+    ("User", User),
+    ("Group", Group),
+    ("Role", Role),
+)
 
 
 def checked_document(document: str) -> str:
@@ -56,6 +69,8 @@ async def create_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             raise exists_already(
                 f"A policy called {name} already exists. Duplicate names are not allowed."
             )
+        if len(change.select(Policy)) >= MOST:
+            raise over_limit(f"Cannot exceed quota for PoliciesPerAccount: {MOST}")
         change.put(policy)
         answer = listed_policy(change, policy)
     return {"Policy": answer}
@@ -89,7 +104,7 @@ async def delete_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     check_owned(arn, "DeletePolicy")
     async with call.store.transaction(call.scope.globally()) as change:
         policy = require_policy(change, arn)
-        if _uses(change, arn, "attached_policy_arns") or _uses(change, arn, "permissions_boundary"):
+        if attachments(change, arn) or boundary_uses(change, arn):
             raise in_use("Cannot delete a policy attached to entities.")
         if len(policy.versions) > 1:
             raise in_use(
@@ -102,22 +117,39 @@ async def delete_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("iam", "ListEntitiesForPolicy")
 async def list_entities_for_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Return the roles that use a policy; there are no users and groups to use it."""
+    """Return the users, groups and roles that use a policy, in this order."""
     view = call.view.globally()
     arn = require_policy(view, request["PolicyArn"]).arn
-    usage, prefix = request.get("PolicyUsageFilter"), request.get("PathPrefix", "/")
-    roles: dict[str, Role] = {}
-    if request.get("EntityFilter", "Role") == "Role":
+    usage, only = request.get("PolicyUsageFilter"), request.get("EntityFilter")
+    found: dict[str, Role | User | Group] = {}
+    for name, kind in ENTITIES:
+        if only not in (None, name):
+            continue
+        using: list[Role | User | Group] = []
         if usage != "PermissionsBoundary":
-            roles |= {one.role_name: one for one in view.select(Role, attached_policy_arns=arn)}
-        if usage != "PermissionsPolicy":
-            roles |= {one.role_name: one for one in view.select(Role, permissions_boundary=arn)}
-    wanted = [one for one in roles.values() if one.path.startswith(prefix)]
-    shown, rest = page(request, wanted, lambda role: role.role_name)
+            using += view.select(kind, attached_policy_arns=arn)
+        if usage != "PermissionsPolicy" and kind is not Group:
+            using += view.select(kind, permissions_boundary=arn)
+        prefix = request.get("PathPrefix", "/")
+        found |= {f"{name} {one.key}": one for one in using if one.path.startswith(prefix)}
+    shown, rest = page(request, found, str)
+    some = [found[name] for name in shown]
     return {
-        "PolicyGroups": [],
-        "PolicyUsers": [],
-        "PolicyRoles": [{"RoleName": one.role_name, "RoleId": one.role_id} for one in shown],
+        "PolicyGroups": [
+            {"GroupName": one.group_name, "GroupId": one.group_id}
+            for one in some
+            if isinstance(one, Group)
+        ],
+        "PolicyUsers": [
+            {"UserName": one.user_name, "UserId": one.user_id}
+            for one in some
+            if isinstance(one, User)
+        ],
+        "PolicyRoles": [
+            {"RoleName": one.role_name, "RoleId": one.role_id}
+            for one in some
+            if isinstance(one, Role)
+        ],
         **rest,
     }
 
@@ -129,15 +161,11 @@ def _in_scope(view: View, scope: str) -> Iterable[Policy]:
 
 
 def _is_wanted(view: View, request: dict[str, Any], policy: Policy) -> bool:
-    attached = _uses(view, policy.arn, "attached_policy_arns")
-    bounding = _uses(view, policy.arn, "permissions_boundary")
+    attached = attachments(view, policy.arn) > 0
+    bounding = boundary_uses(view, policy.arn) > 0
     usage = request.get("PolicyUsageFilter")
     if usage == "PermissionsPolicy" and not attached:
         return False
     if usage == "PermissionsBoundary" and not bounding:
         return False
     return not request.get("OnlyAttached", False) or attached or bounding
-
-
-def _uses(view: View, arn: str, index: str) -> bool:
-    return view.count(Role, index, arn) > 0

@@ -12,6 +12,7 @@ from ecsd.operations.iam.guards import (
     check_boundary,
     check_changeable,
     check_document,
+    check_no_policies,
     exists_already,
     in_use,
     over_limit,
@@ -20,6 +21,7 @@ from ecsd.operations.iam.tag import first_tags
 from ecsd.records.iam.role import SERVICE_LINKED_PATH, InstanceProfile, Role
 from ecsd.store.finders.iam import require_role
 
+MOST = 1000  # roles of an account
 TRUST_POLICY_SIZE = 2048  # characters without white space
 
 
@@ -49,6 +51,8 @@ async def create_role(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     async with call.store.transaction(call.scope.globally()) as change:
         if change.count(Role, "folded_name", role.folded_name):
             raise exists_already(f"Role with name {name} already exists.")
+        if len(change.select(Role)) >= MOST:
+            raise over_limit(f"Cannot exceed quota for RolesPerAccount: {MOST}")
         check_boundary(change, role.permissions_boundary)
         change.put(role)
     return {"Role": _created(role)}
@@ -114,38 +118,8 @@ async def delete_role(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         check_changeable(role)
         if change.count(InstanceProfile, "roles", role.role_name):
             raise in_use("Cannot delete entity, must remove roles from instance profile first.")
-        if role.attached_policy_arns:
-            raise in_use("Cannot delete entity, must detach all policies first.")
-        if role.inline_policies:
-            raise in_use("Cannot delete entity, must delete policies first.")
+        check_no_policies(role)
         change.remove(role)
-    return {}
-
-
-@operation("iam", "PutRolePermissionsBoundary")
-async def put_role_permissions_boundary(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Bound what a role can ever do."""
-    async with call.store.transaction(call.scope.globally()) as change:
-        role = require_role(change, request["RoleName"])
-        check_changeable(role)
-        check_boundary(change, request["PermissionsBoundary"])
-        change.put(replace(role, permissions_boundary=request["PermissionsBoundary"]))
-    return {}
-
-
-@operation("iam", "DeleteRolePermissionsBoundary")
-async def delete_role_permissions_boundary(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Take a role's bound away."""
-    async with call.store.transaction(call.scope.globally()) as change:
-        role = require_role(change, request["RoleName"])
-        check_changeable(role)
-        if role.permissions_boundary is None:
-            raise AwsError(
-                "NoSuchEntity",
-                f"The role with name {role.role_name} does not have a permissions boundary.",
-                status=404,
-            )
-        change.put(replace(role, permissions_boundary=None))
     return {}
 
 

@@ -1,7 +1,7 @@
-"""Tags of roles, policies and instance profiles."""
+"""Tags of roles, users, policies, instance profiles and OpenID Connect providers."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -9,14 +9,21 @@ from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.iam.answers import page, tags_of
 from ecsd.operations.iam.guards import check_changeable, check_owned
+from ecsd.records.iam.oidc_provider import OidcProvider
 from ecsd.records.iam.role import InstanceProfile, Policy, Role
+from ecsd.records.iam.user import User
 from ecsd.records.tag import Tag
-from ecsd.store.finders.iam import require_instance_profile, require_policy, require_role
-from ecsd.store.store import Transaction, View
+from ecsd.store.finders.iam import (
+    require_instance_profile,
+    require_oidc_provider,
+    require_policy,
+    require_role,
+    require_user,
+)
+from ecsd.store.store import View
 
 MOST = 50  # tags of one entity
-Tagged = Role | Policy | InstanceProfile
-Find = Callable[[View, str], Tagged]
+Tagged = Role | User | Policy | InstanceProfile | OidcProvider
 
 
 def first_tags(request: dict[str, Any]) -> tuple[Tag, ...]:
@@ -52,8 +59,25 @@ def _without(known: Sequence[Tag], keys: Iterable[str]) -> tuple[Tag, ...]:
     return tuple(tag for tag in known if tag.key.lower() not in gone)
 
 
-def _find(change: View, find: Find, name: str) -> Tagged:
-    entity = find(change, name)
+class Noun(NamedTuple):
+    """What can have tags, and the member that names it."""
+
+    name: str
+    find: Callable[[View, str], Tagged]
+    member: str
+
+
+NOUNS = (
+    Noun("Role", require_role, "RoleName"),
+    Noun("User", require_user, "UserName"),
+    Noun("Policy", require_policy, "PolicyArn"),
+    Noun("InstanceProfile", require_instance_profile, "InstanceProfileName"),
+    Noun("OpenIDConnectProvider", require_oidc_provider, "OpenIDConnectProviderArn"),
+)
+
+
+def _find(change: View, noun: Noun, request: dict[str, Any]) -> Tagged:
+    entity = noun.find(change, request[noun.member])
     if isinstance(entity, Role):
         check_changeable(entity)
     if isinstance(entity, Policy):
@@ -61,82 +85,29 @@ def _find(change: View, find: Find, name: str) -> Tagged:
     return entity
 
 
-async def _tag(call: Call, find: Find, name: str, given: list[dict[str, str]]) -> dict[str, Any]:
-    async with _account(call) as change:
-        entity = _find(change, find, name)
-        change.put(replace(entity, tags=merged(entity.tags, given)))
-    return {}
+def register(noun: Noun) -> None:
+    """Register Tag-, Untag- and ListTags of a noun."""
+
+    @operation("iam", f"Tag{noun.name}")
+    async def tag(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        async with call.store.transaction(call.scope.globally()) as change:
+            entity = _find(change, noun, request)
+            change.put(replace(entity, tags=merged(entity.tags, request["Tags"])))
+        return {}
+
+    @operation("iam", f"Untag{noun.name}")
+    async def untag(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        async with call.store.transaction(call.scope.globally()) as change:
+            entity = _find(change, noun, request)
+            change.put(replace(entity, tags=_without(entity.tags, request["TagKeys"])))
+        return {}
+
+    @operation("iam", f"List{noun.name}Tags")
+    async def list_(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        entity = noun.find(call.view.globally(), request[noun.member])
+        shown, rest = page(request, entity.tags, lambda one: one.key)
+        return {"Tags": tags_of(shown), **rest}
 
 
-async def _untag(call: Call, find: Find, name: str, keys: list[str]) -> dict[str, Any]:
-    async with _account(call) as change:
-        entity = _find(change, find, name)
-        change.put(replace(entity, tags=_without(entity.tags, keys)))
-    return {}
-
-
-def _list(call: Call, find: Find, name: str, request: dict[str, Any]) -> dict[str, Any]:
-    entity = find(call.view.globally(), name)
-    shown, rest = page(request, entity.tags, lambda tag: tag.key)
-    return {"Tags": tags_of(shown), **rest}
-
-
-def _account(call: Call) -> Transaction:
-    return call.store.transaction(call.scope.globally())
-
-
-@operation("iam", "TagRole")
-async def tag_role(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Set tags of a role."""
-    return await _tag(call, require_role, request["RoleName"], request["Tags"])
-
-
-@operation("iam", "UntagRole")
-async def untag_role(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Remove tags of a role."""
-    return await _untag(call, require_role, request["RoleName"], request["TagKeys"])
-
-
-@operation("iam", "ListRoleTags")
-async def list_role_tags(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Return a role's tags by key."""
-    return _list(call, require_role, request["RoleName"], request)
-
-
-@operation("iam", "TagPolicy")
-async def tag_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Set tags of a managed policy."""
-    return await _tag(call, require_policy, request["PolicyArn"], request["Tags"])
-
-
-@operation("iam", "UntagPolicy")
-async def untag_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Remove tags of a managed policy."""
-    return await _untag(call, require_policy, request["PolicyArn"], request["TagKeys"])
-
-
-@operation("iam", "ListPolicyTags")
-async def list_policy_tags(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Return a managed policy's tags by key."""
-    return _list(call, require_policy, request["PolicyArn"], request)
-
-
-@operation("iam", "TagInstanceProfile")
-async def tag_instance_profile(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Set tags of an instance profile."""
-    name = request["InstanceProfileName"]
-    return await _tag(call, require_instance_profile, name, request["Tags"])
-
-
-@operation("iam", "UntagInstanceProfile")
-async def untag_instance_profile(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Remove tags of an instance profile."""
-    name = request["InstanceProfileName"]
-    return await _untag(call, require_instance_profile, name, request["TagKeys"])
-
-
-@operation("iam", "ListInstanceProfileTags")
-async def list_instance_profile_tags(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Return an instance profile's tags by key."""
-    name = request["InstanceProfileName"]
-    return _list(call, require_instance_profile, name, request)
+for _noun in NOUNS:
+    register(_noun)

@@ -14,8 +14,11 @@ class Session(Record, frozen=True, kw_only=True):
         arn: who a caller with these credentials is, such as
             ``arn:aws:sts::000000000000:assumed-role/ROLE/SESSION``.
         user_id: what GetCallerIdentity answers, ``<role id>:<session name>``.
+        sealed_secret: opens for the key's id.
+        token_digest: SHA-256 of the session token, in hexadecimal: what is to be compared.
         role_name: None for GetSessionToken: the caller as it was.
         policy, policy_arns: session policies that narrow what the role may do.
+        provider_arn: the OpenID Connect provider by whose token the session was opened.
     """
 
     KIND: ClassVar[str] = "session"
@@ -23,8 +26,8 @@ class Session(Record, frozen=True, kw_only=True):
     INDEXES: ClassVar[tuple[str, ...]] = ("role_name",)
 
     access_key_id: str
-    secret_access_key: str
-    session_token: str
+    sealed_secret: str = ""
+    token_digest: str = ""
     arn: str
     user_id: str
     role_name: str | None
@@ -35,3 +38,4 @@ class Session(Record, frozen=True, kw_only=True):
     source_identity: str | None = None
     tags: tuple[Tag, ...] = ()
     transitive_tag_keys: tuple[str, ...] = ()
+    provider_arn: str | None = None

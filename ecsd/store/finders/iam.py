@@ -4,8 +4,10 @@ Views here are of the account's global scope (``view.globally()``).
 """
 
 from ecsd.errors import AwsError
+from ecsd.records.iam.oidc_provider import OidcProvider
 from ecsd.records.iam.role import InstanceProfile, Policy, Role
 from ecsd.records.iam.session import Session
+from ecsd.records.iam.user import AccessKey, Group, User
 from ecsd.store.finders.aws_managed_policies import ARN_PREFIX, aws_managed_policies
 from ecsd.store.scope import GLOBAL, Scope
 from ecsd.store.store import Store, View
@@ -24,10 +26,40 @@ def require_role(view: View, name: str) -> Role:
     return role
 
 
+def require_user(view: View, name: str) -> User:
+    """Return the user, or refuse with NoSuchEntity."""
+    user = view.get(User, name)
+    if user is None:
+        raise no_such_entity(f"The user with name {name} cannot be found.")
+    return user
+
+
+def require_group(view: View, name: str) -> Group:
+    """Return the group, or refuse with NoSuchEntity."""
+    group = view.get(Group, name)
+    if group is None:
+        raise no_such_entity(f"The group with name {name} cannot be found.")
+    return group
+
+
+def require_oidc_provider(view: View, arn: str) -> OidcProvider:
+    """Return the OpenID Connect provider, or refuse with NoSuchEntity."""
+    provider = view.get(OidcProvider, arn)
+    if provider is None:
+        raise no_such_entity(f"OpenIDConnect Provider not found for arn {arn}")
+    return provider
+
+
 def find_role_by_arn(view: View, arn: str) -> Role | None:
     """Return the role that has this ARN (the path is part of it), or None."""
     role = view.get(Role, arn.rsplit("/", 1)[-1])
     return role if role is not None and role.arn == arn else None
+
+
+def find_user_by_arn(view: View, arn: str) -> User | None:
+    """Return the user that has this ARN (the path is part of it), or None."""
+    user = view.get(User, arn.rsplit("/", 1)[-1])
+    return user if user is not None and user.arn == arn else None
 
 
 def is_aws_managed(arn: str) -> bool:
@@ -56,6 +88,16 @@ def require_instance_profile(view: View, name: str) -> InstanceProfile:
     if profile is None:
         raise no_such_entity(f"Instance Profile {name} cannot be found.")
     return profile
+
+
+def find_access_key(store: Store, access_key_id: str) -> tuple[Scope, AccessKey] | None:
+    """Return a user's access key and the account it belongs to."""
+    for scope in store.scopes():
+        if scope.region == GLOBAL:
+            key = store.view(scope).get(AccessKey, access_key_id)
+            if key is not None:
+                return scope, key
+    return None
 
 
 def find_session(store: Store, access_key_id: str) -> tuple[Scope, Session] | None:

@@ -108,6 +108,18 @@ async def test_a_malformed_document_is_refused_and_nothing_stored(iam, document,
     assert (await iam("ListRolePolicies", RoleName="app"))["PolicyNames"] == []
 
 
+async def test_a_malformed_document_is_refused_with_the_place(iam):
+    second = DOCUMENT.replace("[{", '[{"Effect": "Deny", "Action": "*", "Resource": "*"},\n{')
+    for document, place in (
+        (second.replace("s3:GetObject", "GetObject"), "(statement 2, which ends in line 2)"),
+        ('{"Version": \n\n!', "byte 14"),
+        ("[" * 100_000, "nested too deeply"),
+    ):
+        request = {"RoleName": "app", "PolicyName": "p", "PolicyDocument": document}
+        code, _, message = await refused(iam("PutRolePolicy", **request))
+        assert (code, place in message) == ("MalformedPolicyDocument", True), message
+
+
 @pytest.mark.parametrize(
     ("document", "words"),
     [

@@ -1,0 +1,94 @@
+"""What EC2's operations need: reading is about any resource, changes about what they name.
+
+Source: Service Authorization Reference, Amazon EC2.
+"""
+
+from collections.abc import Iterator
+
+from ecsd.gateway.authorization.need import ANY, Asked, Need, unique
+from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.security_group import SecurityGroup
+from ecsd.records.ec2.vpc import Address, RouteTable
+
+MEMBERS = {
+    "VpcId": "vpc",
+    "SubnetId": "subnet",
+    "GroupId": "security-group",
+    "RouteTableId": "route-table",
+    "InternetGatewayId": "internet-gateway",
+    "NatGatewayId": "natgateway",
+    "NetworkInterfaceId": "network-interface",
+    "AllocationId": "elastic-ip",
+}
+BY_PREFIX = {
+    "vpc": "vpc",
+    "subnet": "subnet",
+    "sg": "security-group",
+    "sgr": "security-group-rule",
+    "rtb": "route-table",
+    "igw": "internet-gateway",
+    "nat": "natgateway",
+    "eni": "network-interface",
+    "eipalloc": "elastic-ip",
+    "acl": "network-acl",
+    "dopt": "dhcp-options",
+}
+CREATED = {
+    "CreateVpc": "vpc",
+    "CreateSubnet": "subnet",
+    "CreateSecurityGroup": "security-group",
+    "CreateRouteTable": "route-table",
+    "CreateInternetGateway": "internet-gateway",
+    "CreateNatGateway": "natgateway",
+    "CreateNetworkInterface": "network-interface",
+    "AllocateAddress": "elastic-ip",
+}
+
+
+def needs(asked: Asked) -> Iterator[Need]:
+    """Yield what an operation of EC2 needs."""
+    action, name = f"ec2:{asked.operation}", asked.operation
+    if name.startswith(("Describe", "Get")):
+        yield Need(action)
+        return
+    made = [asked.arn("ec2", f"{CREATED[name]}/*")] if name in CREATED else []
+    for resource in unique([*made, *_named(asked)]):
+        yield Need(action, resource)
+    if made and asked.members.get("TagSpecifications"):
+        yield Need("ec2:CreateTags", made[0], {"ec2:createaction": (name,)})
+
+
+def _named(asked: Asked) -> Iterator[str]:
+    for member, kind in MEMBERS.items():
+        for value in asked.values(member):
+            yield asked.arn("ec2", f"{kind}/{value}")
+    if asked.operation in ("CreateTags", "DeleteTags"):
+        for value in asked.values("Resources"):
+            kind = BY_PREFIX.get(value.partition("-")[0], ANY)
+            yield asked.arn("ec2", f"{kind}/{value}")
+    for value in asked.values("Groups"):
+        yield asked.arn("ec2", f"security-group/{value}")
+    yield from _named_otherwise(asked)
+    if asked.operation != "CreateSecurityGroup" and "GroupId" not in asked.members:
+        names = set(asked.values("GroupName"))
+        for group in asked.view.select(SecurityGroup) if names else []:
+            if group.group_name in names:
+                yield asked.arn("ec2", f"security-group/{group.group_id}")
+
+
+def _named_otherwise(asked: Asked) -> Iterator[str]:
+    """Yield what is named by its public address, its association or its attachment."""
+    view = asked.view
+    for value in asked.values("PublicIp"):
+        for address in view.select(Address, public_ip=value):
+            yield asked.arn("ec2", f"elastic-ip/{address.allocation_id}")
+    for value in asked.values("AttachmentId"):
+        for interface in view.select(NetworkInterface, attachment_id=value):
+            yield asked.arn("ec2", f"network-interface/{interface.network_interface_id}")
+    for value in asked.values("AssociationId"):
+        for table in view.select(RouteTable):
+            if any(one.association_id == value for one in table.associations):
+                yield asked.arn("ec2", f"route-table/{table.route_table_id}")
+        for address in view.select(Address):
+            if address.association_id == value:
+                yield asked.arn("ec2", f"elastic-ip/{address.allocation_id}")

@@ -1,0 +1,122 @@
+"""What the operations of services with plain ARNs need, as tables: template → operations.
+
+What is not in a table is about any resource.
+Source: Service Authorization Reference, a page per service.
+"""
+
+from collections.abc import Iterator
+
+from ecsd.gateway.authorization.need import ANY, Asked, Need, by_template, spread, unique
+
+ELBV2 = spread(
+    {
+        "{LoadBalancerArn}": "CreateListener DeleteLoadBalancer ModifyLoadBalancerAttributes "
+        "SetIpAddressType SetSecurityGroups SetSubnets",
+        "{ListenerArn}": "AddListenerCertificates RemoveListenerCertificates CreateRule "
+        "DeleteListener ModifyListener ModifyListenerAttributes",
+        "{RuleArn}": "DeleteRule ModifyRule",
+        "{TargetGroupArn}": "DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes "
+        "RegisterTargets DeregisterTargets",
+        "{ResourceArns}": "AddTags RemoveTags",
+        "targetgroup/{Name}/*": "CreateTargetGroup",
+    }
+)
+LOG_GROUP = spread(
+    {
+        "logGroupName": "CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream "
+        "DeleteRetentionPolicy PutRetentionPolicy PutLogEvents TagLogGroup UntagLogGroup "
+        "ListTagsLogGroup DescribeLogStreams FilterLogEvents GetLogEvents",
+        "logGroupIdentifier": "PutLogGroupDeletionProtection",
+        "resourceArn": "TagResource UntagResource ListTagsForResource",
+    }
+)
+SERVICEDISCOVERY = spread(
+    {
+        "namespace/{Id}": "DeleteNamespace GetNamespace UpdateHttpNamespace "
+        "UpdatePrivateDnsNamespace UpdatePublicDnsNamespace",
+        "namespace/{NamespaceId}": "CreateService",
+        "service/{Id}": "DeleteService GetService UpdateService",
+        "service/{ServiceId}": "RegisterInstance DeregisterInstance GetInstance ListInstances "
+        "GetInstancesHealthStatus UpdateInstanceCustomHealthStatus GetServiceAttributes "
+        "UpdateServiceAttributes DeleteServiceAttributes",
+        "{ResourceARN}": "TagResource UntagResource ListTagsForResource",
+    }
+)
+ROUTE53_ZONE = spread(
+    {
+        "HostedZoneId": "AssociateVPCWithHostedZone DisassociateVPCFromHostedZone "
+        "ChangeResourceRecordSets GetDNSSEC ListResourceRecordSets",
+        "Id": "DeleteHostedZone GetHostedZone UpdateHostedZoneComment",
+        "ResourceId": "ChangeTagsForResource ListTagsForResource",
+        "ResourceIds": "ListTagsForResources",
+    }
+)
+ACM = spread(
+    {
+        "{CertificateArn}": "AddTagsToCertificate RemoveTagsFromCertificate DeleteCertificate "
+        "DescribeCertificate ExportCertificate GetCertificate ListTagsForCertificate "
+        "RenewCertificate UpdateCertificateOptions",
+        "certificate/*": "RequestCertificate",
+    }
+)
+
+
+def elbv2_needs(asked: Asked) -> Iterator[Need]:
+    """Yield what an operation of Elastic Load Balancing needs."""
+    service, name = "elasticloadbalancing", asked.operation
+    if name == "CreateLoadBalancer":
+        kind = "net" if asked.members.get("Type") == "network" else "app"
+        arns = [asked.arn(service, f"loadbalancer/{kind}/{asked.members.get('Name', '')}/*")]
+    elif name == "SetRulePriorities":
+        arns = [str(one.get("RuleArn")) for one in asked.members.get("RulePriorities", [])]
+    else:
+        arns = by_template(asked, service, ELBV2.get(name, ANY))
+    for arn in unique(arns):
+        yield Need(f"{service}:{name}", arn)
+
+
+def logs_needs(asked: Asked) -> Iterator[Need]:
+    """Yield what an operation of CloudWatch Logs needs: on a group's streams, as AWS asks."""
+    name, members = asked.operation, asked.members
+    action = f"logs:{name}"
+    if name in ("DescribeLogGroups", "ListLogGroups"):
+        yield Need(action, asked.arn("logs", "log-group::log-stream:"))
+        return
+    if name not in LOG_GROUP:
+        yield Need(action)
+        return
+    group = str(members.get(LOG_GROUP[name]) or members.get("logGroupIdentifier") or "")
+    if group.startswith("arn:"):
+        group = group.partition(":log-group:")[2].removesuffix(":*")
+    stream = members.get("logStreamName", "")
+    yield Need(action, asked.arn("logs", f"log-group:{group}:log-stream:{stream}"))
+
+
+def servicediscovery_needs(asked: Asked) -> Iterator[Need]:
+    """Yield what an operation of Cloud Map needs."""
+    template = SERVICEDISCOVERY.get(asked.operation, ANY)
+    for arn in unique(by_template(asked, "servicediscovery", template)):
+        yield Need(f"servicediscovery:{asked.operation}", arn)
+
+
+def route53_needs(asked: Asked) -> Iterator[Need]:
+    """Yield what an operation of Route 53 needs; its ARNs name neither region nor account."""
+    member = ROUTE53_ZONE.get(asked.operation, "")
+    kind = str(asked.members.get("ResourceType", "hostedzone"))
+    if asked.operation == "GetChange":
+        member, kind = "Id", "change"
+    arns = [
+        asked.arn("route53", f"{kind}/{value.rpartition('/')[2]}", account=False, region=False)
+        for value in asked.values(member)
+    ]
+    for arn in unique(arns):
+        yield Need(f"route53:{asked.operation}", arn)
+
+
+def acm_needs(asked: Asked) -> Iterator[Need]:
+    """Yield what an operation of Certificate Manager needs."""
+    template = ACM.get(asked.operation, ANY)
+    if asked.operation == "ImportCertificate":
+        template = "{CertificateArn}" if "CertificateArn" in asked.members else "certificate/*"
+    for arn in unique(by_template(asked, "acm", template)):
+        yield Need(f"acm:{asked.operation}", arn)

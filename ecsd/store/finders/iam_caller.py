@@ -1,0 +1,144 @@
+"""A caller as policies see it: who it is, its policies, and the condition keys it brings.
+
+Source: IAM User Guide, AWS global condition context keys; Policy evaluation logic.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from ecsd.decisions.iam.evaluation import Policies, Source
+from ecsd.decisions.iam.principal import Principal, PrincipalKind
+from ecsd.decisions.iam.statement import compile_policy
+from ecsd.records.iam.role import Role
+from ecsd.records.iam.session import Session
+from ecsd.records.tag import Tag
+from ecsd.store.finders.iam import find_user_by_arn
+from ecsd.store.finders.iam_policies import (
+    IDENTITY,
+    boundary_source,
+    identity_sources,
+    managed_source,
+)
+from ecsd.store.scope import Scope
+from ecsd.store.store import Store, View
+
+Keys = dict[str, tuple[str, ...]]
+
+
+class Identity(NamedTuple):
+    """A caller, its policies, and what it adds to a request's context.
+
+    Attributes:
+        session: the temporary credentials it uses, None for a long-term key.
+    """
+
+    principal: Principal
+    policies: Policies
+    context: Keys
+    session: Session | None = None
+
+
+def identify(store: Store, account: str, arn: str, access_key_id: str) -> Identity:
+    """Return the caller of an account by its ARN and key; what is gone has no policies."""
+    view = store.view(Scope(account, "").globally())
+    session = view.get(Session, access_key_id)
+    if session is not None and session.role_name is not None:
+        return _of_role(view, session)
+    if arn.endswith(":root"):
+        return _with_session(
+            Identity(
+                Principal(PrincipalKind.ROOT, arn, account, account),
+                Policies(),
+                {"aws:principaltype": ("Account",), "aws:userid": (account,)},
+            ),
+            session,
+        )
+    return _with_session(_of_user(view, arn), session)
+
+
+def context_of(identity: Identity, now: datetime, region: str) -> Keys:
+    """Return the condition keys that every request has."""
+    principal = identity.principal
+    keys: Keys = {
+        "aws:currenttime": (now.strftime("%Y-%m-%dT%H:%M:%SZ"),),
+        "aws:epochtime": (str(int(now.timestamp())),),
+        "aws:requestedregion": (region,),
+        **identity.context,
+    }
+    if principal.account:
+        keys["aws:principalarn"] = (principal.entity_arn,)
+        keys["aws:principalaccount"] = (principal.account,)
+    return keys
+
+
+def tag_keys(prefix: str, tags: tuple[Tag, ...]) -> Keys:
+    """Return tags as condition keys, such as ``aws:principaltag/team``."""
+    return {f"{prefix}/{tag.key.lower()}": (tag.value,) for tag in tags}
+
+
+def _of_user(view: View, arn: str) -> Identity:
+    user = find_user_by_arn(view, arn)
+    if user is None:
+        return Identity(Principal(PrincipalKind.USER, arn, view.scope.account), Policies(), {})
+    return Identity(
+        Principal(PrincipalKind.USER, arn, view.scope.account, user.user_id),
+        Policies(identity_sources(view, user), boundary_source(view, user)),
+        {
+            "aws:principaltype": ("User",),
+            "aws:userid": (user.user_id,),
+            "aws:username": (user.user_name,),
+            **tag_keys("aws:principaltag", user.tags),
+        },
+    )
+
+
+def _of_role(view: View, session: Session) -> Identity:
+    role = view.get(Role, session.role_name or "")
+    role_id = session.user_id.partition(":")[0]
+    if role is not None and role.role_id != role_id:
+        role = None  # another role of the same name
+    principal = Principal(
+        PrincipalKind.SESSION,
+        session.arn,
+        view.scope.account,
+        role_id,
+        role.arn if role is not None else "",
+    )
+    policies = Policies()
+    if role is not None:
+        policies = Policies(
+            identity_sources(view, role), boundary_source(view, role), _given(view, session)
+        )
+    context: Keys = {
+        "aws:principaltype": ("AssumedRole",),
+        "aws:userid": (session.user_id,),
+        **tag_keys("aws:principaltag", role.tags if role is not None else ()),
+        **tag_keys("aws:principaltag", session.tags),
+    }
+    if session.source_identity:
+        context["aws:sourceidentity"] = (session.source_identity,)
+    if session.provider_arn:
+        context["aws:federatedprovider"] = (session.provider_arn,)
+    return _with_session(Identity(principal, policies, context), session)
+
+
+def _with_session(identity: Identity, session: Session | None) -> Identity:
+    if session is None:
+        return identity
+    context = {
+        **identity.context,
+        "aws:tokenissuetime": (session.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),),
+        "aws:multifactorauthpresent": ("false",),
+    }
+    return identity._replace(context=context, session=session)
+
+
+def _given(view: View, session: Session) -> tuple[Source, ...] | None:
+    """Return the policies that came with the session, None if none did."""
+    if session.policy is None and not session.policy_arns:
+        return None
+    found = [managed_source(view, arn) for arn in session.policy_arns]
+    sources = [one for one in found if one is not None]
+    if session.policy is not None:
+        sources.append(Source(compile_policy(session.policy), "session", IDENTITY))
+    return tuple(sources)

@@ -1,0 +1,65 @@
+"""Temporary credentials: made here, kept without anything that could sign.
+
+The record has the secret sealed and the token as a digest; only the answer has both.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from ecsd.ids import IdSource
+from ecsd.records.iam.session import Session
+
+Seal = Callable[[str, str], str]  # a text, what it is about → sealed
+KEY_LENGTH = 20
+TOKEN_LENGTH = 356
+TOKEN_HEAD = "IQoJb3JpZ2luX2Vj"  # how AWS's tokens begin
+
+
+class Credentials(NamedTuple):
+    """What the holder of a session gets."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires_at: datetime
+
+    def shown(self) -> dict[str, Any]:
+        """Return them in STS's members."""
+        return {
+            "AccessKeyId": self.access_key_id,
+            "SecretAccessKey": self.secret_access_key,
+            "SessionToken": self.session_token,
+            "Expiration": self.expires_at,
+        }
+
+
+def new_session(
+    ids: IdSource,
+    seal: Seal,
+    now: datetime,
+    seconds: int,
+    **who: Any,  # noqa: ANN401 - the record says what its members are
+) -> tuple[Session, Credentials]:
+    """Return a session to be stored and its credentials; ``who`` are the record's members."""
+    credentials = Credentials(
+        access_key_id=ids.unique_id("ASIA")[:KEY_LENGTH],
+        secret_access_key=ids.secret(40),
+        session_token=TOKEN_HEAD + ids.secret(TOKEN_LENGTH),
+        expires_at=now + timedelta(seconds=seconds),
+    )
+    session = Session(
+        access_key_id=credentials.access_key_id,
+        sealed_secret=seal(credentials.secret_access_key, credentials.access_key_id),
+        token_digest=token_digest(credentials.session_token),
+        created_at=now,
+        expires_at=credentials.expires_at,
+        **who,
+    )
+    return session, credentials
+
+
+def token_digest(token: str) -> str:
+    """Return what is kept of a session token."""
+    return hashlib.sha256(token.encode()).hexdigest()

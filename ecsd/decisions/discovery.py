@@ -16,6 +16,7 @@ from ecsd.records.servicediscovery.service import DiscoveryService
 
 COMBINATIONS = ({"A"}, {"AAAA"}, {"A", "AAAA"}, {"SRV"}, {"CNAME"})
 HEALTH_WAIT = timedelta(seconds=30)  # HealthCheckCustomConfig: before a change is in force
+MOST_NAMESPACES = 50  # in a region
 MOST_ATTRIBUTES = 30  # custom ones of an instance
 MOST_CHARACTERS = 5000  # of all keys and values together
 LARGEST_PORT = 65535

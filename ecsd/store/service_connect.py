@@ -99,9 +99,11 @@ def _entered(
     """Return the Cloud Map service of a discovery name, made if there is none yet."""
     for known in services_in(change, namespace.namespace_id):
         if known.name == port.discovery_name and known.ecs_service_arn == service.arn:
-            encrypted = replace(known, is_encrypted=known.is_encrypted or port.tls)
-            change.put(encrypted)
-            return encrypted
+            if port.tls and not known.is_encrypted:
+                encrypted = replace(known, is_encrypted=True)
+                change.put(encrypted)
+                return encrypted
+            return known
     own = ids.discovery_id("srv")
     made = DiscoveryService(
         service_id=own,

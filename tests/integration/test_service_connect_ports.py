@@ -174,6 +174,12 @@ def test_an_encrypted_service_speaks_tls_to_others_and_plainly_to_its_container(
     assert told.startswith("TLSv1.3 (('DNS', 'srv-")
     assert "alert" in python(client, SHAKE, address, str(root), "TLSv1_2").lower()
     assert ask(server, "http://web/")[0] == 200
+    with Asking(client, "http://web/") as asking:  # over TLS all the while
+        second = connected.register("web", release="2", healthCheck=CHECK)
+        connected.update("web", taskDefinition=second)
+        connected.steady("web")
+    assert set(asking.answers) == {"200"}, asking.answers
+    assert "release 2" in ask(client, "http://web/")[1]
 
 
 def test_a_load_balancer_reaches_containers_through_their_proxies(connected):

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ecsd.decisions.discovery import MOST_NAMESPACES
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecs import tag_set
@@ -14,6 +15,7 @@ from ecsd.operations.ecs.refusal import refuse_members
 from ecsd.records.ecs.cluster import AccountSetting, Cluster
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.task import Task
+from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.store.finders.ecs import (
     arn_prefix,
     find_cluster,
@@ -205,6 +207,11 @@ def _namespace(call: Call, change: Transaction, request: dict[str, Any]) -> str 
             "InvalidParameterException",
             f"serviceConnectDefaults: namespace must be at most {LONGEST_NAMESPACE} characters "
             'without <, >, " and /.',
+        )
+    if find_called(change, name) is None and len(change.select(Namespace)) >= MOST_NAMESPACES:
+        raise AwsError(
+            "ClientException",
+            f"serviceConnectDefaults: a region has at most {MOST_NAMESPACES} namespaces.",
         )
     return provide_namespace(change, name, call.ids, call.clock.now()).arn
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.discovery import is_name
+from ecsd.decisions.discovery import MOST_NAMESPACES, is_name
 from ecsd.decisions.domain_name import canonical
 from ecsd.decisions.hosted_zone import conflicting
 from ecsd.errors import AwsError
@@ -34,7 +34,6 @@ from ecsd.store.finders.servicediscovery import (
 )
 from ecsd.store.store import View
 
-MOST = 50  # in a region
 SOA_TTL = 15  # seconds
 
 
@@ -126,8 +125,10 @@ async def _create(call: Call, request: dict[str, Any], kind: str) -> dict[str, A
                     "NamespaceId": known.namespace_id,
                 },
             )
-        if len(change.select(Namespace)) >= MOST:
-            raise AwsError("ResourceLimitExceeded", f"At most {MOST} namespaces in a region.")
+        if len(change.select(Namespace)) >= MOST_NAMESPACES:
+            raise AwsError(
+                "ResourceLimitExceeded", f"At most {MOST_NAMESPACES} namespaces in a region."
+            )
         own = call.ids.discovery_id("ns")
         tags = tag.parse(request.get("Tags"), name)
         problem = _zone_problem(change, name, vpc_id) if vpc_id is not None else None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ecsd.decisions.discovery import MOST_NAMESPACES
 from ecsd.errors import AwsError
 
 INVALID = "InvalidParameterException"
@@ -118,6 +119,20 @@ async def test_a_clusters_namespace_is_made_and_serves_services_that_name_none(c
     assert "serviceConnectDefaults" not in gone["cluster"]
     with pytest.raises(AwsError, match="namespace must be specified"):
         await make("late", cluster="team", serviceConnectConfiguration={"enabled": True})
+
+
+async def test_a_cluster_makes_no_namespace_beyond_the_regions_limit(client, ecs):
+    cloud_map = client("servicediscovery")
+    there = len((await cloud_map("ListNamespaces"))["Namespaces"])
+    for number in range(there, MOST_NAMESPACES):
+        await cloud_map("CreateHttpNamespace", Name=f"n{number}")
+    with pytest.raises(AwsError, match="at most 50 namespaces") as refused:
+        await ecs(
+            "CreateCluster", clusterName="new", serviceConnectDefaults={"namespace": "one-more"}
+        )
+    assert refused.value.code == "ClientException"
+    known = {"namespace": f"n{MOST_NAMESPACES - 1}"}
+    await ecs("CreateCluster", clusterName="old", serviceConnectDefaults=known)
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,7 @@ def _tls(listener: Listener, certificates: Sequence[Certificate]) -> TlsPlan | N
             for name in hosts(one)
         ),
         choices=sni_choices(listed),
+        alpn_policy=listener.alpn_policy or "",
     )
 
 

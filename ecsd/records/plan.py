@@ -193,12 +193,13 @@ class SniChoice(Message, frozen=True, kw_only=True):
 
 
 class TlsPlan(Message, frozen=True, kw_only=True):
-    """How an HTTPS listener meets clients. choices: the best first."""
+    """How an HTTPS or TLS listener meets clients. choices: the best first."""
 
     ssl_policy: str
     default_certificate: str
     default_names: tuple[str, ...] = ()  # of the default certificate; they choose nothing
     choices: tuple[SniChoice, ...] = ()
+    alpn_policy: str = ""  # of TLS; empty: none is negotiated
 
 
 class RulePlan(Message, frozen=True, kw_only=True):

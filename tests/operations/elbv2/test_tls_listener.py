@@ -128,8 +128,8 @@ async def test_it_becomes_tcp_and_leaves_its_tls_behind(elb, tls, target_group, 
 async def test_its_idle_time_is_no_attribute(elb, tls):
     request = {"ListenerArn": (await tls())["ListenerArn"]}
     assert (await elb("DescribeListenerAttributes", **request))["Attributes"] == []
+    changed = [{"Key": KEY, "Value": "60"}]
     with pytest.raises(AwsError, match=KEY):
-        changed = [{"Key": KEY, "Value": "60"}]
         await elb("ModifyListenerAttributes", **request, Attributes=changed)
 
 
@@ -140,13 +140,12 @@ async def test_its_idle_time_is_no_attribute(elb, tls):
         ({"AlpnPolicy": ["h2"]}, "ALPNPolicyNotFound", "'h2'"),
         ({"AlpnPolicy": ["HTTP2Only", "None"]}, "ValidationError", "Exactly one"),
         ({"MutualAuthentication": {"Mode": "off"}}, "ValidationError", "Mutual authentication"),
-        ({"Protocol": "TCP"}, "ValidationError", "certificate"),
+        ({"Protocol": "TCP"}, "InvalidConfigurationRequest", "protocol 'TLS'"),
     ],
 )
-async def test_what_cannot_be_is_refused(tls, target_group, world, store, more, code, words):
-    group = await target_group(world[0], "plain", Protocol="TCP")
+async def test_what_cannot_be_is_refused(tls, store, more, code, words):
     with pytest.raises(AwsError) as caught:
-        await tls(group, **more)
+        await tls(**more)
     assert (caught.value.code, words in caught.value.message) == (code, True), caught.value.message
     assert list(store.everywhere(Listener)) == []
 
@@ -155,10 +154,9 @@ async def test_alpn_is_for_tls_alone(elb, world, target_group, refused):
     net, arn = world
     group = await target_group(net, "plain", Protocol="TCP")
     request = {LB: arn, "Port": 1, "DefaultActions": [{"Type": "forward", TG: group}]}
-    code, words = await refused(
-        "CreateListener", **request, Protocol="TCP", AlpnPolicy=["HTTP2Only"]
-    )
-    assert (code, "AlpnPolicy" in words) == ("ValidationError", True)
+    for member, value in (("AlpnPolicy", ["HTTP2Only"]), ("SslPolicy", NEWER)):
+        code, words = await refused("CreateListener", **request, Protocol="TCP", **{member: value})
+        assert (code, "for TCP listeners" in words) == ("ValidationError", True)
 
 
 @pytest.mark.parametrize("key", ["preserve_client_ip.enabled", "stickiness.enabled"])

@@ -59,11 +59,22 @@ def _balancer(api: Api, balancer: dict[str, Any], asked: SplitResult) -> Iterato
         yield f"it stops here: the listener of port {port} speaks {listener['Protocol']}"
         return
     yield f"listener {listener['Protocol']} {port} takes it"
+    if listener.get("SslPolicy"):
+        yield tls_words(listener)
     stop = _entrance(api, balancer, port) if balancer.get("SecurityGroups") else None
     if stop:
         yield stop
         return
     yield from _rule(api, balancer, listener, asked)
+
+
+def tls_words(listener: dict[str, Any]) -> str:
+    """Return how a listener ends TLS."""
+    words = f"TLS ends at the load balancer, by {listener['SslPolicy']}"
+    alpn = next(iter(listener.get("AlpnPolicy") or []), "None")
+    if listener["Protocol"] == "TLS":
+        words += "; no ALPN is negotiated" if alpn == "None" else f" and the ALPN policy {alpn}"
+    return words
 
 
 def _rule(
@@ -100,12 +111,13 @@ def _group(api: Api, balancer: dict[str, Any], group: dict[str, Any], share: str
     targets = [one for one in group["Targets"] if one["TargetHealth"]["State"] != "draining"]
     name = f"target group {group['TargetGroupName']}{share}"
     if not targets:
-        yield f"it stops here: {name} has no targets, and requests get 503"
+        yield f"it stops here: {name} has no targets, and {_refusal(balancer)}"
         return
     healthy = [one for one in targets if one["TargetHealth"]["State"] == "healthy"]
     yield f"{name}: {len(healthy)} of {len(targets)} targets are healthy"
     if not healthy:
-        yield "none is healthy: requests go to all of them, as if all were"
+        asked = "connections" if balancer["Type"] == "network" else "requests"
+        yield f"none is healthy: {asked} go to all of them, as if all were"
     for one in targets:
         health = one["TargetHealth"]
         words = f"target {one['Target']['Id']}:{one['Target']['Port']} is {health['State']}"
@@ -115,6 +127,11 @@ def _group(api: Api, balancer: dict[str, Any], group: dict[str, Any], share: str
         stop = _to_target(api, balancer, one["Target"]) if balancer.get("SecurityGroups") else None
         if stop:
             yield stop
+
+
+def _refusal(balancer: dict[str, Any]) -> str:
+    network = balancer["Type"] == "network"
+    return "connections are refused" if network else "requests get 503"
 
 
 def _entrance(api: Api, balancer: dict[str, Any], port: int) -> str | None:

@@ -4,7 +4,8 @@ import pytest
 
 from ecsd.errors import AwsError
 from ecsd.records.elbv2.load_balancer import Listener
-from tests.certificates.pems import NOW, pair
+from tests.certificates.pems import NOW
+from tests.operations.elbv2.conftest import At
 
 LB = "LoadBalancerArn"
 TG = "TargetGroupArn"
@@ -12,33 +13,9 @@ KEY = "tcp.idle_timeout.seconds"
 NEWER = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 
-class At:
-    """A clock that stands still."""
-
-    def now(self):
-        return NOW
-
-
-@pytest.fixture
-def acm(client):
-    return client("acm", clock=At())
-
-
 @pytest.fixture
 def elb(client):
-    return client("elbv2", clock=At())
-
-
-@pytest.fixture
-def imported(acm):
-    """Import a certificate for a name; return its ARN."""
-
-    async def make(name="www.example.com"):
-        mine = pair(name)
-        made = await acm("ImportCertificate", Certificate=mine.body, PrivateKey=mine.private_key)
-        return made["CertificateArn"]
-
-    return make
+    return client("elbv2", clock=At(NOW))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from ecsd.decisions.ssl_policies import POLICIES
 from ecsd.errors import AwsError
 from ecsd.records.elbv2.load_balancer import Listener
-from tests.certificates.pems import DAY, NOW, pair
+from tests.certificates.pems import DAY, NOW
 from tests.operations.elbv2.conftest import At
 
 MISSING = "arn:aws:acm:us-east-1:000000000000:certificate/00000000-0000-4000-8000-000000000000"

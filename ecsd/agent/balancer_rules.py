@@ -1,7 +1,8 @@
 """The network load balancers of one VPC: their plans, kept on disk, and the kernel's translation.
 
-Traffic needs no process: the tables and the flows that they began are the kernel's. Only groups
-that want the proxy protocol have an HAProxy, which is there before flows are led to it.
+Traffic needs no process: the tables and the flows that they began are the kernel's. Only TLS
+listeners and groups that want the proxy protocol have an HAProxy, which is there before flows are
+led to it.
 """
 
 import asyncio
@@ -13,8 +14,10 @@ from ecsd.agent.balancer_notes import read_notes, write_notes
 from ecsd.agent.drivers.haproxy import Haproxy
 from ecsd.agent.health_checks import Place
 from ecsd.agent.rooms import Networks
+from ecsd.agent.served_config import ServedConfig
 from ecsd.decisions.haproxy_relay import compile_relays
 from ecsd.decisions.listener import Limits
+from ecsd.decisions.listener import Place as Home
 from ecsd.decisions.nlb_plan import Carried, Door, Healths, carried, doors, endings
 from ecsd.decisions.nlb_ruleset import compile_idle, compile_nlb
 from ecsd.decisions.target_health import Health
@@ -34,6 +37,7 @@ class BalancerRules:
         self._vpc_id = vpc_id
         self._networks = networks
         self._relays = relays
+        self._served = ServedConfig(relays.folder, relays)
         self._limits = limits
         self._carried: dict[tuple[str, str, str, int], Carried] = {}
         self._lock = asyncio.Lock()
@@ -66,9 +70,11 @@ class BalancerRules:
             led = [door for plan in plans for door in doors(plan, healths)]
             addresses = frozenset(address for plan in plans for address in plan.addresses)
             now = {key: one for plan in plans for key, one in carried(plan, healths).items()}
-            relayed = compile_relays(led, self._limits)
-            if relayed is not None and self._relays.frame != relayed.frame():
-                await self._relays.load(relayed.frame(), relayed.text)
+            pems = {arn: pem for plan in plans for arn, pem in plan.certificates.items()}
+            home = Home(str(self._relays.folder), self._limits)
+            relayed = compile_relays(led, pems, home)
+            if relayed is not None:
+                await self._served.bring(relayed)
             try:
                 await self._networks.translate(self._vpc_id, addresses, compile_nlb(led))
                 await self._limit_idleness(addresses, led)
@@ -79,7 +85,7 @@ class BalancerRules:
                 raise BalancerError(str(error)) from error
             self._carried = now
             if relayed is None and self._relays.frame is not None:
-                await self._relays.stop()
+                await self._served.stop()
             if not plans:
                 shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -100,7 +106,7 @@ class BalancerRules:
 
     async def halt(self) -> None:
         """End what is no part of the VPC itself."""
-        await self._relays.stop()
+        await self._served.stop()
 
     def keep(self, healths: list[tuple[Place, Health]]) -> None:
         """Write down what the next agent needs."""

@@ -60,11 +60,22 @@ def _balancer(api: Api, balancer: dict[str, Any], asked: SplitResult) -> Iterato
         yield f"it stops here: the listener of port {port} speaks {listener['Protocol']}"
         return
     yield f"listener {listener['Protocol']} {port} takes it"
+    if listener.get("SslPolicy"):
+        yield tls_words(listener)
     stop = _entrance(api, balancer, port) if balancer.get("SecurityGroups") else None
     if stop:
         yield stop
         return
     yield from _rule(api, balancer, listener, asked)
+
+
+def tls_words(listener: dict[str, Any]) -> str:
+    """Return how a listener ends TLS."""
+    words = f"TLS ends at the load balancer, by {listener['SslPolicy']}"
+    alpn = next(iter(listener.get("AlpnPolicy") or []), "None")
+    if listener["Protocol"] == "TLS":
+        words += "; no ALPN is negotiated" if alpn == "None" else f" and the ALPN policy {alpn}"
+    return words
 
 
 def _rule(
@@ -101,7 +112,7 @@ def _group(api: Api, balancer: dict[str, Any], group: dict[str, Any], share: str
     targets = [one for one in group["Targets"] if one["TargetHealth"]["State"] != "draining"]
     name = f"target group {group['TargetGroupName']}{share}"
     if not targets:
-        yield f"it stops here: {name} has no targets, and requests get 503"
+        yield f"it stops here: {name} has no targets, and {_refusal(balancer)}"
         return
     if group["TargetType"] == "lambda":
         yield from _function(targets[0], name)
@@ -109,7 +120,8 @@ def _group(api: Api, balancer: dict[str, Any], group: dict[str, Any], share: str
     healthy = [one for one in targets if one["TargetHealth"]["State"] == "healthy"]
     yield f"{name}: {len(healthy)} of {len(targets)} targets are healthy"
     if not healthy:
-        yield "none is healthy: requests go to all of them, as if all were"
+        asked = "connections" if balancer["Type"] == "network" else "requests"
+        yield f"none is healthy: {asked} go to all of them, as if all were"
     for one in targets:
         health = one["TargetHealth"]
         words = f"target {target_words(one['Target'])} is {health['State']}"
@@ -132,6 +144,11 @@ def _function(target: dict[str, Any], name: str) -> Iterator[str]:
         "the agent invokes it through ECSD_LAMBDA_ENDPOINT, in no network: no security group "
         "applies; where it gives no answer the client gets 502, and the agent's log says why"
     )
+
+
+def _refusal(balancer: dict[str, Any]) -> str:
+    network = balancer["Type"] == "network"
+    return "connections are refused" if network else "requests get 503"
 
 
 def _entrance(api: Api, balancer: dict[str, Any], port: int) -> str | None:

@@ -141,6 +141,7 @@ def _tls(listener: Listener, certificates: Sequence[Certificate]) -> TlsPlan | N
         ),
         choices=sni_choices(listed),
         asks_clients=listener.mutual_authentication == "passthrough",
+        alpn_policy=listener.alpn_policy or "",
     )
 
 

@@ -1,24 +1,35 @@
-"""Relays of network load balancers: an HAProxy that speaks the proxy protocol to targets.
+"""Relays of network load balancers: an HAProxy that ends TLS, or speaks more than TCP to targets.
 
-It takes over only the flows of groups that ask for it. Its file is whole: a reload leaves open
-flows with the worker that has them. Source: HAProxy 2.6 Configuration Manual (send-proxy-v2,
-balance); Network Load Balancers guide, proxy protocol.
+It takes over only flows of TLS listeners and of groups that ask for the proxy protocol. Which of
+them come here, and to which group, is the kernel's choice: weights change nothing here, and targets
+come and go by the runtime API. Source: HAProxy 2.6 Configuration Manual (send-proxy-v2, balance,
+alpn); Network Load Balancers guide, proxy protocol, TLS listeners, ALPN policies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from ecsd.decisions.listener import CONNECT_MS, Config, Limits, global_lines
+from ecsd.decisions.alpn import protocols
+from ecsd.decisions.haproxy_backend import Server
+from ecsd.decisions.haproxy_server import encryption
+from ecsd.decisions.haproxy_tls import bind_options, certificate_files, crt_list
+from ecsd.decisions.listener import CONNECT_MS, Config, Place, global_lines
 from ecsd.decisions.nlb_plan import Door, Relay, Share
+from ecsd.records.plan import TlsPlan
 
 
-def compile_relays(doors: Sequence[Door], limits: Limits) -> Config | None:
-    """Return the configuration of a VPC's relays; None where nothing is relayed."""
-    found: dict[Relay, tuple[Share, int]] = {}
+def compile_relays(
+    doors: Sequence[Door], certificates: Mapping[str, str], place: Place
+) -> Config | None:
+    """Return the configuration of a VPC's relays; None where nothing is relayed.
+
+    certificates: ARN → PEM, with the private key.
+    """
+    found: dict[Relay, tuple[Share, Door]] = {}
     for door in doors:
         for share in door.shares:
-            if share.relay is not None and share.weight and share.targets:
-                _, idle = found.get(share.relay, (share, 0))
-                found[share.relay] = (share, max(idle, door.idle))
+            if share.relay is not None:
+                _, known = found.get(share.relay, (share, door))
+                found[share.relay] = (share, max(known, door, key=lambda one: one.idle))
     if not found:
         return None
     defaults = (
@@ -28,23 +39,66 @@ def compile_relays(doors: Sequence[Door], limits: Limits) -> Config | None:
         "  retries 2",
         "  option redispatch 1",
     )
-    sections = [_section(relay, *found[relay]) for relay in sorted(found)]
-    return Config((global_lines(limits), defaults, *sections), {})
+    sections = [global_lines(place.limits), defaults]
+    servers: dict[str, dict[str, Server]] = {}
+    lists: dict[str, str] = {}
+    pems: dict[str, str] = {}
+    for relay, (share, door) in sorted(found.items(), key=lambda one: one[0]):
+        ways = _ways(relay, share, door.tls)
+        sections.append(_frontend(relay, door, place, ways))
+        for protocol, backend in ways.items():
+            sections.append(_backend(backend, relay, share, door.idle))
+            servers[backend] = _servers(share, door.tls, protocol)
+        if door.tls:
+            lists |= [crt_list(door.tls, place.folder)]
+            pems |= certificate_files(door.tls, certificates, place.folder)
+    return Config(tuple(sections), servers, lists, pems)
 
 
-def _section(relay: Relay, share: Share, idle: int) -> tuple[str, ...]:
+def _ways(relay: Relay, share: Share, tls: TlsPlan | None) -> dict[str, str]:
+    """Return the backends of a relay by what was negotiated with the client, "" for nothing.
+
+    Targets spoken to by TLS hear the client's protocol; others hear no ALPN.
+    """
+    name = f"r_{relay.address}_{relay.port}"
+    spoken = protocols(tls.alpn_policy) if tls and share.encrypted else ()
+    return {"": name} | {one: f"{name}_{one.replace('/', '_')}" for one in spoken}
+
+
+def _frontend(relay: Relay, door: Door, place: Place, ways: Mapping[str, str]) -> tuple[str, ...]:
+    secure = ""
+    if door.tls:
+        spoken = protocols(door.tls.alpn_policy)
+        secure = f" {bind_options(door.tls, place.folder, spoken)}"
+    return (
+        f"frontend f_{relay.address}_{relay.port}",
+        # transparent: an address may be bound before the VPC's own plan has added it.
+        f"  bind {relay.address}:{relay.port} transparent{secure}",
+        f"  timeout client {door.idle}s",
+        *(
+            f"  use_backend {backend} if {{ ssl_fc_alpn -m str {protocol} }}"
+            for protocol, backend in ways.items()
+            if protocol
+        ),
+        f"  default_backend {ways['']}",
+    )
+
+
+def _backend(name: str, relay: Relay, share: Share, idle: int) -> tuple[str, ...]:
     choice = (
         ("  balance source", "  hash-type consistent") if share.sticky else ("  balance random",)
     )
-    return (
-        f"listen r_{relay.address}_{relay.port}",
-        f"  bind {relay.address}:{relay.port}",
-        f"  timeout client {idle}s",
-        f"  timeout server {idle}s",
-        f"  source {relay.source}",
-        *choice,
-        *(
-            f"  server {address}_{port} {address}:{port} send-proxy-v2"
-            for address, port in share.targets
-        ),
-    )
+    return (f"backend {name}", f"  timeout server {idle}s", f"  source {relay.source}", *choice)
+
+
+def _servers(share: Share, tls: TlsPlan | None, protocol: str) -> dict[str, Server]:
+    options = ""
+    if tls and share.encrypted:
+        options += encryption([tls.ssl_policy])
+        options += f" alpn {protocol}" if protocol else ""
+    if share.proxied:
+        options += " send-proxy-v2"
+    return {
+        f"{address}_{port}": Server(address, port, options, used=True)
+        for address, port in share.targets
+    }

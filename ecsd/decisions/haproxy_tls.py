@@ -1,11 +1,11 @@
-"""HTTPS listeners: what their binds say, and the lists of certificates that they read.
+"""HTTPS and TLS listeners: what their binds say, and the lists of certificates that they read.
 
 A certificate's file is named after its ARN and may change while HAProxy runs; a list is named
 after its content, and another list is another frame. Source: HAProxy 2.6 Configuration Manual,
 5.1 (bind options), crt-list; OpenSSL ciphers(1).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from ecsd.decisions.haproxy_text import word
@@ -48,14 +48,13 @@ def _lines(names: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [names[at : at + MOST_NAMES] for at in range(0, len(names), MOST_NAMES)]
 
 
-def bind_options(tls: TlsPlan, folder: str, attributes: Mapping[str, str]) -> str:
-    """Return what follows a bind's address."""
+def bind_options(tls: TlsPlan, folder: str, protocols: Sequence[str]) -> str:
+    """Return what follows a bind's address. protocols: negotiated with clients, the best first."""
     policy = POLICIES.get(tls.ssl_policy, POLICIES[DEFAULT])
-    http2 = attributes.get("routing.http2.enabled", "true") == "true"
     path, _ = crt_list(tls, folder)
     options = [
         f"ssl crt-list {word(path)}",
-        f"alpn {'h2,http/1.1' if http2 else 'http/1.1'}",
+        *([f"alpn {','.join(protocols)}"] if protocols else []),
         *negotiation(policy),
     ]
     if tls.asks_clients:

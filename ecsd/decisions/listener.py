@@ -28,6 +28,7 @@ from ecsd.decisions.haproxy_transform import RULE, transform_lines
 from ecsd.records.plan import BalancerPlan, ListenerPlan
 
 STICKY = "AWSALBTG"
+HTTP2 = ("h2", "http/1.1")
 CONNECT_MS = 3300  # three attempts stay within ELB's 10 seconds
 PAGES = {
     400: "400 Bad Request",
@@ -211,7 +212,8 @@ class _Listener:
         port, tls = self._listener.port, self._listener.tls
         spoken = "proto h1"
         if tls:
-            spoken = bind_options(tls, place.folder, self._plan.attributes)
+            http2 = self._plan.attributes.get("routing.http2.enabled", "true") == "true"
+            spoken = bind_options(tls, place.folder, HTTP2 if http2 else HTTP2[1:])
         # transparent: an address may be bound before the VPC's own plan has added it.
         binds = [f"bind {one}:{port} transparent {spoken}" for one in self._plan.addresses]
         if self._listener.open_to_world:

@@ -46,7 +46,12 @@ NETWORK_LOAD_BALANCER = {
     "zonal_shift.config.enabled": Attribute("false"),
 }
 TCP_LISTENER = {IDLE: Attribute("350", r"\d{1,7}", 60, 6000)}
-UDP_LISTENER: dict[str, Attribute] = {}
+LISTENERS: dict[str, dict[str, Attribute]] = {  # TLS is silent for 350 seconds at most, always
+    "TCP": TCP_LISTENER,
+    "TLS": {},
+    "UDP": {},
+    "TCP_UDP": TCP_LISTENER,
+}
 
 
 def load_balancer_attributes(kind: str) -> Mapping[str, Attribute]:
@@ -60,7 +65,7 @@ def target_group_attributes(protocol: str) -> Mapping[str, Attribute]:
         return FUNCTION_GROUP
     if protocol not in NETWORK_PROTOCOLS:
         return TARGET_GROUP
-    tcp = protocol == "TCP"
+    tcp = protocol in {"TCP", "TLS"}
     return {
         "deregistration_delay.timeout_seconds": Attribute("300", r"\d{1,7}", 0, 3600),
         END_DEREGISTERED: Attribute("false" if tcp else "true", BOOLEAN),
@@ -78,9 +83,22 @@ def target_group_attributes(protocol: str) -> Mapping[str, Attribute]:
     }
 
 
-def flow_contradiction(protocol: str, held: Mapping[str, str]) -> str | None:
-    """Return why attributes of a group of flows cannot hold together, or None."""
+def flow_contradiction(
+    protocol: str, held: Mapping[str, str], *, decrypted: bool = False
+) -> str | None:
+    """Return why attributes of a group of flows cannot hold together, or None.
+
+    decrypted: it is used behind a TLS listener, as every group of protocol TLS is.
+    """
     values = group_values(protocol, held)
+    if decrypted or protocol == "TLS":
+        if values[STICKY] == "true":
+            return f"{STICKY} is not supported with TLS listeners and TLS target groups"
+        if values[PRESERVE] == "true":
+            return (
+                f"{PRESERVE} is not supported by ecsd yet with TLS listeners and TLS target "
+                "groups: what ends TLS has an address of its own"
+            )
     if protocol == "TCP" and values[PROXY] == values[PRESERVE] == "true":
         return (
             f"{PROXY} is not supported by ecsd yet together with {PRESERVE}: what speaks the proxy "
@@ -93,7 +111,7 @@ def listener_attributes(protocol: str) -> Mapping[str, Attribute]:
     """Return the attributes of listeners of a protocol."""
     if protocol not in NETWORK_PROTOCOLS:
         return LISTENER | (SECURE_LISTENER if protocol == "HTTPS" else {})
-    return UDP_LISTENER if protocol == "UDP" else TCP_LISTENER
+    return LISTENERS[protocol]
 
 
 def group_values(protocol: str, held: Mapping[str, str]) -> dict[str, str]:

@@ -26,7 +26,7 @@ from ecsd.decisions.network_balancer_attributes import (
 )
 from ecsd.decisions.target_health import Health
 from ecsd.records.elbv2.target_group import TRANSPORTS
-from ecsd.records.plan import BalancerPlan, ListenerPlan, TargetGroupPlan, TargetPlan
+from ecsd.records.plan import BalancerPlan, ListenerPlan, TargetGroupPlan, TargetPlan, TlsPlan
 
 UDP_IDLE = 120  # seconds
 EVERY_ZONE = "all"
@@ -38,7 +38,10 @@ Healths = Mapping[tuple[str, str], Mapping[tuple[str, int], Health]]
 
 
 class Relay(NamedTuple):
-    """Where a program takes flows over to speak the proxy protocol to targets, from ``source``."""
+    """Where a program takes flows over that need more than translation, to targets from ``source``.
+
+    It ends the TLS of clients, or speaks the proxy protocol or TLS to targets.
+    """
 
     address: str
     port: int
@@ -49,8 +52,9 @@ class Share(NamedTuple):
     """A target group's part of what comes to an address.
 
     weight: 0 for a group that gets nothing now. targets: sorted. translated: they see the
-    balancer's address, not the client's. sticky: a client's address decides. relay: set where
-    flows go to targets by a program.
+    balancer's address, not the client's. sticky: a client's address decides. proxied: targets
+    are told of clients by the proxy protocol. encrypted: they are spoken to by TLS. relay: set
+    where flows go to targets by a program.
     """
 
     target_group_arn: str
@@ -59,6 +63,8 @@ class Share(NamedTuple):
     targets: tuple[Place, ...]
     translated: bool
     sticky: bool
+    proxied: bool = False
+    encrypted: bool = False
     relay: Relay | None = None
 
 
@@ -66,6 +72,7 @@ class Door(NamedTuple):
     """An address, a protocol (``tcp``, ``udp``) and a port that lead to targets.
 
     source: what targets see where a share is translated. idle: seconds until a silent flow ends.
+    tls: how clients are met, by the shares' relays.
     """
 
     address: str
@@ -74,6 +81,7 @@ class Door(NamedTuple):
     source: str
     idle: int
     shares: tuple[Share, ...]
+    tls: TlsPlan | None = None
 
 
 class Ending(NamedTuple):
@@ -92,17 +100,16 @@ class Ending(NamedTuple):
 class Carried(NamedTuple):
     """A target's flows as they were: which, and on what occasions they end.
 
-    doors: protocol and port of the listeners. state: ``used`` (new flows reach it), ``draining``,
-    ``unhealthy``, ``waiting`` (for its first check).
+    doors: protocol and port of the listeners, and whether flows are relayed. state: ``used`` (new
+    flows reach it), ``draining``, ``unhealthy``, ``waiting`` (for its first check).
     """
 
     addresses: tuple[str, ...]
-    doors: tuple[tuple[str, int], ...]
+    doors: tuple[tuple[str, int, bool], ...]
     target: Place
     state: str
     ends_deregistered: bool
     ends_unhealthy: bool
-    relayed: bool = False
 
 
 def addresses_of(plan: BalancerPlan) -> tuple[str, ...]:
@@ -114,10 +121,11 @@ def doors(plan: BalancerPlan, healths: Healths) -> Iterator[Door]:
     """Yield the doors of a network load balancer."""
     groups = {one.target_group_arn: one for one in plan.target_groups}
     zones = dict(zip(plan.addresses, plan.zones, strict=True)) | {gate(plan.entrance): EVERY_ZONE}
+    ports = _relay_ports(plan)
     for listener in plan.listeners:
         for address, zone in zones.items():
             shares = tuple(
-                _share(plan, groups[arn], weight, zone, healths)
+                _relayed(_share(plan, groups[arn], weight, zone, healths), plan, listener, ports)
                 for arn, weight in forwarded(listener)
                 if arn in groups
             )
@@ -129,6 +137,7 @@ def doors(plan: BalancerPlan, healths: Healths) -> Iterator[Door]:
                     source=address if address in plan.addresses else plan.addresses[0],
                     idle=_idle(listener) if protocol == "tcp" else UDP_IDLE,
                     shares=shares,
+                    tls=listener.tls,
                 )
 
 
@@ -173,11 +182,12 @@ def routed(
 def carried(plan: BalancerPlan, healths: Healths) -> dict[tuple[str, str, str, int], Carried]:
     """Return every target with what becomes of its flows, by balancer, group, id and port."""
     reached: dict[str, set[Place]] = {}
-    led: dict[str, set[tuple[str, int]]] = {}
+    led: dict[str, set[tuple[str, int, bool]]] = {}
     for door in doors(plan, healths):
         for share in door.shares:
             reached.setdefault(share.target_group_arn, set()).update(share.targets)
-            led.setdefault(share.target_group_arn, set()).add((door.protocol, door.port))
+            way = (door.protocol, door.port, share.relay is not None)
+            led.setdefault(share.target_group_arn, set()).add(way)
     found = {}
     for group in plan.target_groups:
         values = group_values(group.protocol, group.attributes)
@@ -194,7 +204,6 @@ def carried(plan: BalancerPlan, healths: Healths) -> dict[tuple[str, str, str, i
                 state=state,
                 ends_deregistered=values[END_DEREGISTERED] == "true",
                 ends_unhealthy=values[END_UNHEALTHY] == "true",
-                relayed=values.get(PROXY) == "true",
             )
     return found
 
@@ -217,7 +226,10 @@ def endings(
         else:
             over = new.state == "unhealthy" != old.state and new.ends_unhealthy
         if over:
-            ended += [Ending(old.addresses, *door, old.target, old.relayed) for door in old.doors]
+            ended += [
+                Ending(old.addresses, protocol, port, old.target, relayed)
+                for protocol, port, relayed in old.doors
+            ]
     return ended
 
 
@@ -227,7 +239,6 @@ def _share(
     values = group_values(group.protocol, group.attributes)
     if crosses_zones(values, plan.attributes):
         zone = EVERY_ZONE
-    proxied = values.get(PROXY) == "true"
     known = healths.get((plan.load_balancer_arn, group.target_group_arn), {})
     return Share(
         target_group_arn=group.target_group_arn,
@@ -236,24 +247,45 @@ def _share(
         targets=tuple(sorted((one.address, one.port) for one in routed(group, zone, known))),
         translated=values[PRESERVE] != "true",
         sticky=values[STICKY] == "true",
-        relay=_relay(plan, group, zone) if proxied else None,
+        proxied=values[PROXY] == "true",
+        encrypted=group.protocol == "TLS",
     )
 
 
-def _relay(plan: BalancerPlan, group: TargetGroupPlan, zone: str) -> Relay:
-    """Return the relay of a group as a zone sees it, on a port that stays the same."""
-    taken: set[int] = set()
-    port = FIRST_RELAY
+def _relayed(
+    share: Share, plan: BalancerPlan, listener: ListenerPlan, ports: Mapping[tuple[str, ...], int]
+) -> Share:
+    """Return a share with its relay, where its flows need one."""
+    if not (listener.tls or share.proxied):
+        return share
+    own = (listener.listener_arn,) if listener.tls else ()
+    place = (share.target_group_arn, share.zone, *own)
+    of_zone = dict(zip(plan.zones, plan.addresses, strict=True))
+    source = of_zone.get(share.zone, plan.addresses[0])
+    return share._replace(relay=Relay(relay(plan.entrance), ports[place], source))
+
+
+def _relay_ports(plan: BalancerPlan) -> dict[tuple[str, ...], int]:
+    """Return the ports of relays, which stay the same: of a group as a zone sees it.
+
+    Behind a TLS listener it has one of that listener's own, with its certificates.
+    """
+    zones = (*sorted(plan.zones), EVERY_ZONE)
     arns = sorted(one.target_group_arn for one in plan.target_groups)
-    for name in [f"{arn} {seen}" for arn in arns for seen in (*sorted(plan.zones), EVERY_ZONE)]:
-        port = FIRST_RELAY + int(sha256(name.encode()).hexdigest(), 16) % RELAYS
+    places: list[tuple[str, ...]] = [(arn, zone) for arn in arns for zone in zones]
+    for listener in sorted(plan.listeners, key=lambda one: one.listener_arn):
+        if listener.tls:
+            own = sorted(arn for arn, _ in forwarded(listener))
+            places += [(arn, zone, listener.listener_arn) for arn in own for zone in zones]
+    ports: dict[tuple[str, ...], int] = {}
+    taken: set[int] = set()
+    for place in places:
+        port = FIRST_RELAY + int(sha256(" ".join(place).encode()).hexdigest(), 16) % RELAYS
         while port in taken:
             port = FIRST_RELAY + (port + 1 - FIRST_RELAY) % RELAYS
         taken.add(port)
-        if name == f"{group.target_group_arn} {zone}":
-            break
-    of_zone = dict(zip(plan.zones, plan.addresses, strict=True))
-    return Relay(relay(plan.entrance), port, of_zone.get(zone, plan.addresses[0]))
+        ports[place] = port
+    return ports
 
 
 def _state(target: TargetPlan, known: Mapping[tuple[str, int], Health]) -> str:
@@ -283,8 +315,10 @@ def _answers(plan: BalancerPlan, group: TargetGroupPlan, zone: str, healths: Hea
 
 
 def _idle(listener: ListenerPlan) -> int:
+    """Return how long TCP may be silent; it cannot be chosen for TLS."""
     default = listener_attributes("TCP")[IDLE].default
-    return int(listener.attributes.get(IDLE, default))
+    chosen = IDLE in listener_attributes(listener.protocol)
+    return int(listener.attributes.get(IDLE, default) if chosen else default)
 
 
 def _is_healthy(

@@ -126,7 +126,8 @@ def _weighted(shares: Sequence[Share]) -> str:
 
 
 def _target_chain(share: Share) -> str:
-    return f"t_{_digest(share.target_group_arn, share.zone)}"
+    own = [str(share.relay.port)] if share.relay else []
+    return f"t_{_digest(share.target_group_arn, share.zone, *own)}"
 
 
 def _rank(slot: int, target: Place) -> bytes:

@@ -194,7 +194,7 @@ class SniChoice(Message, frozen=True, kw_only=True):
 
 
 class TlsPlan(Message, frozen=True, kw_only=True):
-    """How an HTTPS listener meets clients. choices: the best first.
+    """How an HTTPS or TLS listener meets clients. choices: the best first.
 
     asks_clients: for a certificate, which targets are told and nobody checks.
     """
@@ -204,6 +204,7 @@ class TlsPlan(Message, frozen=True, kw_only=True):
     default_names: tuple[str, ...] = ()  # of the default certificate; they choose nothing
     choices: tuple[SniChoice, ...] = ()
     asks_clients: bool = False
+    alpn_policy: str = ""  # of TLS; empty: none is negotiated
 
 
 class RulePlan(Message, frozen=True, kw_only=True):

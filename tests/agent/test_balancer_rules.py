@@ -1,6 +1,7 @@
 """The kernel's part of network load balancers: what is told to it, in which order, and again."""
 
 import pytest
+from msgspec.structs import replace
 
 from ecsd.agent.balancer_rules import BalancerRules
 from ecsd.agent.health_checks import Place
@@ -9,7 +10,16 @@ from ecsd.decisions.network_balancer_attributes import PROXY
 from ecsd.decisions.nlb_plan import Ending
 from ecsd.decisions.target_health import Health
 from ecsd.errors import BalancerError, NetworkError
-from tests.decisions.test_nlb_plan import ADDRESSES, ARN, balancer, group, healths, target
+from tests.decisions.test_haproxy_relay import PEMS, tls
+from tests.decisions.test_nlb_plan import (
+    ADDRESSES,
+    ARN,
+    balancer,
+    group,
+    healths,
+    listener,
+    target,
+)
 
 PLAN = balancer(group(target(1), target(2)))
 LIMITS = Limits(100, 1)
@@ -40,10 +50,14 @@ class Kernel:
 class Relays:
     """An HAProxy that is told about and never runs."""
 
-    def __init__(self, kernel):
+    def __init__(self, kernel, folder):
         self._kernel = kernel
+        self.folder = folder
+        self.admin = folder / "admin.sock"
         self.frame = None
         self.adopted = False
+        self.commands = []
+        self.replaced = []
 
     def adopt(self):
         self.adopted = True
@@ -51,6 +65,15 @@ class Relays:
     async def load(self, frame, render):
         self._kernel.tell("load")
         self.frame, self.text = frame, render("/admin.sock")
+
+    async def command(self, commands):
+        self._kernel.tell("command")
+        self.commands += commands
+        return []
+
+    async def replace_certificate(self, file, pem):
+        self._kernel.tell("certificate")
+        self.replaced.append(pem)
 
     async def stop(self):
         self._kernel.tell("stop")
@@ -63,8 +86,13 @@ def kernel():
 
 
 @pytest.fixture
-def rules(kernel, tmp_path):
-    return BalancerRules(tmp_path / "vpc-1", "vpc-1", kernel, Relays(kernel), LIMITS)
+def relays(kernel, tmp_path):
+    return Relays(kernel, tmp_path / "vpc-1" / "relays")
+
+
+@pytest.fixture
+def rules(kernel, relays, tmp_path):
+    return BalancerRules(tmp_path / "vpc-1", "vpc-1", kernel, relays, LIMITS)
 
 
 async def test_new_flows_are_led_elsewhere_before_old_ones_end(rules, kernel):
@@ -105,7 +133,7 @@ async def test_the_next_agent_ends_what_this_one_could_not(rules, kernel, tmp_pa
     await rules.bring([PLAN], known)
     rules.keep([(Place(ARN, "g", *place), health) for place, health in known[ARN, "g"].items()])
 
-    relays = Relays(kernel)
+    relays = Relays(kernel, tmp_path / "vpc-1" / "relays")
     heir = BalancerRules(tmp_path / "vpc-1", "vpc-1", kernel, relays, LIMITS)
     assert heir.adopt()[Place(ARN, "g", *FIRST)] == Health("healthy")
     assert heir.plans == {ARN: PLAN}
@@ -137,17 +165,52 @@ async def test_unreadable_notes_are_told_and_forgotten(rules, tmp_path, caplog):
     assert "unreadable" in caplog.text
 
 
-async def test_relays_are_there_before_flows_are_led_to_them_and_go_after(rules, kernel):
+async def test_relays_are_there_before_flows_are_led_to_them_and_go_after(rules, kernel, relays):
     told = balancer(group(target(1), target(2), **{PROXY: "true"}))
     await rules.bring([told], healths(1, 2))
     assert kernel.told == ["load", "ip nlb", "ip nlb_idle"]
     await rules.bring([told], healths(1, 2))
     assert kernel.told.count("load") == 1
     await rules.bring([told], healths(2))
-    assert kernel.told[-4:] == ["load", "ip nlb", "ip nlb_idle", "end"]
+    assert kernel.told[-5:] == ["command", "command", "ip nlb", "ip nlb_idle", "end"]
+    assert kernel.told.count("load") == 1
+    assert {one.split()[0] for one in relays.commands} == {"set", "del"}
     assert kernel.ended == [Ending((*ADDRESSES, "240.64.0.1"), "tcp", 90, FIRST, relayed=True)]
     await rules.bring([PLAN], healths(2))
     assert kernel.told[-3:] == ["ip nlb", "ip nlb_idle", "stop"]
+
+
+async def test_certificates_of_tls_listeners_are_served_from_files_and_renewed_without_a_reload(
+    rules, kernel, relays
+):
+    made = balancer(group(target(1)), listeners=(tls(),))
+    await rules.bring([replace(made, certificates=dict(PEMS))], healths(1))
+    assert kernel.told == ["load", "ip nlb", "ip nlb_idle"]
+    files = {one.read_text() for one in relays.folder.glob("c-*.pem")}
+    assert files == set(PEMS.values())
+    renewed = replace(made, certificates=PEMS | {"arn:default": "NEW"})
+    await rules.bring([renewed], healths(1))
+    assert (kernel.told.count("load"), relays.replaced) == (1, ["NEW"])
+    # A share of the weight is the kernel's affair alone.
+    other = group(target(2), name="other")
+    shared = balancer(group(target(1)), other, listeners=(tls(("g", 1), ("other", 0)),))
+    known = healths(1) | healths(2, name="other")
+    await rules.bring([replace(shared, certificates=PEMS)], known)
+    loads = kernel.told.count("load")
+    shifted = replace(shared, certificates=PEMS, listeners=(tls(("g", 0), ("other", 1)),))
+    del kernel.told[:]
+    relays.commands.clear()
+    await rules.bring([shifted], known)
+    assert (loads, kernel.told, relays.commands) == (2, ["ip nlb", "ip nlb_idle"], [])
+
+
+async def test_decrypted_flows_are_cut_and_plain_ones_to_the_same_target_forgotten(rules, kernel):
+    made = balancer(group(target(1), target(2)), listeners=(listener(("g", 1)), tls()))
+    made = replace(made, certificates=PEMS)
+    await rules.bring([made], healths(1, 2))
+    await rules.bring([made], healths(2))
+    ways = {(one.port, one.target, one.relayed) for one in kernel.ended}
+    assert ways == {(90, FIRST, False), (443, FIRST, True)}
 
 
 async def test_notes_that_cannot_be_kept_cost_only_that(rules, tmp_path, caplog):

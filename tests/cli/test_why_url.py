@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from ecsd.cli.balancers import action_words, condition_words, forwards, plain, urls_of
-from ecsd.cli.why_url import _admitted, _peers
+from ecsd.cli.why_url import _admitted, _group, _peers, tls_words
 from ecsd.cli.why_zone import _answering, alias_targets
 
 RULE = """
@@ -48,10 +48,35 @@ def test_xml_becomes_plain_values(xml, value):
         ("HTTP", "8080", "http://a:8080"),
         ("HTTPS", "443", "https://a"),
         ("TCP", "80", "tcp://a:80"),
+        ("TLS", "443", "tls://a:443"),
     ],
 )
 def test_a_url_leaves_out_what_its_scheme_implies(protocol, port, url):
     assert urls_of("a", {"Protocol": protocol, "Port": port}) == [url]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "alpn", "words"),
+    [
+        ("HTTPS", None, "by P"),
+        ("TLS", None, "by P; no ALPN is negotiated"),
+        ("TLS", ["None"], "by P; no ALPN is negotiated"),
+        ("TLS", ["HTTP2Only"], "by P and the ALPN policy HTTP2Only"),
+    ],
+)
+def test_where_tls_ends_is_told_in_words(protocol, alpn, words):
+    listener = {"Protocol": protocol, "SslPolicy": "P", "AlpnPolicy": alpn}
+    assert tls_words(listener) == f"TLS ends at the load balancer, {words}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("application", "requests get 503"), ("network", "connections are refused")],
+)
+def test_a_group_without_targets_turns_away_what_comes(kind, words):
+    group = {"TargetGroupName": "web", "Targets": []}
+    (line,) = _group(None, {"Type": kind}, group, "")
+    assert line == f"it stops here: target group web has no targets, and {words}"
 
 
 def permission(protocol="tcp", first="80", last="80", *, ranges=(), groups=()):

@@ -75,10 +75,9 @@ def test_openssl_knows_every_cipher_but_triple_des(name):
 
 
 def test_a_bind_says_protocols_ciphers_and_http_versions():
-    def options(policy, **attributes):
+    def options(policy, *protocols):
         tls = TlsPlan(ssl_policy=policy, default_certificate="arn:1")
-        held = {key.replace("__", "."): value for key, value in attributes.items()}
-        return bind_options(tls, "/run/x", held)
+        return bind_options(tls, "/run/x", protocols)
 
     old = options(DEFAULT)
     assert "ssl-min-ver TLSv1.0 ssl-max-ver TLSv1.2" in old
@@ -88,5 +87,5 @@ def test_a_bind_says_protocols_ciphers_and_http_versions():
     assert "ssl-min-ver TLSv1.3 ssl-max-ver TLSv1.3" in new
     assert f"ciphersuites {':'.join(TLS13)}" in new
     assert " ciphers " not in new
-    assert "alpn h2,http/1.1 " in new
-    assert "alpn http/1.1 " in options(DEFAULT, routing__http2__enabled="false")
+    assert "alpn" not in new
+    assert "alpn h2,http/1.1 " in options(DEFAULT, "h2", "http/1.1")

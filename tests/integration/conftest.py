@@ -92,6 +92,9 @@ def running(**settings: Any) -> Iterator[Ecsd]:
         one = Ecsd(Path(folder), **settings)
         up = one.run("up", "-d", check=False)
         assert up.returncode == 0, up.stdout + up.stderr + one.log()
+        # Where another ecsd answers at this port, ``down`` would take away what is not ours.
+        own = one.folder / "run" / "supervisor.pid"
+        assert own.exists(), f"another ecsd answers at {one.endpoint}: choose another instance"
         try:
             yield one
         finally:

@@ -1,21 +1,25 @@
 """A target of flows: answers every line and datagram with its name and who asked.
 
-Arguments: port, name. Says ``ready`` when it listens; SIGTERM ends it at once. Where a header of
-the proxy protocol, version 2, says who asked and whom, it tells both and its peer:
-``client/address:port/peer``.
+Arguments: port, name, and where it speaks TLS a file with certificate and key; then it also tells
+what ALPN has settled: ``client+protocol``. Says ``ready`` when it listens; SIGTERM ends it at
+once. Where a header of the proxy protocol, version 2, says who asked and whom, it tells both and
+its peer: ``client/address:port/peer``.
 """
 
 import asyncio
 import signal
 import socket
+import ssl
 import struct
 import sys
 
-PORT, NAME = int(sys.argv[1]), sys.argv[2]
+PORT, NAME, *PEM = int(sys.argv[1]), *sys.argv[2:]
 
 
 async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     client = writer.get_extra_info("peername")[0]
+    if PEM:
+        client += f"+{writer.get_extra_info('ssl_object').selected_alpn_protocol()}"
     try:
         while line := await reader.readline():
             if line == b"\r\n":
@@ -47,9 +51,18 @@ class Datagrams(asyncio.DatagramProtocol):
         self.transport.sendto(f"{NAME} {addr[0]}\n".encode(), addr)
 
 
+def secure() -> ssl.SSLContext | None:
+    if not PEM:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*PEM)
+    context.set_alpn_protocols(["http/1.1", "h2"])
+    return context
+
+
 async def main() -> None:
     loop = asyncio.get_running_loop()
-    server = await asyncio.start_server(converse, "0.0.0.0", PORT)
+    server = await asyncio.start_server(converse, "0.0.0.0", PORT, ssl=secure())
     await loop.create_datagram_endpoint(Datagrams, local_addr=("0.0.0.0", PORT))
     sys.stdout.write("ready\n")
     sys.stdout.flush()

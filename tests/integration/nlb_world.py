@@ -33,12 +33,16 @@ class Place:
         self.path = f"/proc/{pid}/ns/net"
         self._server = None
 
-    def serve(self, port=PORT, name=None):
-        """Answer flows, as a container of the task would; by its address, or a name."""
+    def serve(self, port=PORT, name=None, pem=None):
+        """Answer flows, as a container of the task would; by its address, or a name.
+
+        pem: a file with certificate and key, to speak TLS.
+        """
         self._server = subprocess.Popen(
             [
                 *("nsenter", f"--net={self.path}", sys.executable),
                 *(str(HERE / "fake_flow_target.py"), str(port), name or self.address),
+                *([str(pem)] if pem else []),
             ],
             stdout=subprocess.PIPE,
             text=True,
@@ -130,8 +134,8 @@ def reaches(place, address, port, kind=socket.SOCK_STREAM):
 class Knocking:
     """One new flow after the other, all the while; counts who answered and what failed."""
 
-    def __init__(self, place, address, port):
-        self._where = place, address, port
+    def __init__(self, place, address, port, ask=ask):
+        self._where, self._ask = (place, address, port), ask
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work)
         self.targets, self.failures = Counter(), []
@@ -147,7 +151,7 @@ class Knocking:
     def _work(self):
         while not self._ended.wait(0.02):
             try:
-                self.targets[ask(*self._where)[0]] += 1
+                self.targets[self._ask(*self._where)[0]] += 1
             except OSError as error:
                 self.failures.append(repr(error))
 
@@ -299,7 +303,7 @@ class Flows:
             TargetGroupArn=arn, Targets=[{"Id": one.address} for one in targets]
         )
 
-    def listen(self, port, *groups, protocol="TCP"):
+    def listen(self, port, *groups, protocol="TCP", **more):
         """Open a port that forwards to groups (ARN, or ARN and weight)."""
         shares = [one if isinstance(one, tuple) else (one, 1) for one in groups]
         config = {"TargetGroups": [{"TargetGroupArn": arn, "Weight": w} for arn, w in shares]}
@@ -308,6 +312,7 @@ class Flows:
             Protocol=protocol,
             Port=port,
             DefaultActions=[{"Type": "forward", "ForwardConfig": config}],
+            **more,
         )["Listeners"][0]["ListenerArn"]
 
     def states(self, arn):

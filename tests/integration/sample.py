@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import ssl
 import threading
 import time
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ class Account:
         self.ec2, self.elbv2, self.ecs = client("ec2"), client("elbv2"), client("ecs")
         self.iam, self.logs, self.client = client("iam"), client("logs"), client
         self.vpc = self.balancer = self.group = None
+        self.trust = None  # PEM of the root with which the balancer is asked by TLS
 
     # ---------------------------------------------------------------- making
 
@@ -196,7 +198,7 @@ class Account:
 
     def get(self, path="/", port=80, host=None, headers=None, method="GET"):
         """Ask the balancer once, on its own address; returns status, headers, body."""
-        connection = http.client.HTTPConnection(self.entrance(), port, timeout=10)
+        connection = self._connection(port)
         try:
             connection.request(
                 method, path, headers={"Host": host or self.dns_name, **(headers or {})}
@@ -215,6 +217,13 @@ class Account:
             yield load
         finally:
             load.stop()
+
+    def _connection(self, port):
+        if self.trust is None:
+            return http.client.HTTPConnection(self.entrance(), port, timeout=10)
+        context = ssl.create_default_context(cadata=self.trust)
+        context.check_hostname = False  # it is asked by its address
+        return http.client.HTTPSConnection(self.entrance(), port, timeout=10, context=context)
 
     # ---------------------------------------------------------------- removing
 

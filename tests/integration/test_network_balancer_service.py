@@ -31,7 +31,7 @@ def target_group(account, name, delay="2"):
     return arn
 
 
-def balancer(account, *groups):
+def balancer(account, *groups, protocol="TCP", **more):
     """A network load balancer whose only listener forwards to the first of these groups."""
     made = account.elbv2.create_load_balancer(
         Name="flows", Type="network", Subnets=account.public, SecurityGroups=[account.alb_group]
@@ -43,7 +43,11 @@ def balancer(account, *groups):
     action = {"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}
     account.group = groups[0]
     account.listener = account.elbv2.create_listener(
-        LoadBalancerArn=account.balancer, Protocol="TCP", Port=80, DefaultActions=[action]
+        LoadBalancerArn=account.balancer,
+        Protocol=protocol,
+        Port=80,
+        DefaultActions=[action],
+        **more,
     )["Listeners"][0]["ListenerArn"]
 
 
@@ -120,11 +124,16 @@ def test_a_task_whose_port_is_shut_is_replaced_with_elbs_reason(account):
     eventually(told)
 
 
-@pytest.mark.parametrize("strategy", ["BLUE_GREEN", "CANARY"])
-def test_a_deployment_shifts_a_listeners_flows(account, strategy):
+@pytest.mark.parametrize(("strategy", "protocol"), [("BLUE_GREEN", "TLS"), ("CANARY", "TCP")])
+def test_a_deployment_shifts_a_listeners_flows(account, ecsd, strategy, protocol):
     account.network()
     green = target_group(account, "green")
-    balancer(account, target_group(account, "blue"), green)
+    more = {}
+    if protocol == "TLS":
+        made = account.client("acm").request_certificate(DomainName="shop.test")
+        more["Certificates"] = [{"CertificateArn": made["CertificateArn"]}]
+        account.trust = ecsd.run("ca").stdout
+    balancer(account, target_group(account, "blue"), green, protocol=protocol, **more)
     configuration = {"strategy": strategy, "bakeTimeInMinutes": 0}
     if strategy == "CANARY":
         steps = {"canaryPercent": 25.0, "canaryBakeTimeInMinutes": 0}
@@ -308,6 +317,37 @@ resource "aws_lb_listener" "edge" {
   default_action {
     type             = "forward"
     target_group_arn = aws_lb_target_group.edge[each.key].arn
+  }
+}
+
+resource "aws_acm_certificate" "edge" {
+  domain_name       = "edge.example.test"
+  validation_method = "DNS"
+}
+
+resource "aws_lb_target_group" "secure" {
+  for_each = { TCP = 443, TLS = 8443 }
+
+  name        = "secure-${each.key}"
+  port        = each.value
+  protocol    = each.key
+  target_type = "ip"
+  vpc_id      = aws_vpc.main.id
+}
+
+resource "aws_lb_listener" "secure" {
+  for_each = { TCP = null, TLS = "HTTP2Preferred" }
+
+  load_balancer_arn = aws_lb.inside.arn
+  port              = aws_lb_target_group.secure[each.key].port
+  protocol          = "TLS"
+  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+  certificate_arn   = aws_acm_certificate.edge.arn
+  alpn_policy       = each.value
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.secure[each.key].arn
   }
 }
 

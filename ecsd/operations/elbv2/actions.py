@@ -10,6 +10,7 @@ from ecsd.decisions.listener_checks import (
     check_flow_actions,
     complete_action,
 )
+from ecsd.decisions.network_balancer_attributes import flow_contradiction
 from ecsd.decisions.rule_transforms import check_transforms
 from ecsd.errors import AwsError
 from ecsd.records.elbv2.load_balancer import LoadBalancer
@@ -26,6 +27,7 @@ GROUP_PROTOCOLS = {  # by the listener's. Source: Network Load Balancers guide, 
     "HTTP": ("HTTP", "HTTPS"),
     "HTTPS": ("HTTP", "HTTPS"),
     "TCP": ("TCP", "TCP_UDP"),
+    "TLS": ("TCP", "TLS"),
     "UDP": ("UDP", "TCP_UDP"),
     "TCP_UDP": ("TCP_UDP",),
 }
@@ -70,6 +72,13 @@ def parse_actions(
                 f"The protocol '{group.protocol}' of the target group '{arn}' cannot be used with "
                 f"the listener protocol '{protocol}'",
             )
+        words = (
+            flow_contradiction(group.protocol, group.attributes, decrypted=True)
+            if protocol == "TLS"
+            else None
+        )
+        if words is not None:
+            raise AwsError("InvalidConfigurationRequest", f"Target group '{arn}': {words}")
         users = set(balancers_of_group(view, arn)) - {balancer.load_balancer_arn}
         if users:
             raise AwsError(

@@ -18,7 +18,6 @@ from ecsd.store.finders.elbv2 import require_all, require_listener, require_load
 LARGEST_PORT = 65535
 MOST_LISTENERS = 50
 PROTOCOLS = {"application": ("HTTP", "HTTPS"), "network": NETWORK_PROTOCOLS}
-LATER = ("AlpnPolicy",)
 
 
 @operation("elbv2", "CreateListener")
@@ -157,9 +156,6 @@ def _check(request: dict[str, Any]) -> None:
     protocol = request.get("Protocol")
     if protocol and not any(protocol in known for known in PROTOCOLS.values()):
         raise AwsError("UnsupportedProtocol", f"Protocol '{protocol}' is not supported by ecsd yet")
-    for member in LATER:
-        if request.get(member):
-            raise AwsError("ValidationError", f"{member} is not supported by ecsd yet")
     port = request.get("Port") or 1
     if not 1 <= port <= LARGEST_PORT:
         raise AwsError("ValidationError", f"Port must be between 1 and 65535, got {port}")

@@ -1,4 +1,4 @@
-"""The certificates of an HTTPS listener. Source: Elastic Load Balancing API Reference."""
+"""The certificates of an HTTPS or TLS listener. Source: Elastic Load Balancing API Reference."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2.paging import page
 from ecsd.operations.elbv2.tls import parse_certificates, with_certificates
-from ecsd.records.elbv2.load_balancer import Listener
+from ecsd.records.elbv2.load_balancer import SECURE_PROTOCOLS, Listener
 from ecsd.store.finders.elbv2 import require_listener
 
 MOST = 25  # in the lists of a load balancer
@@ -16,7 +16,7 @@ MOST = 25  # in the lists of a load balancer
 async def add_listener_certificates(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Add certificates to the list that names choose from; those in it stay."""
     async with call.transaction() as change:
-        listener = _require_https(require_listener(change, request["ListenerArn"]))
+        listener = _require_secure(require_listener(change, request["ListenerArn"]))
         arns = parse_certificates(change, request["Certificates"], call.clock.now())
         listed = tuple(dict.fromkeys((*listener.certificates, *arns)))
         balancer = listener.load_balancer_arn
@@ -39,7 +39,7 @@ async def remove_listener_certificates(call: Call, request: dict[str, Any]) -> d
     """Remove certificates from the list; the default one is no part of it."""
     gone = {one.get("CertificateArn") for one in request["Certificates"]}
     async with call.transaction() as change:
-        listener = _require_https(require_listener(change, request["ListenerArn"]))
+        listener = _require_secure(require_listener(change, request["ListenerArn"]))
         default = listener.default_certificate
         if default in gone - set(listener.certificates):
             raise AwsError(
@@ -63,8 +63,8 @@ async def describe_listener_certificates(call: Call, request: dict[str, Any]) ->
     return {"Certificates": certificates, "NextMarker": marker}
 
 
-def _require_https(listener: Listener) -> Listener:
-    if listener.protocol != "HTTPS":
+def _require_secure(listener: Listener) -> Listener:
+    if listener.protocol not in SECURE_PROTOCOLS:
         raise AwsError(
             "ValidationError", f"A listener with protocol {listener.protocol} has no certificates"
         )

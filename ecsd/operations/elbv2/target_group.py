@@ -32,6 +32,7 @@ from ecsd.store.finders.ec2 import require_vpc
 from ecsd.store.finders.elbv2 import (
     balancers_of_group,
     groups_of_balancer,
+    is_decrypted,
     require_all,
     require_load_balancer,
     require_target_group,
@@ -148,7 +149,11 @@ async def modify_target_group_attributes(call: Call, request: dict[str, Any]) ->
         known = target_group_attributes(group.protocol)
         held = attribute.changed("Target group", known, group.attributes, request["Attributes"])
         flows = group.protocol in NETWORK_PROTOCOLS
-        words = flow_contradiction(group.protocol, held) if flows else contradiction(held)
+        if flows:
+            decrypted = is_decrypted(change, group.target_group_arn)
+            words = flow_contradiction(group.protocol, held, decrypted=decrypted)
+        else:
+            words = contradiction(held)
         if words is not None:
             raise AwsError("ValidationError", words)
         change.put(replace(group, attributes=held))

@@ -1,7 +1,7 @@
-"""What HTTPS asks of a listener: a certificate that can be served, a policy that there is.
+"""What HTTPS and TLS ask of a listener: a certificate that can be served, policies that there are.
 
 Source: Elastic Load Balancing API Reference, CreateListener; Application Load Balancers guide,
-HTTPS listeners.
+HTTPS listeners; Network Load Balancers guide, ALPN policies.
 """
 
 from datetime import datetime
@@ -9,17 +9,23 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ecsd.decisions import alpn
 from ecsd.decisions.certificate import status
 from ecsd.decisions.ssl_policies import DEFAULT, find_policy
 from ecsd.errors import AwsError
 from ecsd.records.acm.certificate import Certificate
-from ecsd.records.elbv2.load_balancer import Listener
+from ecsd.records.elbv2.load_balancer import SECURE_PROTOCOLS, Listener
 from ecsd.store.store import View
 
 MEMBERS = {
     "SslPolicy": "An SSL policy",
     "Certificates": "A certificate",
     "MutualAuthentication": "Mutual authentication",
+    "AlpnPolicy": "An AlpnPolicy",
+}
+FOREIGN = {  # by protocol: members that only the other secure protocol has
+    "HTTPS": ("AlpnPolicy",),
+    "TLS": ("MutualAuthentication",),
 }
 MODES = ("off", "passthrough", "verify")
 POST_QUANTUM = "-PQ-"
@@ -27,15 +33,18 @@ POST_QUANTUM = "-PQ-"
 
 def secured(view: View, listener: Listener, request: dict[str, Any], now: datetime) -> Listener:
     """Return a listener with what a request says of its TLS; or refuse."""
-    if listener.protocol != "HTTPS":
-        for member, words in MEMBERS.items():
-            if request.get(member):
-                raise AwsError(
-                    "ValidationError",
-                    f"{words} cannot be specified for {listener.protocol} listeners",
-                )
-        plain = replace(listener, ssl_policy=None, mutual_authentication="off")
-        return with_certificates(plain, None, ())
+    protocol = listener.protocol
+    for member in FOREIGN.get(protocol, MEMBERS):
+        if request.get(member):
+            raise AwsError(
+                "ValidationError", f"{MEMBERS[member]} cannot be specified for {protocol} listeners"
+            )
+    if protocol not in SECURE_PROTOCOLS:
+        return with_certificates(
+            replace(listener, ssl_policy=None, alpn_policy=None, mutual_authentication="off"),
+            None,
+            (),
+        )
     mutual = _mutual(listener, request.get("MutualAuthentication") or {})
     policy = request.get("SslPolicy") or listener.ssl_policy or DEFAULT
     require_policy(policy)
@@ -44,8 +53,13 @@ def secured(view: View, listener: Listener, request: dict[str, Any], now: dateti
         [default] = _arns(request["Certificates"], most=1)
         require_servable(view, default, now)
     if default is None:
-        raise AwsError("ValidationError", "A certificate must be specified for HTTPS listeners")
-    secure = replace(listener, ssl_policy=policy, mutual_authentication=mutual)
+        raise AwsError(
+            "ValidationError", f"A certificate must be specified for {protocol} listeners"
+        )
+    negotiated = _alpn(request.get("AlpnPolicy") or []) or listener.alpn_policy
+    secure = replace(
+        listener, ssl_policy=policy, alpn_policy=negotiated, mutual_authentication=mutual
+    )
     return with_certificates(secure, default, listener.certificates)
 
 
@@ -97,14 +111,18 @@ def require_servable(view: View, arn: str, now: datetime) -> Certificate:
 
 
 def describe_tls(listener: Listener) -> dict[str, Any]:
-    """Return the members that HTTPS adds to a listener."""
-    if listener.protocol != "HTTPS":
+    """Return the members that HTTPS or TLS adds to a listener."""
+    if listener.protocol not in SECURE_PROTOCOLS:
         return {}
-    return {
+    shown: dict[str, Any] = {
         "SslPolicy": listener.ssl_policy,
         "Certificates": [{"CertificateArn": listener.default_certificate}],
-        "MutualAuthentication": {"Mode": listener.mutual_authentication},
     }
+    if listener.protocol == "HTTPS":
+        shown["MutualAuthentication"] = {"Mode": listener.mutual_authentication}
+    elif listener.alpn_policy:
+        shown["AlpnPolicy"] = [listener.alpn_policy]
+    return shown
 
 
 def _arns(given: list[dict[str, Any]], most: int | None = None) -> list[str]:
@@ -119,6 +137,18 @@ def _arns(given: list[dict[str, Any]], most: int | None = None) -> list[str]:
         if one.get("IsDefault") is not None:
             raise AwsError("ValidationError", "IsDefault cannot be specified in a request")
     return [one["CertificateArn"] for one in given]
+
+
+def _alpn(given: list[str]) -> str | None:
+    """Return the policy that a request names, or None; or refuse."""
+    if len(given) > 1:
+        raise AwsError(
+            "ValidationError", f"Exactly one ALPN policy can be specified, got {len(given)}"
+        )
+    for one in given:
+        if one not in alpn.POLICIES:
+            raise AwsError("ALPNPolicyNotFound", f"The ALPN policy '{one}' is not supported")
+    return given[0] if given else None
 
 
 def _mutual(listener: Listener, given: dict[str, Any]) -> str:

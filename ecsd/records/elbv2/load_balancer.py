@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 from ecsd.records.record import Part, Record
 from ecsd.records.tag import Tag
 
+SECURE_PROTOCOLS = ("HTTPS", "TLS")  # of listeners that serve certificates
+
 
 class Zone(Part, frozen=True, kw_only=True):
     """A load balancer's foot in one subnet."""
@@ -58,14 +60,15 @@ class Listener(Record, frozen=True, kw_only=True):
     listener_arn: str
     load_balancer_arn: str
     port: int
-    protocol: str  # HTTP, HTTPS, TCP, UDP, TCP_UDP
+    protocol: str  # HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP
     default_actions: tuple[dict[str, Any], ...]
     target_group_arns: tuple[str, ...] = ()  # those that the default actions forward to
-    ssl_policy: str | None = None  # of HTTPS
-    default_certificate: str | None = None  # ARN, of HTTPS
+    ssl_policy: str | None = None  # of HTTPS and TLS
+    default_certificate: str | None = None  # ARN, of HTTPS and TLS
     certificates: tuple[str, ...] = ()  # ARNs of the list that names (SNI) choose from
     certificate_arns: tuple[str, ...] = ()  # all of the above, each once
     mutual_authentication: str = "off"  # passthrough: clients' certificates go to targets
+    alpn_policy: str | None = None  # of TLS: see decisions/alpn.py
     attributes: dict[str, str] = {}
     tags: tuple[Tag, ...] = ()
 

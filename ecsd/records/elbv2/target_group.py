@@ -6,7 +6,7 @@ from typing import ClassVar
 from ecsd.records.record import Part, Record
 from ecsd.records.tag import Tag
 
-TRANSPORTS = {"TCP": ("tcp",), "UDP": ("udp",), "TCP_UDP": ("tcp", "udp")}
+TRANSPORTS = {"TCP": ("tcp",), "TLS": ("tcp",), "UDP": ("udp",), "TCP_UDP": ("tcp", "udp")}
 NETWORK_PROTOCOLS = tuple(TRANSPORTS)  # of Network Load Balancers; every other one is over TCP
 
 

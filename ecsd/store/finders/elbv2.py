@@ -135,6 +135,12 @@ def balancers_of_group(view: View, target_group_arn: str) -> list[str]:
     return list(dict.fromkeys(arns))
 
 
+def is_decrypted(view: View, target_group_arn: str) -> bool:
+    """Tell whether a TLS listener forwards to a group."""
+    users = view.select(Listener, target_group_arns=target_group_arn)
+    return any(one.protocol == "TLS" for one in users)
+
+
 def groups_of_balancer(view: View, load_balancer_arn: str) -> list[TargetGroup]:
     """Return the target groups that a load balancer forwards to."""
     arns: list[str] = []

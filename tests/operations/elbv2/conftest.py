@@ -6,6 +6,7 @@ import pytest
 
 from ecsd.errors import AwsError
 from ecsd.store.findings import all_findings
+from tests.certificates.pems import NOW, pair
 
 
 class Network(NamedTuple):
@@ -14,6 +15,34 @@ class Network(NamedTuple):
     vpc_id: str
     subnets: tuple[str, str, str]
     group_id: str
+
+
+class At:
+    """A clock that stands still."""
+
+    def __init__(self, time):
+        self.time = time
+
+    def now(self):
+        return self.time
+
+
+@pytest.fixture
+def acm(client):
+    """Call an operation of Certificate Manager, while test certificates are valid."""
+    return client("acm", clock=At(NOW))
+
+
+@pytest.fixture
+def imported(acm):
+    """Import a certificate for these names; return its ARN."""
+
+    async def make(*names, **more):
+        mine = pair(*(names or ("www.example.com",)), **more)
+        made = await acm("ImportCertificate", Certificate=mine.body, PrivateKey=mine.private_key)
+        return made["CertificateArn"]
+
+    return make
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from ecsd.decisions.ssl_policies import POLICIES
 from ecsd.errors import AwsError
 from ecsd.records.elbv2.load_balancer import Listener
-from tests.certificates.pems import DAY, NOW, pair
+from tests.certificates.pems import DAY, NOW
+from tests.operations.elbv2.conftest import At
 
 MISSING = "arn:aws:acm:us-east-1:000000000000:certificate/00000000-0000-4000-8000-000000000000"
 FIXED = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
@@ -16,36 +17,9 @@ DEFAULT = "ELBSecurityPolicy-2016-08"
 NEWER = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 
-class At:
-    """A clock that stands still."""
-
-    def __init__(self, time):
-        self.time = time
-
-    def now(self):
-        return self.time
-
-
-@pytest.fixture
-def acm(client):
-    return client("acm", clock=At(NOW))
-
-
 @pytest.fixture
 def elb(client):
     return client("elbv2", clock=At(NOW))
-
-
-@pytest.fixture
-def imported(acm):
-    """Import a certificate for these names; return its ARN."""
-
-    async def make(*names, **more):
-        mine = pair(*(names or ("www.example.com",)), **more)
-        made = await acm("ImportCertificate", Certificate=mine.body, PrivateKey=mine.private_key)
-        return made["CertificateArn"]
-
-    return make
 
 
 @pytest.fixture

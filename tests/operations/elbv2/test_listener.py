@@ -110,7 +110,8 @@ async def test_a_port_is_opened_once(elb, lb, listener, refused):
     ("wanted", "code"),
     [
         ({"Protocol": "HTTPS"}, "ValidationError"),
-        ({"Protocol": "TLS"}, "UnsupportedProtocol"),
+        ({"Protocol": "QUIC"}, "UnsupportedProtocol"),
+        ({"Protocol": "TLS"}, "ValidationError"),
         ({"Protocol": "TCP"}, "ValidationError"),
         ({"Protocol": None}, "ValidationError"),
         ({"Port": None}, "ValidationError"),

@@ -184,6 +184,17 @@ async def test_balancers_attributes(attribute, flows, elb, network, refused):
         ("TCP_UDP", "preserve_client_ip.enabled", "true", None, "false"),
         ("TCP", "proxy_protocol_v2.enabled", "false", "true", "on"),
         ("UDP", "proxy_protocol_v2.enabled", "false", None, "true"),
+        ("TLS", "preserve_client_ip.enabled", "false", None, "true"),
+        ("TLS", "proxy_protocol_v2.enabled", "false", "true", "on"),
+        ("TLS", "stickiness.enabled", "false", None, "true"),
+        ("TLS", "deregistration_delay.connection_termination.enabled", "false", "true", "x"),
+        (
+            "TLS",
+            "target_health_state.unhealthy.connection_termination.enabled",
+            "true",
+            "false",
+            "x",
+        ),
         ("TCP", "stickiness.type", "source_ip", None, "lb_cookie"),
         ("UDP", "stickiness.enabled", "false", "true", "2"),
         ("TCP", "deregistration_delay.timeout_seconds", "300", "0", "3601"),
@@ -325,11 +336,20 @@ async def test_listeners_forward_to_groups_of_their_protocol(
 
     assert (await refusal(53, "UDP", forward(only_udp)))[0] == "DuplicateListener"
     assert (await refusal(80, "TCP_UDP", forward(both)))[0] == "DuplicateListener"
-    for protocol, group in (("TCP", only_udp), ("UDP", only_tcp), ("TCP_UDP", only_tcp)):
+    tls = await tcp(net, "s", "TLS")
+    for protocol, group in (
+        ("TCP", only_udp),
+        ("UDP", only_tcp),
+        ("TCP_UDP", only_tcp),
+        ("TCP", tls),
+        ("TLS", both),
+        ("TLS", only_udp),
+    ):
         code, _ = await refusal(1, protocol, forward(group))
         assert code == "InvalidConfigurationRequest"
     assert (await refusal(1, "HTTP", forward(only_tcp)))[0] == "ValidationError"
-    assert (await refusal(1, "TLS", forward(only_tcp)))[0] == "UnsupportedProtocol"
+    assert (await refusal(80, "TLS", forward(only_tcp)))[0] == "ValidationError"  # no certificate
+    assert (await refusal(1, "QUIC", forward(only_tcp)))[0] == "UnsupportedProtocol"
     fixed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
     code, words = await refusal(1, "TCP", fixed)
     assert (code, "fixed-response" in words) == ("ValidationError", True)

@@ -62,7 +62,7 @@ async def test_another_group_of_the_name_is_refused(network, target_group, refus
         ({"Name": "x" * 33}, "xxx"),
         ({"TargetType": "lambda"}, "lambda"),
         ({"TargetType": "alb"}, "alb"),
-        ({"Protocol": "TLS"}, "TLS"),
+        ({"Protocol": "QUIC"}, "QUIC"),
         ({"ProtocolVersion": "HTTP3"}, "HTTP3"),
         ({"IpAddressType": "ipv6"}, "ipv6"),
         ({"TargetControlPort": 3000}, "TargetControlPort"),

@@ -2,13 +2,13 @@
 
 import subprocess
 import tempfile
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import boto3
 
+from bench import machine
 from tests.integration.conftest import Ecsd, running
 from tests.integration.nlb_world import Flows
 from tests.integration.sample import Account, eventually
@@ -71,14 +71,16 @@ def haproxy(configuration, namespace):
     with tempfile.TemporaryDirectory(prefix="ecsd-bench-") as folder:
         path = Path(folder) / "haproxy.cfg"
         path.write_text(configuration)
-        ready = Path(folder) / "ready"
-        command = ["nsenter", f"--net={namespace}", "haproxy", "-db", "-f", str(path)]
-        process = subprocess.Popen([*command, "-p", str(ready)])
-        try:
-            eventually(lambda: ready.exists() or process.poll() is not None, 10, 0.01)
+        enter = ["nsenter", f"--net={namespace}"]
+        process = subprocess.Popen([*enter, "haproxy", "-db", "-f", str(path)])
+
+        def listens():
             if process.poll() is not None:
                 raise RuntimeError(f"HAProxy ended with {process.returncode}")
-            time.sleep(0.1)  # its pid is written a moment before it serves
+            return f"pid={process.pid}," in machine.run(*enter, "ss", "-Hltnp")
+
+        try:
+            eventually(listens, 10, 0.05)
             yield process
         finally:
             process.terminate()

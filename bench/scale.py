@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from bench import machine
 from bench.scene import answering
 from bench.table import Group, Row, milliseconds
+from ecsd.agent.drivers.haproxy import Haproxy
 from tests.integration.balancer_world import (
     ADDRESS,
     ENTRANCE,
@@ -31,6 +32,7 @@ FIRST_PORT, TARGET_PORT = 18080, 8080
 NETWORK = "10.202.0.0/16"
 INTERVAL = 5  # seconds
 CHANGES = 15
+PAUSES = "function delay() return 4 end"  # ms: load, but none that takes all processors
 SECONDS = 5
 SHARE = 0.1  # of a core, for health checks
 
@@ -110,16 +112,15 @@ async def changes():
         first = plans[0]
         url = f"http://{first.entrance}:{FIRST_PORT}/"
         host = f"Host: {first.dns_name}"
-        load = asyncio.create_task(
-            asyncio.to_thread(
-                machine.wrk, url, seconds=SECONDS * 2, connections=8, headers=[host]
-            )
-        )
+        script = world.folder / "pauses.lua"
+        script.write_text(PAUSES)
+        how = {"seconds": SECONDS * 2, "connections": 8, "headers": [host], "script": str(script)}
+        load = asyncio.create_task(asyncio.to_thread(machine.wrk, url, **how))
         targets, rules = [], []
         for turn in range(CHANGES):
-            targets.append(await _taken(world, _without_target(first, turn)))
+            targets.append(await _in_use(world, _without_target(first, turn)))
             await asyncio.sleep(SECONDS / CHANGES / 2)
-            rules.append(await _taken(world, _with_rule(first, turn)))
+            rules.append(await _in_force(world, _with_rule(first, turn)))
             await asyncio.sleep(SECONDS / CHANGES / 2)
             await world.balancers.apply(first)
         rate, bad = await load
@@ -141,11 +142,30 @@ def _healthy(world):
     }
 
 
-async def _taken(world, plan):
+async def _in_force(world, plan):
     """Return the seconds until a plan is in force."""
     began = time.perf_counter()
     await world.balancers.apply(plan)
     return time.perf_counter() - began
+
+
+async def _in_use(world, plan):
+    """The same of a plan that changes a target: when HAProxy has answered."""
+    answered = []
+    command = Haproxy.command
+
+    async def noted(self, commands):
+        said = await command(self, commands)
+        answered.append(time.perf_counter())
+        return said
+
+    Haproxy.command = noted
+    try:
+        began = time.perf_counter()
+        await world.balancers.apply(plan)
+    finally:
+        Haproxy.command = command
+    return answered[0] - began
 
 
 def _without_target(plan, turn):

@@ -66,13 +66,13 @@ def test_parts_that_are_remembered_say_what_fresh_ones_say():
         plan(groups=(group(stickiness__enabled="true"),)),
         plan(),
         plan(groups=(function_group("http://one"),)),
-        plan(groups=(function_group("http://two"),)),
+        plan(groups=(replace(function_group("http://one"), targets=()),)),
     ]
     other = replace(plan(), load_balancer_arn="arn:other", entrance="127.64.0.2")
     parts = Parts()
     for number, one in enumerate([*plans, *reversed(plans)]):
         others = [other] if number % 3 else []
-        entrances = {("127.64.0.1", 80)} if number > len(plans) else set()
+        entrances = {("127.64.0.1", 80)} if number >= len(plans) else set()
         place = PLACE._replace(entrances=entrances)
         remembered = compile_config([one, *others], {}, place, parts)
         assert remembered == compile_config([one, *others], {}, place)

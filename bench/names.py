@@ -15,7 +15,7 @@ from bench.table import Group, Row, interleaved, milliseconds, share
 from tests.integration.nlb_world import RESOLVER, Place, resolve
 from tests.integration.sample import eventually
 
-ADDRESS, PORT = "10.0.10.200", 53  # of dnsmasq, which lives in the asking task's neighbour
+PORT, DNSMASQ_PORT = 53, 5353  # at the same address, in the VPC's namespace
 SECONDS, ROUNDS, REGISTRATIONS = 2, 5, 9
 SERVICE, NAMESPACE = "api", "bench.internal"
 NAME = f"{SERVICE}.{NAMESPACE}"
@@ -25,7 +25,6 @@ class Names(NamedTuple):
     """A namespace with a service, and who asks for its name."""
 
     asking: Place
-    beside: Place
     cloud_map: object
     service: str
 
@@ -35,7 +34,7 @@ def opened():
     """A namespace of Cloud Map with one instance, and a dnsmasq that knows the same name."""
     with ExitStack() as stack:
         scene, flows = stack.enter_context(flowing())
-        asking, beside = flows.tasks("a", "a")
+        (asking,) = flows.tasks("a")
         cloud_map = scene.account.client("servicediscovery")
         cloud_map.create_private_dns_namespace(Name=NAMESPACE, Vpc=scene.account.vpc)
         (namespace,) = eventually(lambda: cloud_map.list_namespaces()["Namespaces"])
@@ -47,18 +46,21 @@ def opened():
         )["Service"]["Id"]
         _register(cloud_map, service, "first", "10.0.10.99")
         eventually(lambda: resolve(asking, NAME) == ["10.0.10.99"])
-        stack.enter_context(_dnsmasq(beside))
-        yield Names(asking, beside, cloud_map, service)
+        stack.enter_context(dnsmasq(scene.namespace))
+        yield Names(asking, cloud_map, service)
 
 
 @contextmanager
-def _dnsmasq(place):
-    command = ["nsenter", f"--net={place.path}", "dnsmasq", "-k", "-C", "/dev/null", "-R", "-h"]
-    listen = [f"--port={PORT}", f"--address=/{NAME}/10.0.10.99", "--pid-file", "--local-ttl=10"]
-    with subprocess.Popen([*command, *listen]) as server:
+def dnsmasq(namespace):
+    """A dnsmasq that answers for the name at once, asks nobody and reads no file of the host."""
+    enter = ["nsenter", f"--net={namespace}"]
+    listening = [f"--port={DNSMASQ_PORT}", f"--listen-address={RESOLVER}", "--bind-interfaces"]
+    alone = ["-k", "-C", "/dev/null", "--no-resolv", "--no-hosts", "--pid-file"]
+    known = [f"--address=/{NAME}/10.0.10.99", "--local-ttl=10"]
+    with subprocess.Popen([*enter, "dnsmasq", *alone, *listening, *known]) as server:
         try:
-            enter = ["nsenter", f"--net={place.path}"]
-            eventually(lambda: ":53 " in machine.run(*enter, "ss", "-Hlun"), 10)
+            here = f":{DNSMASQ_PORT} "
+            eventually(lambda: here in machine.run(*enter, "ss", "-Hlun"), 10)
             yield
         finally:
             server.terminate()
@@ -71,12 +73,13 @@ def _register(cloud_map, service, instance, address):
 
 
 def questions(names):
-    def measure(server):
+    def measure(port):
         how = {"seconds": SECONDS, "namespace": names.asking.path}
-        return machine.questions(server, PORT, NAME, **how)
+        return machine.questions(RESOLVER, port, NAME, **how)
 
-    turns = [partial(measure, RESOLVER), partial(measure, names.beside.address)]
-    return share(*interleaved(*turns, rounds=ROUNDS))
+    return share(
+        *interleaved(partial(measure, PORT), partial(measure, DNSMASQ_PORT), rounds=ROUNDS)
+    )
 
 
 def registration(names):

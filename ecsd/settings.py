@@ -35,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ended_shown: int = 3600  # seconds that what has ended stays visible: tasks, services
     access_key_id: str = ""  # strict mode: the root credentials
     secret_access_key: str = ""
-    iam: Literal["on", "off"] = "on"  # local mode: roles' policies count; off: they do not
+    iam: Literal["on", "off"] = "on"  # local mode: roles' trust policies count; off: they do not
     instance: int = 0  # 0 to 3: several ecsd on one machine, each with its own ports and folders
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"

@@ -9,12 +9,12 @@ from ecsd.certificates.authority import Authority
 from ecsd.clock import Clock
 from ecsd.errors import AwsError, StoreError
 from ecsd.gateway.authorization.authorizer import authorize
-from ecsd.gateway.identification import LONG_TERM, Identification
+from ecsd.gateway.identification import Identification
 from ecsd.gateway.refusal_words import in_words_of
 from ecsd.gateway.request_body import decompress
 from ecsd.gateway.sigv4 import KeyLookup
 from ecsd.gateway.unimplemented import UnimplementedCounter
-from ecsd.ids import IdSource
+from ecsd.ids import LONG_TERM, IdSource
 from ecsd.operations.call import Call, Handler
 from ecsd.protocol.message import HttpRequest, HttpResponse
 from ecsd.protocol.query_codec import QueryCodec

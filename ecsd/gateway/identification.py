@@ -21,7 +21,6 @@ from ecsd.store.store import Store
 log = logging.getLogger(__name__)
 
 USE_NOTED = timedelta(hours=1)  # how exactly the last use of a key is kept
-LONG_TERM = "AKIA"
 # Operations that AWS takes without a signature: their own token says who it is.
 UNSIGNED: Mapping[tuple[str, str], str] = {
     ("sts", "AssumeRoleWithWebIdentity"): "anonymous",

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from ecsd.ids import IdSource
+from ecsd.ids import TEMPORARY, IdSource
 from ecsd.records.iam.session import Session
 
 Seal = Callable[[str, str], str]  # a text, what it is about → sealed
-KEY_LENGTH = 20
 TOKEN_LENGTH = 356
 TOKEN_HEAD = "IQoJb3JpZ2luX2Vj"  # how AWS's tokens begin
 
@@ -44,7 +43,7 @@ def new_session(
 ) -> tuple[Session, Credentials]:
     """Return a session to be stored and its credentials; ``who`` are the record's members."""
     credentials = Credentials(
-        access_key_id=ids.unique_id("ASIA")[:KEY_LENGTH],
+        access_key_id=ids.access_key_id(TEMPORARY),
         secret_access_key=ids.secret(40),
         session_token=TOKEN_HEAD + ids.secret(TOKEN_LENGTH),
         expires_at=now + timedelta(seconds=seconds),

@@ -23,9 +23,11 @@ async def get_caller_identity(call: Call, request: dict[str, Any]) -> dict[str, 
 async def get_access_key_info(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Return the account of a key: of a user, of a session, or the caller's own."""
     key = request["AccessKeyId"]
-    found = find_key_of(call.store, AccessKey, key) or find_key_of(call.store, Session, key)
-    if found is not None:
-        return {"Account": found[0].account}
+    of_user = find_key_of(call.store, AccessKey, key)
+    of_session = find_key_of(call.store, Session, key)
+    for found in (of_user, of_session):
+        if found is not None:
+            return {"Account": found[0].account}
     if key == call.caller.access_key_id:
         return {"Account": call.scope.account}
     raise AwsError("ValidationError", f"The access key id {key} belongs to no account here.")

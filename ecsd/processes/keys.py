@@ -48,7 +48,7 @@ class _Keys:
 
     def _temporary(self, access_key_id: str) -> KnownKey | None:
         found = find_key_of(self._store, Session, access_key_id)
-        if found is None or not found[1].sealed_secret:  # written before secrets were sealed
+        if found is None:
             return None
         scope, session = found
         secret = self._secret(access_key_id, session.sealed_secret)

@@ -26,8 +26,8 @@ class Session(Record, frozen=True, kw_only=True):
     INDEXES: ClassVar[tuple[str, ...]] = ("role_name",)
 
     access_key_id: str
-    sealed_secret: str = ""
-    token_digest: str = ""
+    sealed_secret: str
+    token_digest: str
     arn: str
     user_id: str
     role_name: str | None

@@ -64,7 +64,9 @@ class Dispatcher:
 
     def __init__(self, parts: GatewayParts) -> None:
         self._parts = parts
-        self._identification = Identification(parts.settings, parts.clock, parts.find_key)
+        self._identification = Identification(
+            parts.settings, parts.clock, parts.find_key, parts.authority.seal
+        )
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """Return the answer; ``request.body`` is as sent, perhaps compressed."""
@@ -143,7 +145,7 @@ class Dispatcher:
             settings=parts.settings,
             authority=parts.authority,
         )
-        if parts.settings.mode == "strict":
+        if origin.is_judged:
             self._authorize(route, call, request, members)
         if origin.caller.access_key_id.startswith(LONG_TERM):
             await self._identification.note_use(parts.store, origin, route.service)

@@ -83,9 +83,8 @@ def good_rate(url, **how):
 def h2load(url, *words, seconds, namespace=None):
     """Return requests a second of h2load; RuntimeError when any went wrong."""
     text = run("h2load", "-D", str(seconds), *words, url, namespace=namespace)
-    counts = dict(re.findall(r"(\d+) (succeeded|failed|errored)", text) and [
-        (name, int(count)) for count, name in re.findall(r"(\d+) (succeeded|failed|errored)", text)
-    ])
+    found = re.findall(r"(\d+) (succeeded|failed|errored)", text)
+    counts = {name: int(count) for count, name in found}
     if not counts.get("succeeded") or counts.get("failed") or counts.get("errored"):
         raise RuntimeError(f"h2load of {url}: {counts}")
     return counts["succeeded"] / seconds

@@ -5,7 +5,6 @@ An agent's own parts without server or Engine: plans go straight to its load bal
 
 import asyncio
 import statistics
-import subprocess
 import time
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import NamedTuple
@@ -43,7 +42,8 @@ async def crowd():
     async with opened_world() as world:
         enter = ["nsenter", f"--net={world.namespace}"]
         for one in (NETWORK, f"{ADDRESS.rpartition('.')[0]}.0/24"):  # targets', and balancers' own
-            subprocess.run([*enter, "ip", "route", "add", "local", one, "dev", "lo"], check=True)
+            words = (*enter, "ip", "route", "add", "local", one, "dev", "lo")
+            await asyncio.to_thread(machine.run, *words)
         with answering(str(world.namespace), TARGET_PORT):
             yield world
 
@@ -128,7 +128,9 @@ async def changes():
 
 
 async def _all_healthy(world, plans):
-    wanted = {one.target_group_arn: len(one.targets) for plan in plans for one in plan.target_groups}
+    wanted = {
+        one.target_group_arn: len(one.targets) for plan in plans for one in plan.target_groups
+    }
     await world.until(
         lambda world: all(_healthy(world).get(arn) == count for arn, count in wanted.items()), 60
     )
@@ -229,9 +231,7 @@ SIZE = (
 GROUP = Group(
     opened,
     (
-        Row(
-            f"one target changed, {SIZE}", "≤ 5 ms", lambda found: milliseconds(found.target)
-        ),
+        Row(f"one target changed, {SIZE}", "≤ 5 ms", lambda found: milliseconds(found.target)),
         Row("one rule changed there", "≤ 150 ms", lambda found: milliseconds(found.rule)),
         Row(
             "failed requests during these changes",

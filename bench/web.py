@@ -154,9 +154,7 @@ def requests(web, scheme, port):
 
 
 def handshakes(web):
-    return _against_bare(
-        web, 443, lambda at: machine.resumed(web.entrance, at, seconds=SECONDS)
-    )
+    return _against_bare(web, 443, lambda at: machine.resumed(web.entrance, at, seconds=SECONDS))
 
 
 def calls(web):

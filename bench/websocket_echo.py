@@ -36,7 +36,9 @@ class _Echo(asyncio.Protocol):
         fields = dict(
             line.lower().partition(b": ")[::2] for line in self.heard.split(b"\r\n")[1:] if line
         )
-        keys = [one for one in self.heard.split(b"\r\n") if one.lower().startswith(b"sec-websocket-key")]
+        keys = [
+            one for one in self.heard.split(b"\r\n") if one.lower().startswith(b"sec-websocket-key")
+        ]
         if fields.get(b"upgrade") != b"websocket" or not keys:
             self.transport.write(HEALTHY)
             self.transport.close()
@@ -68,9 +70,7 @@ async def ask(address, port, host, path, seconds):
 
 async def _converse(place, context, ended):
     address, port, host, path = place
-    reader, writer = await asyncio.open_connection(
-        address, port, ssl=context, server_hostname=host
-    )
+    reader, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=host)
     key = base64.b64encode(os.urandom(16)).decode()
     writer.write(
         f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

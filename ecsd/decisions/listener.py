@@ -73,7 +73,8 @@ class Place(NamedTuple):
 class Config(NamedTuple):
     """A configuration: the frame's sections, and what changes without another frame.
 
-    sections: the text of each, servers aside. lists: path → content of files that belong to the frame, which names them by content.
+    sections: the text of each, servers aside. lists: path → content of files that belong to the
+    frame, which names them by content.
     """
 
     sections: tuple[str, ...]
@@ -95,8 +96,8 @@ class Config(NamedTuple):
         ]
         for section in self.sections:
             out.append(section)
-            name = section.partition("\n")[0].removeprefix("backend ")
-            servers = self.servers.get(name, {})
+            backend = section.partition("\n")[0].removeprefix("backend ")
+            servers = self.servers.get(backend, {})
             for name, one in servers.items():
                 out.append(f"  server {name} {one.line()}{'' if one.used else ' disabled'}")
         return "\n".join(out) + "\n"
@@ -150,10 +151,7 @@ class Parts:
 
 def _shape(plan: BalancerPlan) -> BalancerPlan:
     """Return a plan without what only concerns servers; a function's target is in its backend."""
-    groups = [
-        one if one.is_function else replace(one, targets=())
-        for one in plan.target_groups
-    ]
+    groups = [one if one.is_function else replace(one, targets=()) for one in plan.target_groups]
     return replace(plan, target_groups=tuple(groups))
 
 

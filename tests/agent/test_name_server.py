@@ -5,6 +5,7 @@ import socket
 import struct
 
 import pytest
+from msgspec.structs import replace
 
 from ecsd.agent.drivers import names
 from ecsd.agent.drivers.names import NameServer
@@ -102,6 +103,7 @@ def run():
                 async def ask(name, kind=A, *, vpc="vpc-1", by=by_udp):
                     return await asyncio.to_thread(by, here.opened[vpc], packet(name, kind))
 
+                ask.port = here.opened["vpc-1"]
                 try:
                     await scenario(server, ask)
                 finally:
@@ -219,5 +221,37 @@ def test_without_dns_support_nothing_is_answered(run):
         )
         for by in (by_udp, by_tcp):
             assert parse_answer(await ask("web.prod.local", by=by)).code == 2
+
+    run(scenario)
+
+
+def test_what_is_remembered_holds_until_a_plan_changes(run):
+    async def scenario(server, ask):
+        async def told(identifier):
+            asked = identifier + packet("web.prod.local", A)[2:]
+            answered = await asyncio.to_thread(by_udp, ask.port, asked)
+            assert answered[:2] == identifier
+            found = parse_answer(answered)
+            return found.code, [*map(shown, found.answers)]
+
+        server.apply(zone(1))
+        assert [await told(bytes((n, n))) for n in range(3)] == [(0, ["10.0.0.1"])] * 3
+        server.apply(zone(0))
+        assert (await told(b"ab"))[0] == 3
+        server.apply(zone(1))
+        assert await told(b"cd") == (0, ["10.0.0.1"])
+        await server.serve(replace(VPC, dns_support=False), "vpc-1")
+        assert (await told(b"ef"))[0] == 2
+
+    run(scenario)
+
+
+def test_what_chance_has_a_part_in_is_drawn_for_each_question(run):
+    async def scenario(server, ask):
+        server.apply(zone(8))
+        heard = {
+            tuple(map(shown, parse_answer(await ask("web.prod.local")).answers)) for _ in range(8)
+        }
+        assert len(heard) > 1
 
     run(scenario)

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from ecsd.agent.drivers import names
+from ecsd.agent.drivers.host_names import HostNames
 from ecsd.agent.drivers.names import NameServer
 from ecsd.clock import SystemClock
 from ecsd.decisions.dns_message import (
@@ -253,5 +254,45 @@ def test_what_chance_has_a_part_in_is_drawn_for_each_question(run):
             tuple(map(shown, parse_answer(await ask("web.prod.local")).answers)) for _ in range(8)
         }
         assert len(heard) > 1
+
+    run(scenario)
+
+
+def test_the_host_is_told_of_zones_alone(run):
+    async def scenario(server, ask):
+        server.apply(zone(1))
+        told = parse_answer(server.answered_on_host(packet("web.prod.local", A)))
+        assert [*map(shown, told.answers)] == ["10.0.0.1"]
+        told = parse_answer(server.answered_on_host(packet("far.prod.local", A)))
+        assert [*map(shown, told.answers)] == ["example.com"]  # the asker follows it
+        assert parse_answer(server.answered_on_host(packet("none.prod.local", A))).code == 3
+        assert parse_answer(server.answered_on_host(packet("example.com", A))).code == 5
+        server.apply(zone(1, vpc_id="vpc-9"))  # a VPC that is not on this host
+        server.remove("ns-vpc-1")
+        assert parse_answer(server.answered_on_host(packet("web.prod.local", A))).code == 5
+
+    run(scenario)
+
+
+def test_the_host_asks_by_udp_and_tcp_and_a_taken_port_is_told(run):
+    async def scenario(server, ask):
+        server.apply(zone(1))
+        heard = asyncio.Queue()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            place = free.getsockname()
+        taken = asyncio.create_task(
+            HostNames(SystemClock(), server, ("127.0.0.1", ask.port), heard.put_nowait).run()
+        )
+        names = asyncio.create_task(HostNames(SystemClock(), server, place, heard.put_nowait).run())
+        told = [await heard.get(), await heard.get()]
+        assert None in told
+        assert any("in use" in one for one in told if one)
+        for by in (by_udp, by_tcp):
+            told = await asyncio.to_thread(by, place[1], packet("web.prod.local", A))
+            assert [*map(shown, parse_answer(told).answers)] == ["10.0.0.1"]
+        for one in (taken, names):
+            one.cancel()
+        await asyncio.gather(taken, names, return_exceptions=True)
 
     run(scenario)

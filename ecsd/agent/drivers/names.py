@@ -17,6 +17,7 @@ from ecsd.clock import Clock
 from ecsd.decisions.addresses import resolver
 from ecsd.decisions.dns_message import (
     LARGEST,
+    REFUSED,
     Answer,
     MalformedError,
     Question,
@@ -29,7 +30,7 @@ from ecsd.decisions.dns_message import (
 from ecsd.decisions.name_affinity import seen_from
 from ecsd.decisions.names import resolve
 from ecsd.decisions.packet_filter import RESOLVER
-from ecsd.decisions.zone_answer import Zone, open_zone, serves
+from ecsd.decisions.zone_answer import Zone, open_zone, serves, zone_of
 from ecsd.errors import NetworkError
 from ecsd.ids import IdSource
 from ecsd.records.plan import VpcPlan, ZonePlan
@@ -152,6 +153,26 @@ class NameServer:
         for server in here.servers:
             server.close()
         await self._clock.sleep(0)  # the loop closes their sockets in its next turn
+
+    def answered_on_host(self, packet: bytes, largest: int | None = None) -> bytes:
+        """Return what a VPC that asks the name's zone is told; REFUSED for all other names.
+
+        A CNAME that leads out of the zones is the asker's to follow. Raises MalformedError.
+        """
+        question = parse_question(packet)
+        zone = zone_of(question.name, [*self._zones.values()])
+        within = [
+            one
+            for one in self._resolvers.values()
+            if zone is not None and serves(zone.plan, one.plan) and one.plan.dns_support
+        ]
+        if not within:
+            return fail(packet, question, REFUSED)
+        here = min(within, key=lambda one: one.plan.vpc_id)
+        known = self._known(here, question, resolver(here.plan.cidr), _Dice(self._ids))
+        if known is None:
+            return fail(packet, question, REFUSED)
+        return encode(packet, question, known, largest)
 
     def _hear(self, here: _Resolver, datagrams: socket.socket) -> None:
         """Answer the datagrams that have come, some at a time."""

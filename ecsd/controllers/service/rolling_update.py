@@ -2,6 +2,7 @@
 
 from ecsd.controllers.service.deployment_pass import DeploymentPass
 from ecsd.decisions.rollout import rolling
+from ecsd.store import connect_traffic
 
 BLOCKED = (
     "was unable to stop or start tasks during a deployment because of the service deployment "
@@ -12,6 +13,7 @@ BLOCKED = (
 def step(one: DeploymentPass) -> None:
     """Give up or go on, as far as the percentages allow now."""
     one.break_circuit()
+    connect_traffic.share(one.change, one.service, None)
     _move(one)
     one.finish()
 

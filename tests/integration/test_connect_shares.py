@@ -1,0 +1,153 @@
+"""Shares of a name in a real HAProxy: weights move while requests go on, without a reload."""
+
+import asyncio
+import socket
+import threading
+from collections import Counter
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.request import Request, urlopen
+
+import pytest
+from msgspec.structs import replace
+
+from ecsd.agent.drivers.haproxy import Haproxy
+from ecsd.agent.served_config import ServedConfig
+from ecsd.clock import SystemClock
+from ecsd.decisions.connect_traffic import given_back, sharing, weights
+from ecsd.decisions.haproxy_connect import compile_proxy_config
+from ecsd.decisions.listener import Limits, Place
+from ecsd.records.plan import ProxyEndpoint, ProxyName, ProxyPlan
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+BLUE, GREEN = "blue", "green"
+TEST = {"X-Try": "2"}
+
+
+@contextmanager
+def answering(word):
+    """Serve one word on a port of this machine's own."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(word)))
+            self.end_headers()
+            self.wfile.write(word.encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Proxy:
+    """A client's proxy with one name, and what stands behind it."""
+
+    def __init__(self, folder, endpoints):
+        self.died = []
+        self.haproxy = Haproxy(folder, None, SystemClock(), lambda: self.died.append(True))
+        self.served = ServedConfig(folder, self.haproxy)
+        self.place = Place(str(folder), Limits(500, 1))
+        self.endpoints = endpoints  # (deployment, port)
+        self.name = ProxyName(
+            name="web",
+            address="127.255.0.1",
+            port=80,
+            listener_port=free_port(),
+            discovery_arn="arn:web",
+            protocol="http",
+            idle_timeout=30,
+            request_timeout=5,
+            test_header="X-Try",
+            test_value="2",
+        )
+
+    async def bring(self, shares):
+        heavy = weights(shares, [one for one, _ in self.endpoints])
+        endpoints = tuple(
+            ProxyEndpoint(
+                instance_id=f"{number}{deployment}",
+                address="127.0.0.1",
+                port=port,
+                weight=weight,
+                tested=shares is not None and shares.tested == deployment,
+            )
+            for number, ((deployment, port), weight) in enumerate(
+                zip(self.endpoints, heavy, strict=True)
+            )
+        )
+        name = replace(self.name, endpoints=endpoints)
+        plan = ProxyPlan(task_arn="arn:task/1", task_id="1", names=(name,))
+        await self.served.bring(compile_proxy_config(plan, self.place))
+
+    def ask(self, number, headers=None):
+        url = f"http://127.0.0.1:{self.name.listener_port}/"
+        answers = Counter()
+        for _ in range(number):
+            with urlopen(Request(url, headers=headers or {}), timeout=5) as answer:  # noqa: S310
+                answers[answer.read().decode()] += 1
+        return dict(answers)
+
+
+def test_shares_and_test_traffic_are_kept_to_without_a_reload_or_a_failed_request(tmp_path):
+    async def scenario(blue, other_blue, green):
+        proxy = Proxy(tmp_path / "p", [(BLUE, blue), (BLUE, other_blue)])
+        ask = lambda number, headers=None: asyncio.to_thread(proxy.ask, number, headers)  # noqa: E731
+        stages = [
+            (None, {BLUE: 100}, {BLUE: 4}),
+            (sharing(BLUE, GREEN, green_percent=0, tested=False), {BLUE: 100}, {BLUE: 4}),
+            (sharing(BLUE, GREEN, green_percent=0, tested=True), {BLUE: 100}, {GREEN: 4}),
+            (sharing(BLUE, GREEN, green_percent=20, tested=True), {BLUE: 80, GREEN: 20}, {GREEN: 4}),
+            (sharing(BLUE, GREEN, green_percent=100, tested=True), {GREEN: 100}, {GREEN: 4}),
+            (given_back(BLUE), {BLUE: 100}, {BLUE: 4}),
+            (sharing(BLUE, GREEN, green_percent=100, tested=True), {GREEN: 100}, {GREEN: 4}),
+        ]
+        try:
+            for number, (shares, wanted, test) in enumerate(stages):
+                if number == 2:
+                    proxy.endpoints.append((GREEN, green))  # green has come to run
+                going = asyncio.create_task(ask(60))
+                await proxy.bring(shares) if number else None
+                if number == 0:
+                    going.cancel()
+                    await proxy.bring(shares)
+                else:
+                    assert sum((await going).values()) == 60
+                    assert proxy.haproxy.admin == admin
+                admin = proxy.haproxy.admin  # of this generation: a reload makes another
+                found = await ask(100)
+                assert set(found) == set(wanted), number
+                assert found == pytest.approx(wanted, abs=2)
+                assert await ask(4, TEST) == test
+                assert set(await ask(4, {"X-Try": "3"})) <= set(wanted)
+            # An agent that begins anew finds the weights that run, and says nothing anew.
+            proxy.served = ServedConfig(tmp_path / "p", proxy.haproxy)
+            await proxy.bring(sharing(BLUE, GREEN, green_percent=50, tested=True))
+            assert await ask(100) == pytest.approx({BLUE: 50, GREEN: 50}, abs=2)
+            # What was told by commands is in the file too.
+            text = (tmp_path / "p" / "haproxy.cfg").read_text()
+            assert "weight 256" in text
+            assert proxy.haproxy.admin == admin
+            proxy.endpoints = [(GREEN, green)]  # and blue is cleaned up
+            await proxy.bring(None)
+            assert await ask(20) == {GREEN: 20}
+        finally:
+            await proxy.served.stop()
+
+    with answering(BLUE) as blue, answering(BLUE) as other_blue, answering(GREEN) as green:
+        asyncio.run(scenario(blue, other_blue, green))

@@ -11,6 +11,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+LONG_TERM, TEMPORARY = "AKIA", "ASIA"  # how access key ids begin
+ACCESS_KEY_LENGTH = 20
 SMALL = "abcdefghijklmnopqrstuvwxyz0123456789"
 URL_SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
@@ -86,6 +88,10 @@ class IdSource:
         """
         alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
         return prefix + "".join(self._random().choices(alphabet, k=17))
+
+    def access_key_id(self, prefix: str) -> str:
+        """Return the id of an access key: ``LONG_TERM`` or ``TEMPORARY``, 20 characters in all."""
+        return self.unique_id(prefix)[:ACCESS_KEY_LENGTH]
 
     def mac_address(self) -> str:
         """Return a locally administered unicast MAC address, in EC2's form."""

@@ -65,20 +65,27 @@ def running_pid(settings: Settings) -> int | None:
     return pid if b"ecsd" in command else None
 
 
-def await_answer(settings: Settings, pid: int | None = None) -> bool:
-    """Return whether the API answers within its time; False at once if the process has ended."""
+def await_answer(settings: Settings, process: "subprocess.Popen[bytes]") -> bool:
+    """Return whether the API of a supervisor answers within its time.
+
+    False at once if it has ended. Its own pid file has to be there: at the same port another ecsd
+    may answer.
+    """
     clock = SystemClock()
     deadline = clock.now().timestamp() + READY_SECONDS
-    while clock.now().timestamp() < deadline:
-        try:
-            Api(settings).inspect("health")
-        except Unreachable:
-            if pid is not None and not Path(f"/proc/{pid}").exists():
-                return False
-            clock.pause(POLL_SECONDS)
-        else:
+    while clock.now().timestamp() < deadline and process.poll() is None:
+        if running_pid(settings) == process.pid and _answers(settings):
             return True
+        clock.pause(POLL_SECONDS)
     return False
+
+
+def _answers(settings: Settings) -> bool:
+    try:
+        Api(settings).inspect("health")
+    except Unreachable:
+        return False
+    return True
 
 
 def _foreground(settings: Settings) -> int:
@@ -108,9 +115,9 @@ def _detached(settings: Settings) -> int:
             start_new_session=True,
         )
     # The child runs on: whoever waits for it later is the supervisor's own parent, init.
-    process.poll()
-    if not await_answer(settings, process.pid):
-        failed(f"ecsd does not answer; the last lines of {log_file}:")
+    if not await_answer(settings, process):
+        words = "does not answer" if process.poll() is None else "has ended"
+        failed(f"ecsd {words}; the last lines of {log_file}:")
         sys.stderr.write(
             "".join(log_file.read_text(errors="replace").splitlines(keepends=True)[-15:])
         )

@@ -6,7 +6,7 @@ functions as targets.
 """
 
 from ecsd.decisions.haproxy_backend import NO_TARGET, backend_name, unreached_lines
-from ecsd.decisions.haproxy_text import word
+from ecsd.decisions.haproxy_text import format_literal, word
 from ecsd.records.plan import TargetGroupPlan
 
 OWN = "x-ecsd-"  # headers between HAProxy and the agent
@@ -35,7 +35,7 @@ def agent_lines(agent_socket: str, header: str, value: str) -> list[str]:
         f"  timeout queue {WAIT}s",
         "  retry-on conn-failure",  # nobody is asked twice
         f"  http-request del-header {OWN} -m beg",
-        f"  http-request set-header {header} {word(value.replace('%', '%%'))}",
+        f"  http-request set-header {header} {word(format_literal(value))}",
         *unreached_lines(),
         f"  server agent unix@{word(agent_socket)} maxconn {MOST_AT_ONCE}",
     ]

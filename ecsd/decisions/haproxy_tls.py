@@ -12,6 +12,7 @@ from ecsd.decisions.haproxy_text import word
 from ecsd.decisions.ssl_policies import DEFAULT, POLICIES, TLS13, SslPolicy
 from ecsd.records.plan import TlsPlan
 
+NOBODY = "default.invalid"  # RFC 6761: no host is ever called so
 MOST_NAMES = 200  # in a line of a list, of which HAProxy reads 64 KiB and 2048 words
 OPEN_SSL = {"TLSv1": "TLSv1.0"}  # HAProxy's names where the API's differ
 EVERY_LEVEL = "@SECLEVEL=0"  # OpenSSL 3 has TLS 1.0 and 1.1 at its lowest level alone
@@ -32,9 +33,10 @@ def certificate_files(tls: TlsPlan, pems: Mapping[str, str], folder: str) -> dic
 def crt_list(tls: TlsPlan, folder: str) -> tuple[str, str]:
     """Return path and content of the list that a listener's binds read.
 
-    The first line is the default; ``!*`` keeps its own names out of the choice.
+    The first line is the default. A name that nobody has keeps its own names out of the choice;
+    without any, HAProxy 2.6 would serve new contents without the bind's ciphers and ALPN.
     """
-    lines = [f"{certificate_path(folder, tls.default_certificate)} !*"]
+    lines = [f"{certificate_path(folder, tls.default_certificate)} {NOBODY}"]
     lines += [
         f"{certificate_path(folder, one.certificate_arn)} {' '.join(names)}"
         for one in tls.choices

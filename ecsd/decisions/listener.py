@@ -59,13 +59,13 @@ class Limits(NamedTuple):
 class Place(NamedTuple):
     """Where an HAProxy lives: its folder, and the host entrances that it may bind.
 
-    agent_socket: where the agent answers what an HAProxy cannot.
+    agent_socket: where the agent answers what an HAProxy cannot; empty: that is never asked for.
     """
 
     folder: str
     limits: Limits
     entrances: Collection[tuple[str, int]] = ()
-    agent_socket: str = "/run/ecsd/haproxy/agent.sock"
+    agent_socket: str = ""
 
 
 class Config(NamedTuple):

@@ -9,12 +9,12 @@ from ecsd.certificates.authority import Authority
 from ecsd.clock import Clock
 from ecsd.errors import AwsError, StoreError
 from ecsd.gateway.authorization.authorizer import authorize
-from ecsd.gateway.identification import LONG_TERM, Identification
+from ecsd.gateway.identification import Identification
 from ecsd.gateway.refusal_words import in_words_of
 from ecsd.gateway.request_body import decompress
 from ecsd.gateway.sigv4 import KeyLookup
 from ecsd.gateway.unimplemented import UnimplementedCounter
-from ecsd.ids import IdSource
+from ecsd.ids import LONG_TERM, IdSource
 from ecsd.operations.call import Call, Handler
 from ecsd.protocol.message import HttpRequest, HttpResponse
 from ecsd.protocol.query_codec import QueryCodec
@@ -64,7 +64,9 @@ class Dispatcher:
 
     def __init__(self, parts: GatewayParts) -> None:
         self._parts = parts
-        self._identification = Identification(parts.settings, parts.clock, parts.find_key)
+        self._identification = Identification(
+            parts.settings, parts.clock, parts.find_key, parts.authority.seal
+        )
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """Return the answer; ``request.body`` is as sent, perhaps compressed."""
@@ -143,7 +145,7 @@ class Dispatcher:
             settings=parts.settings,
             authority=parts.authority,
         )
-        if parts.settings.mode == "strict":
+        if origin.is_judged:
             self._authorize(route, call, request, members)
         if origin.caller.access_key_id.startswith(LONG_TERM):
             await self._identification.note_use(parts.store, origin, route.service)

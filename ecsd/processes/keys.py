@@ -6,16 +6,17 @@ from ecsd.certificates.authority import Authority
 from ecsd.errors import CertificateError
 from ecsd.gateway.keys import configured_key
 from ecsd.gateway.sigv4 import KeyLookup, KnownKey
+from ecsd.ids import LONG_TERM, TEMPORARY
 from ecsd.operations.call import Caller
+from ecsd.records.iam.session import Session
 from ecsd.records.iam.user import AccessKey, User
 from ecsd.settings import Settings
-from ecsd.store.finders.iam import find_access_key, find_session
+from ecsd.store.finders.iam import find_key_of
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store
 
 log = logging.getLogger(__name__)
 
-LONG_TERM, TEMPORARY = "AKIA", "ASIA"  # IAM User Guide, unique identifiers: how keys begin
 OPENED = 4096  # secrets kept open
 
 
@@ -46,8 +47,8 @@ class _Keys:
         return None
 
     def _temporary(self, access_key_id: str) -> KnownKey | None:
-        found = find_session(self._store, access_key_id)
-        if found is None or not found[1].sealed_secret:  # written before secrets were sealed
+        found = find_key_of(self._store, Session, access_key_id)
+        if found is None:
             return None
         scope, session = found
         secret = self._secret(access_key_id, session.sealed_secret)
@@ -59,10 +60,11 @@ class _Keys:
             caller=Caller(session.arn, session.user_id, access_key_id),
             token_digest=session.token_digest,
             expires_at=session.expires_at,
+            is_judged=session.is_judged,
         )
 
     def _long_term(self, access_key_id: str) -> KnownKey | None:
-        found = find_access_key(self._store, access_key_id)
+        found = find_key_of(self._store, AccessKey, access_key_id)
         if found is None or found[1].status != "Active":
             return None
         scope, key = found

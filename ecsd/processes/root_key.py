@@ -7,11 +7,9 @@ import msgspec
 
 from ecsd.certificates.private_files import write_private
 from ecsd.errors import EcsdError
-from ecsd.ids import IdSource
+from ecsd.ids import LONG_TERM, IdSource
 from ecsd.processes import paths
 from ecsd.settings import Settings
-
-KEY_LENGTH = 20
 
 
 class RootKey(msgspec.Struct, frozen=True):
@@ -45,7 +43,7 @@ def make_root_key(settings: Settings, ids: IdSource) -> RootKey | None:
     """Make and keep root credentials; None where they are given or were made before."""
     if not _wanted(settings) or paths.root_key(settings).exists():
         return None
-    key = RootKey(ids.unique_id("AKIA")[:KEY_LENGTH], ids.secret(40))
+    key = RootKey(ids.access_key_id(LONG_TERM), ids.secret(40))
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     write_private(paths.root_key(settings), msgspec.json.encode(key))
     return key

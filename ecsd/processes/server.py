@@ -27,6 +27,7 @@ from ecsd.controllers.reaper import ReaperController
 from ecsd.controllers.service.controller import ServiceController
 from ecsd.controllers.target_group import TargetGroupController
 from ecsd.controllers.task import TaskController
+from ecsd.controllers.task_credentials import TaskCredentialsController
 from ecsd.gateway.app import make_app
 from ecsd.gateway.dispatch import GatewayParts
 from ecsd.ids import IdSource
@@ -167,6 +168,7 @@ def _controllers(
         InstanceController(store, clock),
         LogGroupController(store, streams, clock),
         ExpiryController(store, clock),
+        TaskCredentialsController(store, clock, ids, authority, settings),
         CertificateController(store, clock, authority, issue),
         ConnectCertificateController(store, clock, authority, issue),
         ReaperController(store, clock, shown),

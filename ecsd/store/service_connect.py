@@ -66,20 +66,15 @@ def leave(change: Transaction, service: Service) -> None:
             change.remove(one)
 
 
-def provide_namespace(
-    change: Transaction, reference: str, ids: IdSource, now: datetime
-) -> Namespace:
-    """Return the namespace of that name or ARN; a new name becomes one that is asked by API."""
-    known = find_called(change, reference)
-    if known is not None:
-        return known
+def make_namespace(change: Transaction, name: str, ids: IdSource, now: datetime) -> Namespace:
+    """Return a new namespace, one that is asked by API; nothing is called so yet."""
     own = ids.discovery_id("ns")
     made = discovery_operation(ids, now, "CREATE_NAMESPACE", {"NAMESPACE": own}, own)
     namespace = Namespace(
         namespace_id=own,
         arn=arn(change, "namespace", own),
-        name=reference,
-        http_name=reference,
+        name=name,
+        http_name=name,
         type="HTTP",
         operation_id=made.operation_id,
         created_at=now,

@@ -17,7 +17,12 @@ from ecsd.records.plan import (
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/a/1"
 OTHER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/b/2"
 ARN = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/web/1"
-PLACE = Place("/run/x", Limits(1000, 2, host_namespace="ecsd-host"), {("127.64.0.1", 80)})
+PLACE = Place(
+    "/run/x",
+    Limits(1000, 2, host_namespace="ecsd-host"),
+    {("127.64.0.1", 80)},
+    "/run/ecsd/haproxy/agent.sock",
+)
 CHECK = HealthCheckPlan(
     enabled=True,
     protocol="HTTP",

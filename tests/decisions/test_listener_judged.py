@@ -182,7 +182,7 @@ def sections(written):
 def test_no_name_in_a_certificate_breaks_out_of_the_list(names, policy, http2, asks):
     """Whatever a certificate says, HAProxy reads one line for each certificate."""
     with tempfile.TemporaryDirectory() as folder:
-        place = Place(folder, PLACE.limits)
+        place = Place(folder, PLACE.limits, agent_socket=PLACE.agent_socket)
         record = certificate_with(("a.test", *names))
         choices = [(one.certificate_arn, one.names) for one in sni_choices([record])]
         pem = AUTHORITY_PEM.body + AUTHORITY_PEM.chain + AUTHORITY_PEM.private_key

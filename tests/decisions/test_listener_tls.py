@@ -23,7 +23,7 @@ def test_the_list_begins_with_the_default_that_no_name_chooses():
     config = compile_config([secure((LISTED, ("a.test", "*.b.test")))], {}, PLACE)
     [content] = config.lists.values()
     first, second = content.splitlines()
-    assert first.split() == [certificate_path("/run/x", SHOP), "!*"]
+    assert first.split() == [certificate_path("/run/x", SHOP), "default.invalid"]
     assert second.split() == [certificate_path("/run/x", LISTED), "a.test", "*.b.test"]
     assert set(config.certificates) == {first.split()[0], second.split()[0]}
 

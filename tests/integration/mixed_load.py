@@ -5,28 +5,35 @@ where the conversation does not go as it should. Conversations last at most two 
 any deregistration delay, so that nothing may end one.
 """
 
+import math
 import socket
 import ssl
 import threading
 import time
 from contextlib import closing, contextmanager
+from http.client import HTTPException
 
 import grpc
 import urllib3
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import (
-    ConnectionTerminated,
-    DataReceived,
-    ResponseReceived,
-    StreamEnded,
-    StreamReset,
-)
+from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
+from h2.exceptions import ProtocolError
+from urllib3.exceptions import HTTPError
+from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
+
+from tests.integration.sample import eventually
 
 LINES, PAUSE = 5, 0.2  # of a conversation
 TIMEOUT = 5.0  # seconds
+WAIT = 20.0  # seconds
+HEAD, GOAWAY = 9, 7  # of HTTP/2's frames: bytes of the head, a type
 ECHO = "/echo.Echo/Say"
+FAILURES = (  # what a conversation that goes wrong raises
+    *(AssertionError, OSError, HTTPException, HTTPError),
+    *(grpc.RpcError, ProtocolError, WebSocketException),
+)
 
 
 class Mixed:
@@ -35,7 +42,7 @@ class Mixed:
     def __init__(self, clients):
         self.done = dict.fromkeys(clients, 0)
         self.failures, self.answered = [], set()
-        self._ended = threading.Event()
+        self._ended, self._news = threading.Event(), threading.Condition()
         self._threads = [
             threading.Thread(target=self._work, args=(kind, client))
             for kind, client in clients.items()
@@ -51,13 +58,41 @@ class Mixed:
         for thread in self._threads:
             thread.join()
 
+    def goes_on(self):
+        """Return when each kind has had a whole conversation more; the one under way is none."""
+        with self._news:
+            wanted = {kind: number + 2 for kind, number in self.done.items()}
+            assert self._news.wait_for(
+                lambda: all(self.done[kind] >= number for kind, number in wanted.items()), WAIT
+            ), (self.done, wanted)
+
     def _work(self, kind, client):
         while not self._ended.wait(0.02):
             try:
                 self.answered.add(client())
-            except Exception as error:  # noqa: BLE001 - whatever a client raises is a failure
+            except FAILURES as error:
                 self.failures.append(f"{kind}: {error!r} at {time.time():.3f}")
-            self.done[kind] += 1
+            with self._news:
+                self.done[kind] += 1
+                self._news.notify_all()
+
+
+def converses(client):
+    """Return when a conversation goes as it should; what did not, the last time, is told."""
+    told = []
+
+    def works():
+        try:
+            client()
+        except FAILURES as error:
+            told[:] = [error]
+            return False
+        return True
+
+    try:
+        eventually(works, WAIT)
+    except AssertionError as error:
+        raise AssertionError(f"no conversation: {told}") from error
 
 
 class Front:
@@ -97,7 +132,10 @@ class Front:
         context.set_alpn_protocols(protocols)
         raw = socket.create_connection((self.address, 443), timeout=TIMEOUT)
         secure = context.wrap_socket(raw, server_hostname=self.web)
-        assert secure.selected_alpn_protocol() in protocols
+        spoken = secure.selected_alpn_protocol()
+        if spoken not in protocols:
+            secure.close()
+            raise AssertionError(f"{spoken} is spoken, not one of {protocols}")
         return secure
 
     def _asked(self, pool, path):
@@ -129,7 +167,7 @@ class Front:
             names = set()
             for _ in range(LINES):
                 flow.sendall(b"who\n")
-                names.add(told.readline().split()[0])
+                names.add(_name(told.readline()))
                 time.sleep(PAUSE)
         assert len(names) == 1, names
         return names.pop()
@@ -141,17 +179,23 @@ class Front:
             names = set()
             for _ in range(LINES):
                 flow.send(b"who\n")
-                names.add(flow.recv(512).split()[0].decode())
+                names.add(_name(flow.recv(512).decode()))
                 time.sleep(PAUSE)
         assert len(names) == 1, names
         return names.pop()
+
+
+def _name(line):
+    """Return the name that a target of flows says first."""
+    assert line, "the flow has ended"
+    return line.split()[0]
 
 
 class Streams:
     """Requests of HTTP/2, one after the other, on one connection.
 
     A server that goes away lets the stream finish that it has accepted; the next request opens a
-    connection of its own. Source: RFC 9113 6.8.
+    connection of its own. Source: RFC 9113 4.1, 6.8.
     """
 
     def __init__(self, connected, host):
@@ -166,18 +210,19 @@ class Streams:
         self._connection.send_headers(stream, list(head.items()), end_stream=True)
         status, body = None, b""
         while True:
-            for event in self._events():
+            self._socket.sendall(self._connection.data_to_send())
+            heard = self._socket.recv(65536)
+            assert heard, "the connection ended in the middle of an answer"
+            for event in self._events(heard):
                 if isinstance(event, ResponseReceived):
                     status = dict(event.headers)[":status"]
                 elif isinstance(event, DataReceived):
                     body += event.data
-                elif isinstance(event, ConnectionTerminated):
-                    self._gone = True
-                    assert event.last_stream_id >= stream, "a request was refused"
                 elif isinstance(event, StreamEnded):
                     assert status == "200", (status, body)
                     return body.decode().strip()
                 assert not isinstance(event, StreamReset), event
+            assert stream <= self._last, "a request was refused"
 
     def close(self):
         if self._socket is not None:
@@ -185,7 +230,7 @@ class Streams:
 
     def _open(self):
         self.close()
-        self._socket, self._gone = self._connected(), False
+        self._socket, self._unread, self._last = self._connected(), b"", math.inf
         self._connection = H2Connection(H2Configuration(header_encoding="utf-8"))
         self._connection.initiate_connection()
 
@@ -193,20 +238,29 @@ class Streams:
         """Tell whether the server said, or says now, that it goes away."""
         self._socket.settimeout(0)
         try:
-            while not self._gone:
+            while self._last is math.inf:
                 heard = self._socket.recv(65536)
-                events = self._connection.receive_data(heard) if heard else ()
-                self._gone = not heard or any(
-                    isinstance(event, ConnectionTerminated) for event in events
-                )
+                if not heard:
+                    return True
+                self._events(heard)
         except ssl.SSLWantReadError:
             pass  # nothing was said
         finally:
             self._socket.settimeout(TIMEOUT)
-        return self._gone
+        return self._last is not math.inf
 
-    def _events(self):
-        self._socket.sendall(self._connection.data_to_send())
-        heard = self._socket.recv(65536)
-        assert heard, "the connection ended in the middle of an answer"
-        return self._connection.receive_data(heard)
+    def _events(self, heard):
+        """Return what was heard but GOAWAY: h2 takes nothing after it, though streams go on."""
+        self._unread += heard
+        events = []
+        while len(self._unread) >= HEAD:
+            size = HEAD + int.from_bytes(self._unread[:3])
+            frame, rest = self._unread[:size], self._unread[size:]
+            if len(frame) < size:
+                break
+            self._unread = rest
+            if frame[3] == GOAWAY:
+                self._last = int.from_bytes(frame[HEAD : HEAD + 4])
+            else:
+                events += self._connection.receive_data(frame)
+        return events

@@ -108,6 +108,14 @@ def test_doctor_finds_a_sound_machine(ecsd, web):
     assert done.returncode == 0
 
 
+def test_a_port_where_another_ecsd_answers_is_told(ecsd, tmp_path):
+    second = Ecsd(tmp_path, port=ecsd.port, instance=3)
+    done = second.run("up", "-d", check=False)
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{ecsd.port}" in done.stdout + done.stderr
+    assert "the API is at" not in done.stdout
+
+
 def test_env_points_the_aws_command_here(ecsd, web):
     variables = json.loads(ecsd.run("env", "--json").stdout)
     environment = {**os.environ, **variables, "AWS_ACCESS_KEY_ID": web.number}

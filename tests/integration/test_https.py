@@ -6,9 +6,9 @@ import shutil
 import signal
 import socket
 import ssl
-import threading
-import time
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 
 import pytest
@@ -16,6 +16,7 @@ from cryptography import x509
 
 from ecsd.certificates.authority import Authority
 from tests.integration.conftest import page
+from tests.integration.mixed_load import Mixed
 from tests.integration.sample import eventually
 from tests.integration.test_terraform import SHARED, Terraform, plugins
 
@@ -225,38 +226,28 @@ def test_terraform_cycles_certificates_and_https(ecsd, account, tmp_path):
             terraform.run("destroy", "-auto-approve")
 
 
-class Load:
+@contextmanager
+def load(make, connections=3):
     """Requests over kept-alive TLS connections; what failed is remembered."""
+    with ExitStack() as stack:
+        opened = [stack.enter_context(closing(make())) for _ in range(connections)]
+        yield stack.enter_context(
+            Mixed(
+                {f"connection {number}": partial(asked, one) for number, one in enumerate(opened)}
+            )
+        )
 
-    def __init__(self, make, connections=3):
-        self.failures, self.done = [], 0
-        self._make, self._ended = make, threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(connections)]
 
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ask(self):
-        connection = self._make()
-        while not self._ended.wait(0.02):
-            try:
-                connection.request("GET", "/", headers={"Host": connection.name})
-                answer = connection.getresponse()
-                answer.read()
-                if answer.status != 200:
-                    self.failures.append(str(answer.status))
-                self.done += 1
-            except (OSError, HTTPException) as error:
-                self.failures.append(repr(error))
-                connection.close()
+def asked(connection):
+    """Ask once; a connection that fails opens itself again at the next request."""
+    try:
+        connection.request("GET", "/", headers={"Host": connection.name})
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, HTTPException):
         connection.close()
+        raise
+    assert answer.status == 200
 
 
 @pytest.fixture
@@ -309,13 +300,13 @@ def test_a_service_answers_over_tls_and_a_renewal_drops_nothing(ecsd, served):
             connection.close()
 
     first = serial()
-    with Load(lambda: Secure(address, name, cadata)) as load:
-        time.sleep(0.5)
+    with load(lambda: Secure(address, name, cadata)) as asking:
+        asking.goes_on()
         acm.renew_certificate(CertificateArn=served.certificate)
         eventually(lambda: serial() != first)
-        time.sleep(0.5)
-    assert load.failures == []
-    assert load.done > 20
+        asking.goes_on()
+    assert asking.failures == []
+    assert sum(asking.done.values()) > 20
     shown = acm.describe_certificate(CertificateArn=served.certificate)["Certificate"]
     assert shown["InUseBy"] == [served.balancer]
     assert int(shown["Serial"].replace(":", ""), 16) == serial()

@@ -106,6 +106,17 @@ def handshake(name=None, context=None):
         return shown, wrapped.version()
 
 
+def negotiated(*protocols):
+    """Return which of these protocols is spoken to a client that offers them."""
+    context = trusting()
+    context.set_alpn_protocols(protocols)
+    with (
+        socket.create_connection((ENTRANCE, PORT), timeout=10) as raw,
+        context.wrap_socket(raw, server_hostname=DNS_NAME) as wrapped,
+    ):
+        return wrapped.selected_alpn_protocol()
+
+
 def names_of(certificate):
     alternative = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     return alternative.value.get_values_for_type(x509.DNSName)
@@ -259,6 +270,8 @@ async def test_a_renewed_certificate_is_served_without_a_reload_and_drops_nothin
     await world.balancers.apply(https(target, DEFAULT))
     await world.healthy(target)
     loads = world.loads()
+    weak = trusting(maximum_version=ssl.TLSVersion.TLSv1_2)
+    weak.set_ciphers("ECDHE-RSA-AES128-SHA")
     with Load(4, connect=Secure) as load:
         await asyncio.sleep(0.3)
         for _ in range(3):
@@ -266,6 +279,10 @@ async def test_a_renewed_certificate_is_served_without_a_reload_and_drops_nothin
             await world.balancers.apply(https(target, renewed))
             shown, _ = await asyncio.to_thread(handshake, DNS_NAME)
             assert shown.serial_number == serial(renewed)
+            assert await asyncio.to_thread(negotiated, "h2", "http/1.1") == "h2"
+            assert await asyncio.to_thread(negotiated, "http/1.1") == "http/1.1"
+            with pytest.raises(ssl.SSLError):  # the policy has no cipher of TLS 1.2 with CBC
+                await asyncio.to_thread(handshake, DNS_NAME, weak)
             await asyncio.sleep(0.3)
     assert load.failures == []
     assert load.answers > 10

@@ -1,11 +1,10 @@
 """Whatever is changed under a load of six protocols, nothing of it fails."""
 
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.integration.mixed_load import ECHO, Front, Mixed
+from tests.integration.mixed_load import ECHO, Front, Mixed, converses
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -191,19 +190,7 @@ def test_changes_of_every_kind_fail_nothing_that_is_under_way(ecsd, account):
                 served.scales,
             ):
                 change()
-                time.sleep(1)
+                load.goes_on()
     assert load.failures == []
     assert min(load.done.values()) >= 5
     assert load.answered == {None, "1", "2"}
-
-
-def converses(client):
-    """Wait until a conversation goes as it should; the last thing that did not is told."""
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            return client()
-        except Exception:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)

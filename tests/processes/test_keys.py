@@ -1,16 +1,18 @@
 """Whose an access key is, and when its secret is opened."""
 
-import msgspec
+import sqlite3
+
 import pytest
 
 from ecsd.certificates.authority import Authority
 from ecsd.clock import VIRTUAL_START
 from ecsd.processes.keys import find_key
-from ecsd.records.iam.session import Session
 from ecsd.records.iam.user import AccessKey, User
 from ecsd.settings import Settings
 from ecsd.store.scope import Scope
 from ecsd.store.sessions import new_session
+from ecsd.store.sqlite import SqliteBackend
+from ecsd.store.store import Store
 
 HOME = Scope("111122223333", "us-east-1").globally()
 STRICT = Settings(mode="strict", access_key_id="AKROOT", secret_access_key="s")
@@ -27,7 +29,7 @@ def authority(tmp_path):
 async def kept(store, ids, authority):
     """A user's key and a session; returns the session's credentials."""
     session, credentials = new_session(
-        ids, authority.seal.seal, VIRTUAL_START, 900, arn=ARN, user_id="AIDA", role_name=None
+        ids, authority.seal, VIRTUAL_START, 900, arn=ARN, user_id="AIDA", role_name=None
     )
     async with store.transaction(HOME) as change:
         change.put(
@@ -69,13 +71,22 @@ async def test_a_secret_sealed_under_a_lost_key_is_nobodys(store, kept, tmp_path
     assert "does not open" in caplog.text
 
 
-async def test_a_session_of_an_older_store_is_nobodys(store, authority):
+def test_a_session_of_an_older_store_is_nobodys(tmp_path, authority):
     row = (
         b'{"access_key_id":"ASIA0000000000000009","secret_access_key":"s","session_token":"t",'
         b'"arn":"a","user_id":"u","role_name":null,"created_at":"2026-01-01T00:00:00Z",'
         b'"expires_at":"2026-01-01T01:00:00Z"}'
     )
-    session = msgspec.json.decode(row, type=Session)
-    async with store.transaction(HOME) as change:
-        change.put(session)
-    assert find_key(store, STRICT, authority)(session.access_key_id) is None
+    SqliteBackend(tmp_path / "store.db").close()
+    database = sqlite3.connect(tmp_path / "store.db")
+    database.execute(
+        "insert into document (kind, account, region, key, revision, body)"
+        " values ('session', ?, ?, 'ASIA0000000000000009', 1, ?)",
+        (HOME.account, HOME.region, row),
+    )
+    database.execute("pragma user_version = 2")
+    database.commit()
+    database.close()
+    opened = Store.open(SqliteBackend(tmp_path / "store.db"))
+    assert find_key(opened, STRICT, authority)("ASIA0000000000000009") is None
+    opened.close()

@@ -24,7 +24,9 @@ FIRST = """
             values ('role', '000000000000', 'aws-global', 'app', 3, '{"role_name":"app"}');
         pragma user_version = 1;
     """
-FORMATS = {1: FIRST, 2: FIRST.replace("user_version = 1", "user_version = 2")}
+FORMATS = {
+    number: FIRST.replace("user_version = 1", f"user_version = {number}") for number in (1, 2, 3)
+}
 
 
 def test_every_format_has_its_file():
@@ -147,3 +149,26 @@ def test_migrating_twice_changes_nothing(tmp_path):
     migrate(database)
     assert database.execute("select sql from sqlite_master order by name").fetchall() == before
     database.close()
+
+
+def test_sessions_with_plain_secrets_leave_the_file_and_sealed_ones_stay(tmp_path):
+    path = tmp_path / "store.db"
+    database = sqlite3.connect(path)
+    database.executescript(FORMATS[2])
+    for key, body in (
+        ("ASIAOLD", {"access_key_id": "ASIAOLD", "secret_access_key": "plain-secret"}),
+        ("ASIANEW", {"access_key_id": "ASIANEW", "sealed_secret": "sealed"}),
+    ):
+        database.execute(
+            "insert into document (kind, account, region, key, revision, body)"
+            " values ('session', '000000000000', 'aws-global', ?, 4, ?)",
+            (key, json.dumps(body).encode()),
+        )
+    database.commit()
+    assert b"plain-secret" in path.read_bytes()
+    database.execute("pragma secure_delete = off")  # as some builds of SQLite have it
+    migrate(database)
+    kept = database.execute("select key from document where kind = 'session'").fetchall()
+    database.close()
+    assert kept == [("ASIANEW",)]
+    assert b"plain-secret" not in path.read_bytes()

@@ -86,13 +86,11 @@ class Decision(NamedTuple):
     Attributes:
         side: whose statement decided; for an implicit deny, which sort of policy allows nothing.
         match: the statement that decided; None for an implicit deny, and for the root user.
-        missing: condition keys that statements about the request ask for and it does not have.
     """
 
     outcome: Outcome
     side: Side
     match: Match | None = None
-    missing: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> bool:
@@ -109,7 +107,7 @@ def decide(request: Request, policies: Policies) -> Decision:
     if allowed:
         reason = next(_on_side(request, policies, side, allows=True), None)
         return Decision(Outcome.ALLOWED, side, reason)
-    return Decision(Outcome.IMPLICIT_DENY, side, None, missing_keys(request, policies))
+    return Decision(Outcome.IMPLICIT_DENY, side)
 
 
 def matches(request: Request, policies: Policies, *, allows: bool) -> Iterator[Match]:

@@ -24,8 +24,6 @@ FREE = frozenset(
         ("sts", "GetSessionToken"),
     }
 )
-# Where actions begin otherwise than the service's signing name.
-PREFIXES = {"cloudwatch": "cloudwatch", "efs": "elasticfilesystem", "s3": "s3"}
 
 
 def needs_of(service: str, signing_name: str, asked: Asked) -> list[Need]:
@@ -35,4 +33,4 @@ def needs_of(service: str, signing_name: str, asked: Asked) -> list[Need]:
     found = NEEDS.get(service)
     if found is not None:
         return list(found(asked))
-    return [Need(f"{PREFIXES.get(service, signing_name)}:{asked.operation}")]
+    return [Need(f"{signing_name}:{asked.operation}")]

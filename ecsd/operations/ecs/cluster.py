@@ -24,7 +24,7 @@ from ecsd.store.finders.ecs import (
     services_of,
 )
 from ecsd.store.finders.servicediscovery import find_called
-from ecsd.store.service_connect import provide_namespace
+from ecsd.store.service_connect import make_namespace
 from ecsd.store.store import Transaction, View
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -197,23 +197,23 @@ def _namespace(call: Call, change: Transaction, request: dict[str, Any]) -> str 
     name = (request.get("serviceConnectDefaults") or {}).get("namespace")
     if not name:
         return None
-    if name.startswith("arn:"):
-        found = find_called(change, name)
-        if found is None:
-            raise AwsError("NamespaceNotFoundException", "The specified namespace wasn't found.")
+    found = find_called(change, name)
+    if found is not None:
         return found.arn
+    if name.startswith("arn:"):
+        raise AwsError("NamespaceNotFoundException", "The specified namespace wasn't found.")
     if len(name) > LONGEST_NAMESPACE or set(name) & set('<>"/'):
         raise AwsError(
             "InvalidParameterException",
             f"serviceConnectDefaults: namespace must be at most {LONGEST_NAMESPACE} characters "
             'without <, >, " and /.',
         )
-    if find_called(change, name) is None and len(change.select(Namespace)) >= MOST_NAMESPACES:
+    if len(change.select(Namespace)) >= MOST_NAMESPACES:
         raise AwsError(
             "ClientException",
             f"serviceConnectDefaults: a region has at most {MOST_NAMESPACES} namespaces.",
         )
-    return provide_namespace(change, name, call.ids, call.clock.now()).arn
+    return make_namespace(change, name, call.ids, call.clock.now()).arn
 
 
 def _statistics(tasks: list[Task], services: list[Service]) -> list[dict[str, str]]:

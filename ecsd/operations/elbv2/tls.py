@@ -27,7 +27,7 @@ FOREIGN = {  # by protocol: members that only the other secure protocol has
     "HTTPS": ("AlpnPolicy",),
     "TLS": ("MutualAuthentication",),
 }
-MODES = ("off", "passthrough", "verify")
+MODES = ("off", "passthrough")
 POST_QUANTUM = "-PQ-"
 
 
@@ -164,7 +164,8 @@ def _mutual(listener: Listener, given: dict[str, Any]) -> str:
         )
     if mode not in MODES:
         raise AwsError(
-            "ValidationError", f"MutualAuthentication: Mode '{mode}' must be one of {MODES}"
+            "ValidationError",
+            f"MutualAuthentication: Mode '{mode}' must be off, passthrough or verify",
         )
     for member in ("TrustStoreArn", "IgnoreClientCertificateExpiry", "AdvertiseTrustStoreCaNames"):
         if given.get(member) not in (None, "", False, "off"):

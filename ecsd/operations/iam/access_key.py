@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ecsd.errors import AwsError
+from ecsd.ids import LONG_TERM
 from ecsd.operations.call import Call, operation
 from ecsd.operations.iam.answers import page, without_none
 from ecsd.operations.iam.guards import over_limit
@@ -17,7 +18,6 @@ from ecsd.store.finders.iam import no_such_entity, require_user
 from ecsd.store.store import View
 
 MOST = 2  # keys of a user
-KEY_LENGTH = 20
 NEVER = "N/A"  # what an unused key has as region and service
 OTHER_CREDENTIALS = (  # operation, its list, whether it is about one user
     ("ListMFADevices", "MFADevices", True),
@@ -31,7 +31,7 @@ OTHER_CREDENTIALS = (  # operation, its list, whether it is about one user
 @operation("iam", "CreateAccessKey")
 async def create_access_key(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Make a key; this answer alone has its secret, which is kept sealed."""
-    key_id, secret = call.ids.unique_id("AKIA")[:KEY_LENGTH], call.ids.secret(40)
+    key_id, secret = call.ids.access_key_id(LONG_TERM), call.ids.secret(40)
     sealed = call.authority.seal.seal(secret, key_id)
     async with call.store.transaction(call.scope.globally()) as change:
         user = require_user(change, named_user(call, request))

@@ -4,7 +4,9 @@ from typing import Any
 
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
-from ecsd.store.finders.iam import find_access_key, find_session
+from ecsd.records.iam.session import Session
+from ecsd.records.iam.user import AccessKey
+from ecsd.store.finders.iam import find_key_of
 
 
 @operation("sts", "GetCallerIdentity")
@@ -21,9 +23,11 @@ async def get_caller_identity(call: Call, request: dict[str, Any]) -> dict[str, 
 async def get_access_key_info(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Return the account of a key: of a user, of a session, or the caller's own."""
     key = request["AccessKeyId"]
-    found = find_access_key(call.store, key) or find_session(call.store, key)
-    if found is not None:
-        return {"Account": found[0].account}
+    of_user = find_key_of(call.store, AccessKey, key)
+    of_session = find_key_of(call.store, Session, key)
+    for found in (of_user, of_session):
+        if found is not None:
+            return {"Account": found[0].account}
     if key == call.caller.access_key_id:
         return {"Account": call.scope.account}
     raise AwsError("ValidationError", f"The access key id {key} belongs to no account here.")

@@ -3,6 +3,8 @@
 Views here are of the account's global scope (``view.globally()``).
 """
 
+from typing import TypeVar
+
 from ecsd.errors import AwsError
 from ecsd.records.iam.oidc_provider import OidcProvider
 from ecsd.records.iam.role import InstanceProfile, Policy, Role
@@ -11,6 +13,8 @@ from ecsd.records.iam.user import AccessKey, Group, User
 from ecsd.store.finders.aws_managed_policies import ARN_PREFIX, aws_managed_policies
 from ecsd.store.scope import GLOBAL, Scope
 from ecsd.store.store import Store, View
+
+Credentials = TypeVar("Credentials", AccessKey, Session)
 
 
 def no_such_entity(message: str) -> AwsError:
@@ -90,25 +94,16 @@ def require_instance_profile(view: View, name: str) -> InstanceProfile:
     return profile
 
 
-def find_access_key(store: Store, access_key_id: str) -> tuple[Scope, AccessKey] | None:
-    """Return a user's access key and the account it belongs to."""
-    for scope in store.scopes():
-        if scope.region == GLOBAL:
-            key = store.view(scope).get(AccessKey, access_key_id)
-            if key is not None:
-                return scope, key
-    return None
+def find_key_of(
+    store: Store, kind: type[Credentials], access_key_id: str
+) -> tuple[Scope, Credentials] | None:
+    """Return a user's access key, or a session by its key, and the account it belongs to.
 
-
-def find_session(store: Store, access_key_id: str) -> tuple[Scope, Session] | None:
-    """Return the temporary credentials of a key and the account they belong to.
-
-    Expired ones are found until they are pruned: compare ``expires_at``.
+    Expired sessions are found until they are pruned: compare ``expires_at``.
     """
     for scope in store.scopes():
-        if scope.region != GLOBAL:
-            continue
-        session = store.view(scope).get(Session, access_key_id)
-        if session is not None:
-            return scope, session
+        if scope.region == GLOBAL:
+            found = store.view(scope).get(kind, access_key_id)
+            if found is not None:
+                return scope, found
     return None

@@ -4,11 +4,12 @@ import sqlite3
 from collections.abc import Callable
 
 from ecsd.errors import StoreError
-from ecsd.store.migrations import m001_documents, m002_service_revisions
+from ecsd.store.migrations import m001_documents, m002_service_revisions, m003_sealed_sessions
 
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_documents.apply,
     m002_service_revisions.apply,
+    m003_sealed_sessions.apply,
 )
 
 

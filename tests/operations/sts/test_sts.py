@@ -9,7 +9,7 @@ from ecsd.clock import VIRTUAL_START, SystemClock
 from ecsd.controllers.expiry import ExpiryController
 from ecsd.errors import AwsError
 from ecsd.records.iam.session import Session
-from ecsd.store.finders.iam import find_session
+from ecsd.store.finders.iam import find_key_of
 
 TRUST = json.dumps(
     {
@@ -73,7 +73,7 @@ async def test_an_assumed_role_gets_credentials_that_are_found_again(sts, store,
     assert user["Arn"] == "arn:aws:sts::000000000000:assumed-role/app/me"
     assert user["AssumedRoleId"].endswith(":me")
     assert answer["SourceIdentity"] == "bob"
-    scope, session = find_session(store, credentials["AccessKeyId"])
+    scope, session = find_key_of(store, Session, credentials["AccessKeyId"])
     assert (scope.account, session.arn) == ("000000000000", user["Arn"])
     info = await sts("GetAccessKeyInfo", AccessKeyId=credentials["AccessKeyId"])
     assert info == {"Account": "000000000000"}
@@ -112,12 +112,12 @@ async def test_expired_sessions_go(sts, store, clock):
     assert await controller.reconcile(scope, f"session/{session.access_key_id}") == end
     clock.moment = end
     assert await controller.reconcile(scope, f"session/{session.access_key_id}") is None
-    assert find_session(store, session.access_key_id) is None
+    assert find_key_of(store, Session, session.access_key_id) is None
 
 
 async def test_a_session_token_is_the_caller_for_a_while(sts, store):
     answer = await sts("GetSessionToken", DurationSeconds=43_200)
-    _, session = find_session(store, answer["Credentials"]["AccessKeyId"])
+    _, session = find_key_of(store, Session, answer["Credentials"]["AccessKeyId"])
     assert session.arn == "arn:aws:iam::000000000000:root"
     assert session.expires_at == VIRTUAL_START + timedelta(hours=1)
 

@@ -196,3 +196,19 @@ async def test_an_issuer_that_does_not_answer_is_told(sts, issuer, clock):
     assert await refused(sts, issuer.token(clock)) == "IDPCommunicationError"
     issuer.status, issuer.jwks_uri = 200, "https://elsewhere.invalid/keys"
     assert await refused(sts, issuer.token(clock)) == "IDPCommunicationError"
+
+
+async def test_many_keys_are_read_to_their_end(sts, issuer, clock):
+    issuer.keys = [jwk(OTHER_KEY, f"old-{number}") for number in range(500)] + issuer.keys
+    await assume(sts, issuer.token(clock))
+
+
+@pytest.mark.parametrize("place", [7, ["http://127.0.0.1"], "http://["])
+async def test_an_issuer_that_names_no_place_of_keys_is_told(sts, issuer, clock, place):
+    issuer.jwks_uri = place
+    assert await refused(sts, issuer.token(clock)) == "IDPCommunicationError"
+
+
+async def test_an_issuer_that_never_ends_is_told(sts, issuer, clock):
+    issuer.keys = [{"kid": "x", "n": "n" * (1 << 20)}, *issuer.keys]
+    assert await refused(sts, issuer.token(clock)) == "IDPCommunicationError"

@@ -59,7 +59,7 @@ class HostProxies:
         self._plans: dict[str, ProxyPlan] = {}
         self._proxies: dict[str, _TaskProxy] = {}
         self._faults: dict[str, str] = {}
-        self._traffic: dict[str, str] = {}  # the shares that proxies keep to, where there were any
+        self._traffic: dict[str, str] = {}  # of the shares that proxies keep to
         self._told = asyncio.Condition()
         self._streams = LogStreams(LogCredentials(settings, clock, roles), clock)
         self._queue: WorkQueue[str] = WorkQueue("proxies", clock, self._look, workers=4)
@@ -155,7 +155,9 @@ class HostProxies:
         except EcsdError as error:
             self._fault(task_arn, str(error))
             raise
-        if plan.traffic != self._traffic.get(task_arn, ""):
+        if self._proxies.get(task_arn) is not proxy:
+            return  # it has ended meanwhile
+        if plan.traffic != self._traffic.get(task_arn):
             self._traffic[task_arn] = plan.traffic
             self._faults.pop(task_arn, None)
             self._observe(task_arn)

@@ -201,7 +201,8 @@ class Observations:
             faults = {part: words for part, words in known.faults.items() if part != applied.key}
             if applied.fault is not None:
                 faults[applied.key] = applied.fault
-            change.put(replace(known, faults=faults))
+            if faults != known.faults:
+                change.put(replace(known, faults=faults))
 
     async def _proxy(self, task_arn: str, applied: PlanApplied) -> None:
         async with self._store.transaction(Scope.of_arn(task_arn)) as change:

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from ecsd.decisions.service_connect_plan import Logs, compile_proxy
 from ecsd.link.messages import PlanApplied
+from ecsd.records.ecs.service import DeploymentConfiguration
 from ecsd.records.ecs.service_deployment import ServiceDeployment
 from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.store.finders.data_plane import proxy_parts
@@ -141,6 +142,30 @@ def test_a_deployment_that_is_stopped_on_request_gives_all_back(in_world):
     in_world(scenario)
 
 
+def test_a_shift_that_is_given_up_without_a_rollback_leaves_traffic_with_blue(in_world):
+    async def scenario(world):
+        breaker = {"enable": True, "rollback": False}
+        await steady(world, hooks=[hook("POST_SCALE_UP")], circuit_breaker=breaker)
+        await deploy(world)
+        assert len(world.live(2)) == 2
+        world.fails_to_start.add("web:2")
+        for one in world.live(2)[1:]:
+            world.report(one, "STOPPED", exit_code=1, stop_code="EssentialContainerExited")
+        await world.settle()
+        await world.pass_time(MINUTE)
+        assert status(world) == "STOPPED"
+        assert len(world.live(2)) == 1
+        assert percents(world, world.live(1)[0]) == (100, 0)
+        await world.change_service(
+            lambda one: replace(one, deployment_configuration=DeploymentConfiguration())
+        )
+        await deploy(world)
+        await world.pass_time(10 * MINUTE, step=5)
+        assert (status(world), shares(world)) == ("SUCCESSFUL", None)
+
+    in_world(scenario)
+
+
 def test_a_shift_waits_until_every_proxy_was_seen_to_follow_and_says_what_keeps_one(in_world):
     async def scenario(world):
         await steady(world)
@@ -210,7 +235,7 @@ def test_unchanged_shares_are_not_stored_anew(in_world):
         await deploy(world)
         assert stage(world) == "POST_PRODUCTION_TRAFFIC_SHIFT"
         stored = []
-        world.store.watch((DiscoveryService,), lambda changes: stored.extend(changes))
+        world.store.watch((DiscoveryService,), stored.extend)
         await world.pass_time(30)
         assert stored == []
 

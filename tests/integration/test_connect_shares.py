@@ -5,6 +5,7 @@ import socket
 import threading
 from collections import Counter
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.request import Request, urlopen
 
@@ -99,45 +100,47 @@ class Proxy:
         url = f"http://127.0.0.1:{self.name.listener_port}/"
         answers = Counter()
         for _ in range(number):
-            with urlopen(Request(url, headers=headers or {}), timeout=5) as answer:  # noqa: S310
+            with urlopen(Request(url, headers=headers or {}), timeout=5) as answer:
                 answers[answer.read().decode()] += 1
         return dict(answers)
 
 
 def test_shares_and_test_traffic_are_kept_to_without_a_reload_or_a_failed_request(tmp_path):
+    tested = partial(sharing, BLUE, GREEN, tested=True)
+    stages = [
+        (sharing(BLUE, GREEN, green_percent=0, tested=False), {BLUE: 100}, BLUE),
+        (tested(green_percent=0), {BLUE: 100}, GREEN),
+        (tested(green_percent=20), {BLUE: 80, GREEN: 20}, GREEN),
+        (tested(green_percent=100), {GREEN: 100}, GREEN),
+        (given_back(BLUE), {BLUE: 100}, BLUE),
+        (tested(green_percent=100), {GREEN: 100}, GREEN),
+    ]
+
     async def scenario(blue, other_blue, green):
         proxy = Proxy(tmp_path / "p", [(BLUE, blue), (BLUE, other_blue)])
-        ask = lambda number, headers=None: asyncio.to_thread(proxy.ask, number, headers)  # noqa: E731
-        stages = [
-            (None, {BLUE: 100}, {BLUE: 4}),
-            (sharing(BLUE, GREEN, green_percent=0, tested=False), {BLUE: 100}, {BLUE: 4}),
-            (sharing(BLUE, GREEN, green_percent=0, tested=True), {BLUE: 100}, {GREEN: 4}),
-            (sharing(BLUE, GREEN, green_percent=20, tested=True), {BLUE: 80, GREEN: 20}, {GREEN: 4}),
-            (sharing(BLUE, GREEN, green_percent=100, tested=True), {GREEN: 100}, {GREEN: 4}),
-            (given_back(BLUE), {BLUE: 100}, {BLUE: 4}),
-            (sharing(BLUE, GREEN, green_percent=100, tested=True), {GREEN: 100}, {GREEN: 4}),
-        ]
+
+        async def ask(number, headers=None):
+            return await asyncio.to_thread(proxy.ask, number, headers)
+
         try:
+            await proxy.bring(None)
+            assert await ask(20) == {BLUE: 20}
+            admin = proxy.haproxy.admin  # of this generation: a reload makes another
             for number, (shares, wanted, test) in enumerate(stages):
-                if number == 2:
+                if number == 1:
                     proxy.endpoints.append((GREEN, green))  # green has come to run
                 going = asyncio.create_task(ask(60))
-                await proxy.bring(shares) if number else None
-                if number == 0:
-                    going.cancel()
-                    await proxy.bring(shares)
-                else:
-                    assert sum((await going).values()) == 60
-                    assert proxy.haproxy.admin == admin
-                admin = proxy.haproxy.admin  # of this generation: a reload makes another
+                await proxy.bring(shares)
+                assert sum((await going).values()) == 60
                 found = await ask(100)
                 assert set(found) == set(wanted), number
                 assert found == pytest.approx(wanted, abs=2)
-                assert await ask(4, TEST) == test
+                assert await ask(4, TEST) == {test: 4}
                 assert set(await ask(4, {"X-Try": "3"})) <= set(wanted)
+                assert proxy.haproxy.admin == admin
             # An agent that begins anew finds the weights that run, and says nothing anew.
             proxy.served = ServedConfig(tmp_path / "p", proxy.haproxy)
-            await proxy.bring(sharing(BLUE, GREEN, green_percent=50, tested=True))
+            await proxy.bring(tested(green_percent=50))
             assert await ask(100) == pytest.approx({BLUE: 50, GREEN: 50}, abs=2)
             # What was told by commands is in the file too.
             text = (tmp_path / "p" / "haproxy.cfg").read_text()

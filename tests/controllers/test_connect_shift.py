@@ -159,7 +159,7 @@ def test_a_shift_that_is_given_up_without_a_rollback_leaves_traffic_with_blue(in
         await world.change_service(
             lambda one: replace(one, deployment_configuration=DeploymentConfiguration())
         )
-        await deploy(world)
+        await deploy(world, 3)
         await world.pass_time(10 * MINUTE, step=5)
         assert (status(world), shares(world)) == ("SUCCESSFUL", None)
 

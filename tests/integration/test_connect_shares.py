@@ -1,12 +1,16 @@
 """Shares of a name in a real HAProxy: weights move while requests go on, without a reload."""
 
 import asyncio
+import re
 import socket
+import subprocess
+import sys
 import threading
 from collections import Counter
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
@@ -22,12 +26,13 @@ from ecsd.records.plan import ProxyEndpoint, ProxyName, ProxyPlan
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
 BLUE, GREEN = "blue", "green"
+H2 = str(Path(__file__).parent / "fake_h2_target.py")
 TEST = {"X-Try": "2"}
 
 
 @contextmanager
 def answering(word):
-    """Serve one word on a port of this machine's own."""
+    """Serve one word on a port of this machine's own; gives the endpoint's deployment and place."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -44,10 +49,22 @@ def answering(word):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield server.server_port
+        yield word, "127.0.0.1", server.server_port
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def answering_streams(word, address):
+    """Serve one word by HTTP/2, at an address of this machine that is this test's own."""
+    words = [sys.executable, H2, address, word]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout.readline() == "ready\n"
+            yield word, address, 8080
+        finally:
+            server.kill()
 
 
 def free_port():
@@ -59,19 +76,19 @@ def free_port():
 class Proxy:
     """A client's proxy with one name, and what stands behind it."""
 
-    def __init__(self, folder, endpoints):
+    def __init__(self, folder, endpoints, protocol="http"):
         self.died = []
         self.haproxy = Haproxy(folder, None, SystemClock(), lambda: self.died.append(True))
         self.served = ServedConfig(folder, self.haproxy)
         self.place = Place(str(folder), Limits(500, 1))
-        self.endpoints = endpoints  # (deployment, port)
+        self.endpoints = endpoints  # (deployment, address, port)
         self.name = ProxyName(
             name="web",
             address="127.255.0.1",
             port=80,
             listener_port=free_port(),
             discovery_arn="arn:web",
-            protocol="http",
+            protocol=protocol,
             idle_timeout=30,
             request_timeout=5,
             test_header="X-Try",
@@ -79,16 +96,16 @@ class Proxy:
         )
 
     async def bring(self, shares):
-        heavy = weights(shares, [one for one, _ in self.endpoints])
+        heavy = weights(shares, [one for one, *_ in self.endpoints])
         endpoints = tuple(
             ProxyEndpoint(
                 instance_id=f"{number}{deployment}",
-                address="127.0.0.1",
+                address=address,
                 port=port,
                 weight=weight,
                 tested=shares is not None and shares.tested == deployment,
             )
-            for number, ((deployment, port), weight) in enumerate(
+            for number, ((deployment, address, port), weight) in enumerate(
                 zip(self.endpoints, heavy, strict=True)
             )
         )
@@ -104,6 +121,13 @@ class Proxy:
                 answers[answer.read().decode()] += 1
         return dict(answers)
 
+    def stream(self, number, *words):
+        """Ask by HTTP/2, on one connection."""
+        url = f"http://127.0.0.1:{self.name.listener_port}/?[1-{number}]"
+        told = ["curl", "-s", "-m", "5", "--http2-prior-knowledge", *words, url]
+        said = subprocess.run(told, capture_output=True, text=True, timeout=30, check=True).stdout
+        return dict(Counter(re.findall(r'"name": "(\w+)"', said)))
+
 
 def test_shares_and_test_traffic_are_kept_to_without_a_reload_or_a_failed_request(tmp_path):
     tested = partial(sharing, BLUE, GREEN, tested=True)
@@ -117,7 +141,7 @@ def test_shares_and_test_traffic_are_kept_to_without_a_reload_or_a_failed_reques
     ]
 
     async def scenario(blue, other_blue, green):
-        proxy = Proxy(tmp_path / "p", [(BLUE, blue), (BLUE, other_blue)])
+        proxy = Proxy(tmp_path / "p", [blue, other_blue])
 
         async def ask(number, headers=None):
             return await asyncio.to_thread(proxy.ask, number, headers)
@@ -128,7 +152,7 @@ def test_shares_and_test_traffic_are_kept_to_without_a_reload_or_a_failed_reques
             admin = proxy.haproxy.admin  # of this generation: a reload makes another
             for number, (shares, wanted, test) in enumerate(stages):
                 if number == 1:
-                    proxy.endpoints.append((GREEN, green))  # green has come to run
+                    proxy.endpoints.append(green)  # green has come to run
                 going = asyncio.create_task(ask(60))
                 await proxy.bring(shares)
                 assert sum((await going).values()) == 60
@@ -146,7 +170,7 @@ def test_shares_and_test_traffic_are_kept_to_without_a_reload_or_a_failed_reques
             text = (tmp_path / "p" / "haproxy.cfg").read_text()
             assert "weight 256" in text
             assert proxy.haproxy.admin == admin
-            proxy.endpoints = [(GREEN, green)]  # and blue is cleaned up
+            proxy.endpoints = [green]  # and blue is cleaned up
             await proxy.bring(None)
             assert await ask(20) == {GREEN: 20}
         finally:
@@ -154,3 +178,24 @@ def test_shares_and_test_traffic_are_kept_to_without_a_reload_or_a_failed_reques
 
     with answering(BLUE) as blue, answering(BLUE) as other_blue, answering(GREEN) as green:
         asyncio.run(scenario(blue, other_blue, green))
+
+
+def test_streams_of_one_connection_are_shared_and_tested_as_requests_are(tmp_path):
+    async def scenario(*endpoints):
+        proxy = Proxy(tmp_path / "p", list(endpoints), "grpc")
+        try:
+            for percent in (20, 60):
+                await proxy.bring(sharing(BLUE, GREEN, green_percent=percent, tested=True))
+                wanted = {BLUE: 100 - percent, GREEN: percent}
+                found = await asyncio.to_thread(proxy.stream, 100)
+                assert found == pytest.approx(wanted, abs=2)
+                tested = await asyncio.to_thread(proxy.stream, 4, "-H", "X-Try: 2")
+                assert tested == {GREEN: 4}
+        finally:
+            await proxy.served.stop()
+
+    with (
+        answering_streams(BLUE, "127.77.0.1") as blue,
+        answering_streams(GREEN, "127.77.0.2") as green,
+    ):
+        asyncio.run(scenario(blue, green))

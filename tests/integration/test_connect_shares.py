@@ -1,7 +1,6 @@
 """Shares of a name in a real HAProxy: weights move while requests go on, without a reload."""
 
 import asyncio
-import re
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+import grpc
 import pytest
 from msgspec.structs import replace
 
@@ -56,8 +56,8 @@ def answering(word):
 
 
 @contextmanager
-def answering_streams(word, address):
-    """Serve one word by HTTP/2, at an address of this machine that is this test's own."""
+def answering_calls(word, address):
+    """Say who answers by gRPC, at an address of this machine that is this test's own."""
     words = [sys.executable, H2, address, word]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -121,12 +121,16 @@ class Proxy:
                 answers[answer.read().decode()] += 1
         return dict(answers)
 
-    def stream(self, number, *words):
-        """Ask by HTTP/2, on one connection."""
-        url = f"http://127.0.0.1:{self.name.listener_port}/?[1-{number}]"
-        told = ["curl", "-s", "-m", "5", "--http2-prior-knowledge", *words, url]
-        said = subprocess.run(told, capture_output=True, text=True, timeout=30, check=True).stdout
-        return dict(Counter(re.findall(r'"name": "(\w+)"', said)))
+    def call(self, number, *metadata):
+        """Call by gRPC, on one connection."""
+        answers = Counter()
+        with grpc.insecure_channel(f"127.0.0.1:{self.name.listener_port}") as channel:
+            say = channel.unary_stream("/echo.Echo/Say")
+            for _ in range(number):
+                call = say(b"hello", timeout=5, metadata=metadata)
+                assert [*call] == [b"hello", b"hello"]
+                answers[dict(call.initial_metadata())["x-name"]] += 1
+        return dict(answers)
 
 
 def test_shares_and_test_traffic_are_kept_to_without_a_reload_or_a_failed_request(tmp_path):
@@ -180,22 +184,22 @@ def test_shares_and_test_traffic_are_kept_to_without_a_reload_or_a_failed_reques
         asyncio.run(scenario(blue, other_blue, green))
 
 
-def test_streams_of_one_connection_are_shared_and_tested_as_requests_are(tmp_path):
+def test_calls_on_one_connection_are_shared_and_tested_as_requests_are(tmp_path):
     async def scenario(*endpoints):
         proxy = Proxy(tmp_path / "p", list(endpoints), "grpc")
         try:
             for percent in (20, 60):
                 await proxy.bring(sharing(BLUE, GREEN, green_percent=percent, tested=True))
                 wanted = {BLUE: 100 - percent, GREEN: percent}
-                found = await asyncio.to_thread(proxy.stream, 100)
+                found = await asyncio.to_thread(proxy.call, 100)
                 assert found == pytest.approx(wanted, abs=2)
-                tested = await asyncio.to_thread(proxy.stream, 4, "-H", "X-Try: 2")
+                tested = await asyncio.to_thread(proxy.call, 4, ("x-try", "2"))
                 assert tested == {GREEN: 4}
         finally:
             await proxy.served.stop()
 
     with (
-        answering_streams(BLUE, "127.77.0.1") as blue,
-        answering_streams(GREEN, "127.77.0.2") as green,
+        answering_calls(BLUE, "127.77.0.1") as blue,
+        answering_calls(GREEN, "127.77.0.2") as green,
     ):
         asyncio.run(scenario(blue, green))

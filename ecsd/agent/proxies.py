@@ -59,6 +59,7 @@ class HostProxies:
         self._plans: dict[str, ProxyPlan] = {}
         self._proxies: dict[str, _TaskProxy] = {}
         self._faults: dict[str, str] = {}
+        self._traffic: dict[str, str] = {}  # of the shares that proxies keep to
         self._told = asyncio.Condition()
         self._streams = LogStreams(LogCredentials(settings, clock, roles), clock)
         self._queue: WorkQueue[str] = WorkQueue("proxies", clock, self._look, workers=4)
@@ -119,12 +120,13 @@ class HostProxies:
             except TimeoutError:
                 log.warning("a proxy's last words are lost", extra={"task": task_arn})
         await proxy.end()
+        self._traffic.pop(task_arn, None)
         self._fault(task_arn, None)
 
     def observe_all(self) -> None:
-        """Report every fault again (after a reconnection)."""
-        for task_arn, words in self._faults.items():
-            self._report(PlanApplied(key=f"connect/{task_arn}", fault=words))
+        """Report every fault, and what traffic is shared by, again (after a reconnection)."""
+        for task_arn in {**self._faults, **self._traffic}:
+            self._observe(task_arn)
 
     async def remove_everything(self) -> None:
         """End every proxy; ``run`` need not be running."""
@@ -153,6 +155,12 @@ class HostProxies:
         except EcsdError as error:
             self._fault(task_arn, str(error))
             raise
+        if self._proxies.get(task_arn) is not proxy:
+            return  # it has ended meanwhile
+        if plan.traffic != self._traffic.get(task_arn):
+            self._traffic[task_arn] = plan.traffic
+            self._faults.pop(task_arn, None)
+            self._observe(task_arn)
         self._fault(task_arn, None)
 
     def _fault(self, task_arn: str, words: str | None) -> None:
@@ -165,7 +173,12 @@ class HostProxies:
             self._faults[task_arn] = words
             cause = {"task": task_arn, "cause": words}
             log.warning("a proxy of Service Connect is not as planned", extra=cause)
-        self._report(PlanApplied(key=f"connect/{task_arn}", fault=words))
+        self._observe(task_arn)
+
+    def _observe(self, task_arn: str) -> None:
+        """Report how it is with a proxy, whole: the server keeps the last word alone."""
+        fault, traffic = self._faults.get(task_arn), self._traffic.get(task_arn)
+        self._report(PlanApplied(key=f"connect/{task_arn}", fault=fault, traffic=traffic))
 
     async def _send_logs(self) -> None:
         """Send what proxies say, for ever."""

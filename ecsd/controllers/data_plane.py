@@ -333,8 +333,10 @@ def _of_task(task: Task) -> Iterable[str]:
 
 
 def _tasks_to_tell(view: View, record: Record) -> list[Task]:
-    """Return the tasks whose proxies lead to an instance, or see or show a certificate."""
+    """Return the tasks whose proxies lead to a service's instances, or handle a certificate."""
     match record:
+        case DiscoveryService(ecs_service_arn=str()):
+            return view.select(Task, reached_services=record.arn)
         case Instance():
             service = view.get(DiscoveryService, record.service_id)
             if service is None or service.ecs_service_arn is None:

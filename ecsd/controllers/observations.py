@@ -192,6 +192,8 @@ class Observations:
                             traffic=applied.traffic or balancer.traffic,
                         )
                     )
+        if kind == "connect":
+            await self._proxy(name, applied)
         async with self._store.transaction(HOSTS) as change:
             known = change.get(Host, host)
             if known is None:
@@ -199,7 +201,18 @@ class Observations:
             faults = {part: words for part, words in known.faults.items() if part != applied.key}
             if applied.fault is not None:
                 faults[applied.key] = applied.fault
-            change.put(replace(known, faults=faults))
+            if faults != known.faults:
+                change.put(replace(known, faults=faults))
+
+    async def _proxy(self, task_arn: str, applied: PlanApplied) -> None:
+        async with self._store.transaction(Scope.of_arn(task_arn)) as change:
+            task = change.get(Task, task_arn)
+            if task is None:
+                return
+            traffic = task.connect_traffic if applied.traffic is None else applied.traffic
+            seen = replace(task, connect_traffic=traffic, connect_fault=applied.fault)
+            if seen != task:
+                change.put(seen)
 
     async def _faults(self, host: str, faults: dict[str, str]) -> None:
         async with self._store.transaction(HOSTS) as change:

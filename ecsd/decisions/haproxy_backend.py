@@ -30,16 +30,18 @@ NO_TARGET = answer(503, "text/html", page("503 Service Temporarily Unavailable")
 
 
 class Server(NamedTuple):
-    """A target as HAProxy knows it. used: it gets new requests."""
+    """A target as HAProxy knows it. used: it gets new requests. weight: beside others, 0 to 256."""
 
     address: str
     port: int
     options: str
     used: bool
+    weight: int = 1  # HAProxy's own
 
     def line(self) -> str:
         """Return what follows the server's name, in the file and on the runtime API alike."""
-        return f"{self.address}:{self.port}{self.options}"
+        weight = "" if self.weight == 1 else f" weight {self.weight}"
+        return f"{self.address}:{self.port}{self.options}{weight}"
 
 
 def backend_name(target_group_arn: str) -> str:

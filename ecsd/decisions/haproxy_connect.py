@@ -1,7 +1,8 @@
 """A task's proxy as the configuration of its HAProxy.
 
 One frontend for each name and each port that the task offers. A name's endpoints are there twice:
-among those that are watched, and among all, for when every one has been put aside. An endpoint that
+among those that are watched, and among all, for when every one has been put aside; a third time
+where test traffic goes to them. Their weights are a deployment's shares. An endpoint that
 fails five times in a row is put aside for 30 seconds. Checks by the proxy's own motion do not take
 place: the one that it has coming is what brings an endpoint back. HAProxy has one coming for each
 that is added, 30 seconds later: one put aside before that is back by then.
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from ecsd.decisions.haproxy_backend import IDEMPOTENT, Server
+from ecsd.decisions.haproxy_condition import argument
 from ecsd.decisions.haproxy_text import word
 from ecsd.decisions.haproxy_tls import certificate_path
 from ecsd.decisions.listener import Config, Place, global_lines, joined
@@ -50,7 +52,13 @@ def compile_proxy_config(plan: ProxyPlan, place: Place) -> ProxyConfig:
         key = f"{name.name}:{name.port}"
         sections += [_name_frontend(name, key)]
         watched, every = _servers(plan, name, own.get(name.discovery_arn), [*issuers])
-        for backend, some in ((key, watched), (f"{key}-all", every)):
+        backends = {key: watched, f"{key}-all": every}
+        if name.test_header:
+            tested = {_server_of(one) for one in name.endpoints if one.tested}
+            backends[f"{key}-test"] = {
+                server: one._replace(weight=1) for server, one in every.items() if server in tested
+            }
+        for backend, some in backends.items():
             sections.append(_name_backend(backend, name))
             servers[backend] = some
     for port in plan.ports:
@@ -92,9 +100,19 @@ def _name_frontend(name: ProxyName, key: str) -> tuple[str, ...]:
         f"frontend to-{key}",
         f"  bind 127.0.0.1:{name.listener_port}",
         *_client_lines(name),
+        *_test_lines(name, key),
         f"  use_backend {key}-all if {{ nbsrv({key}) eq 0 }}",
         f"  default_backend {key}",
     )
+
+
+def _test_lines(name: ProxyName, key: str) -> list[str]:
+    """Return what leads test traffic to its endpoints, where there are any."""
+    if not name.test_header:
+        return []
+    header = f"req.fhdr({argument(name.test_header)})"
+    wanted = "-m found" if name.test_value is None else f"-m str -- {word(name.test_value)}"
+    return [f"  use_backend {key}-test if {{ {header} {wanted} }} {{ nbsrv({key}-test) gt 0 }}"]
 
 
 def _name_backend(backend: str, name: ProxyName) -> tuple[str, ...]:
@@ -157,7 +175,6 @@ def _server_lines(one: ProxyName | ProxyPort) -> list[str]:
 def _servers(
     plan: ProxyPlan, name: ProxyName, own: ProxyPort | None, issuers: Sequence[str]
 ) -> tuple[dict[str, Server], dict[str, Server]]:
-    watched: dict[str, Server] = {}
     every: dict[str, Server] = {}
     for one in name.endpoints:
         address, port = one.address, one.port
@@ -165,10 +182,15 @@ def _servers(
             # From inside, nothing is redirected: the proxy asks itself where it listens.
             address, port = "127.0.0.1", own.listener_port
         options = _options(name, one, issuers)
-        server = f"{one.instance_id}-tls" if one.tls else one.instance_id
-        watched[server] = Server(address, port, options + _watch(name.protocol), used=True)
-        every[server] = Server(address, port, options, used=True)
+        every[_server_of(one)] = Server(address, port, options, used=True, weight=one.weight)
+    watch = _watch(name.protocol)
+    watched = {key: one._replace(options=one.options + watch) for key, one in every.items()}
     return watched, every
+
+
+def _server_of(endpoint: ProxyEndpoint) -> str:
+    """Return the name of an endpoint's server: it tells those of another kind apart."""
+    return f"{endpoint.instance_id}-tls" if endpoint.tls else endpoint.instance_id
 
 
 def _options(name: ProxyName, endpoint: ProxyEndpoint, issuers: Sequence[str]) -> str:

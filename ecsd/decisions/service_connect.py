@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ecsd.decisions.container_logging_checks import check_logging
-from ecsd.records.ecs.service_connect import ConnectName, ConnectPort
+from ecsd.records.ecs.service_connect import ConnectName, ConnectPort, HeaderRule
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.plan import NON_BLOCKING
 
@@ -32,6 +32,9 @@ LOG_OPTIONS = frozenset(
 IDLE, IDLE_TCP = 300, 3600  # seconds
 REQUEST = 15  # seconds
 MOST_ALIASES = 1
+HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
+TEXT = re.compile(r"[ -~]{1,1024}")  # what a header's value may be
+TEST_HEADER = "x-amzn-ecs-blue-green-test"
 WHERE = "serviceConnectConfiguration"
 
 
@@ -133,7 +136,15 @@ def _port(service: Mapping[str, Any], mapping: Mapping[str, Any], namespace: str
         alias_name=alias_name,
         alias_port=alias["port"] if alias else None,
         tls=bool(service.get("tls")),
+        test_rule=None if protocol == TCP else _test_rule(alias),
     )
+
+
+def _test_rule(alias: Mapping[str, Any] | None) -> HeaderRule:
+    given = ((alias or {}).get("testTrafficRules") or {}).get("header")
+    if not given:
+        return HeaderRule(header=TEST_HEADER)
+    return HeaderRule(header=given["name"], value=(given.get("value") or {}).get("exact"))
 
 
 def _log_problems(given: Mapping[str, Any]) -> Iterator[str]:
@@ -181,6 +192,8 @@ def _service_problems(service: Mapping[str, Any], mapping: Mapping[str, Any]) ->
                 "underscores, hyphens and periods, cannot start with a hyphen and cannot be "
                 "localhost."
             )
+        if alias.get("testTrafficRules"):
+            yield from _test_problems(alias["testTrafficRules"]["header"], mapping)
     if service.get("tls"):
         authority = service["tls"]["issuerCertificateAuthority"].get("awsPcaAuthorityArn")
         if not authority or not AUTHORITY.fullmatch(authority):
@@ -191,6 +204,20 @@ def _service_problems(service: Mapping[str, Any], mapping: Mapping[str, Any]) ->
     given = timeout.get("perRequestTimeoutSeconds") is not None
     if given and (mapping.get("appProtocol") or TCP) == TCP:
         yield f"{WHERE}: perRequestTimeoutSeconds can only be set if the appProtocol isn't TCP."
+
+
+def _test_problems(header: Mapping[str, Any], mapping: Mapping[str, Any]) -> Iterator[str]:
+    where = f"{WHERE}: clientAliases.testTrafficRules"
+    if (mapping.get("appProtocol") or TCP) == TCP:
+        yield f"{where} can only be set if the appProtocol isn't TCP."
+    if not HEADER.fullmatch(header["name"]):
+        yield f"{where}.header.name is no name of a header: {header['name']!r}."
+    value = (header.get("value") or {}).get("exact")
+    if value is not None and (not TEXT.fullmatch(value) or value != value.strip()):
+        yield (
+            f"{where}.header.value.exact must be 1 to 1024 printable characters without spaces "
+            "around them."
+        )
 
 
 def _port_problem(member: str, port: int) -> Iterator[str]:

@@ -8,16 +8,21 @@ in Cloud Map. Source: ecs_semantics 6; Amazon ECS Developer Guide, Service Conne
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
+from ecsd.decisions import connect_traffic
 from ecsd.decisions.container_port_checks import ports
 from ecsd.decisions.ruleset import Chain, Table
+from ecsd.decisions.service_connect import TCP
 from ecsd.records.ecs.connect_certificate import ConnectCertificate
-from ecsd.records.ecs.service_connect import ConnectName
+from ecsd.records.ecs.service_connect import ConnectName, ConnectShares
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.plan import LogPlan, ProxyEndpoint, ProxyName, ProxyPlan, ProxyPort
 from ecsd.records.servicediscovery.instance import Instance
+from ecsd.records.servicediscovery.service import DiscoveryService
 
 RANGE = "127.255.0.0/16"
 FIRST_ADDRESS = IPv4Address("127.255.0.1")
@@ -37,8 +42,8 @@ class Logs(NamedTuple):
 class ProxyParts(NamedTuple):
     """What a task's proxy rests on.
 
-    instances, certificates: by the ARN of their Cloud Map service. tasks: those that instances
-    stand for, by ARN.
+    instances, certificates, services: by the ARN of the Cloud Map service. tasks: those that
+    instances stand for, by ARN.
     """
 
     task: Task
@@ -46,6 +51,7 @@ class ProxyParts(NamedTuple):
     instances: Mapping[str, Sequence[Instance]]
     tasks: Mapping[str, Task]
     certificates: Mapping[str, ConnectCertificate] = MappingProxyType({})
+    services: Mapping[str, DiscoveryService] = MappingProxyType({})
 
 
 def addresses(names: Iterable[ConnectName]) -> dict[str, str]:
@@ -79,7 +85,8 @@ def compile_proxy(parts: ProxyParts, keys: Mapping[str, str], logs: Logs) -> Pro
             protocol=one.protocol,
             idle_timeout=one.idle_timeout,
             request_timeout=one.request_timeout,
-            endpoints=tuple(_endpoints(parts, one.discovery_arn)),
+            **_test(parts, one),
+            endpoints=tuple(_weighed(parts, one.discovery_arn)),
         )
         for one in task.connect_names
     )
@@ -106,6 +113,7 @@ def compile_proxy(parts: ProxyParts, keys: Mapping[str, str], logs: Logs) -> Pro
         },
         authority=next((one.chain for one in certificates.values()), ""),
         log=_log(task, logs),
+        traffic=connect_traffic.digest(_shares(parts)),
     )
 
 
@@ -160,7 +168,33 @@ def _server_name(parts: ProxyParts, discovery_arn: str) -> str:
     return known.name if known else ""
 
 
-def _endpoints(parts: ProxyParts, discovery_arn: str) -> Iterator[ProxyEndpoint]:
+def _shares(parts: ProxyParts) -> dict[str, ConnectShares]:
+    """Return discovery ARN → shares, of the names that are shared at this moment."""
+    known = [(arn, parts.services.get(arn)) for arn in parts.task.reached_services]
+    return {arn: one.shares for arn, one in known if one is not None and one.shares is not None}
+
+
+def _test(parts: ProxyParts, name: ConnectName) -> dict[str, Any]:
+    """Return the members that say which requests are test traffic."""
+    service = parts.services.get(name.discovery_arn)
+    rule = service.test_rule if service else None
+    if rule is None or name.protocol == TCP:
+        return {}
+    return {"test_header": rule.header, "test_value": rule.value}
+
+
+def _weighed(parts: ProxyParts, discovery_arn: str) -> Iterator[ProxyEndpoint]:
+    """Yield endpoints with their parts of the traffic."""
+    shares = _shares(parts).get(discovery_arn)
+    found = list(_endpoints(parts, discovery_arn))
+    deployments = [task.deployment_id or "" for _, task in found]
+    weights = connect_traffic.weights(shares, deployments)
+    for (one, task), weight in zip(found, weights, strict=True):
+        tested = shares is not None and shares.tested == task.deployment_id
+        yield replace(one, weight=weight, tested=tested)
+
+
+def _endpoints(parts: ProxyParts, discovery_arn: str) -> Iterator[tuple[ProxyEndpoint, Task]]:
     for one in parts.instances.get(discovery_arn, ()):
         task = parts.tasks.get(one.task_arn or "")
         if task is None:
@@ -169,12 +203,13 @@ def _endpoints(parts: ProxyParts, discovery_arn: str) -> Iterator[ProxyEndpoint]
         port = next(offered, None)
         shown = port is not None and (not port.tls or discovery_arn in parts.certificates)
         if port is not None and shown:
-            yield ProxyEndpoint(
+            endpoint = ProxyEndpoint(
                 instance_id=one.instance_id,
                 address=one.attributes["AWS_INSTANCE_IPV4"],
                 port=int(one.attributes["AWS_INSTANCE_PORT"]),
                 tls=port.tls,
             )
+            yield endpoint, task
 
 
 def _free_ports(parts: ProxyParts) -> Iterator[int]:

@@ -48,7 +48,8 @@ class Hello(Message, frozen=True, kw_only=True):
 class PlanApplied(Message, frozen=True, kw_only=True):
     """A VPC's, balancer's or proxy's plan is in force, or why it is not.
 
-    traffic: the digest of a balancer's listeners, rules and weights, where they are in force.
+    traffic: the digest of a balancer's listeners, rules and weights, or of the shares that a proxy
+    keeps to, where they are in force.
     """
 
     key: str

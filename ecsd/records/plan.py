@@ -333,18 +333,25 @@ class RolesPlan(Message, frozen=True, kw_only=True):
 
 
 class ProxyEndpoint(Message, frozen=True, kw_only=True):
-    """A task that answers to a name."""
+    """A task that answers to a name.
+
+    weight: its part of production traffic beside the others', 0 to 256. tested: test traffic goes
+    to it.
+    """
 
     instance_id: str
     address: str
     port: int
     tls: bool = False
+    weight: int = 1
+    tested: bool = False
 
 
 class ProxyName(Message, frozen=True, kw_only=True):
     """A name that a task's containers reach at ``address``, an address of their own loopback.
 
-    listener_port: where the proxy gets what is sent there. Seconds; 0: no limit.
+    listener_port: where the proxy gets what is sent there. Seconds; 0: no limit. test_header: what
+    test traffic is known by; empty: there is none. test_value: its value; None: any.
     """
 
     name: str
@@ -356,6 +363,8 @@ class ProxyName(Message, frozen=True, kw_only=True):
     protocol: str  # http, http2, grpc, tcp
     idle_timeout: int
     request_timeout: int = 0
+    test_header: str = ""
+    test_value: str | None = None
     endpoints: tuple[ProxyEndpoint, ...] = ()
 
 
@@ -398,6 +407,7 @@ class ProxyPlan(Message, frozen=True, kw_only=True):
     certificates: dict[str, str] = {}  # of encrypted ports, by discovery_arn → PEM with its key
     authority: str = ""  # PEM: whose certificates encrypted endpoints show
     log: LogPlan | None = None  # where what it says goes
+    traffic: str = ""  # the digest of the shares that it keeps to; empty: there are none
 
 
 # ------------------------------------------------------------------ down: lifecycle hooks

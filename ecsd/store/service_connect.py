@@ -94,11 +94,11 @@ def _entered(
     """Return the Cloud Map service of a discovery name, made if there is none yet."""
     for known in services_in(change, namespace.namespace_id):
         if known.name == port.discovery_name and known.ecs_service_arn == service.arn:
-            if port.tls and not known.is_encrypted:
-                encrypted = replace(known, is_encrypted=True)
-                change.put(encrypted)
-                return encrypted
-            return known
+            encrypted = known.is_encrypted or port.tls
+            wanted = replace(known, is_encrypted=encrypted, test_rule=port.test_rule)
+            if wanted != known:
+                change.put(wanted)
+            return wanted
     own = ids.discovery_id("srv")
     made = DiscoveryService(
         service_id=own,
@@ -108,6 +108,7 @@ def _entered(
         description="Managed by Amazon ECS Service Connect",
         ecs_service_arn=service.arn,
         is_encrypted=port.tls,
+        test_rule=port.test_rule,
         created_at=now,
     )
     change.put(made)

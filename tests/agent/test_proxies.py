@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from ecsd.agent.proxies import HostProxies
 from ecsd.agent.rooms import Place
@@ -100,3 +101,49 @@ def test_what_an_earlier_agent_left_is_found_and_taken_away(world, tmp_path, run
 
     run_virtual(scenario())
     assert not folder.exists()
+
+
+class Led:
+    """Stands for a task's proxy that follows at once, or as soon as it may."""
+
+    def __init__(self, *_):
+        self.free = asyncio.Event()
+        self.free.set()
+
+    async def bring(self, *_):
+        await self.free.wait()
+
+    async def begin_log(self, _):
+        pass
+
+    send_log = begin_log
+
+    async def end(self):
+        pass
+
+
+async def test_shares_that_a_proxy_keeps_to_are_told_when_they_change(world, monkeypatch):
+    monkeypatch.setattr("ecsd.agent.proxies._TaskProxy", Led)
+    await world.proxies.apply(PLAN)
+    await world.proxies.provide(ARN, Place("/sandbox"))
+    none = PlanApplied(key=KEY, traffic="")  # what an earlier agent said may be otherwise
+    assert world.heard == [none]
+    for traffic in ("some", "some", ""):
+        await world.proxies.apply(replace(PLAN, traffic=traffic))
+    some = PlanApplied(key=KEY, traffic="some")
+    assert world.heard == [none, some, none]
+    world.proxies.observe_all()
+    assert world.heard == [none, some, none, none]
+
+
+async def test_a_proxy_that_ended_meanwhile_keeps_to_nothing(world, monkeypatch):
+    proxy = Led()
+    proxy.free.clear()
+    monkeypatch.setattr("ecsd.agent.proxies._TaskProxy", lambda *_: proxy)
+    world.proxies.adopt(ARN, Place("/sandbox"))
+    bringing = asyncio.create_task(world.proxies.apply(replace(PLAN, traffic="some")))
+    await asyncio.sleep(0)
+    await world.proxies.end(ARN)
+    proxy.free.set()
+    await bringing
+    assert world.heard == []

@@ -18,6 +18,7 @@ from ecsd.controllers.service.controller import ServiceController
 from ecsd.controllers.target_group import TargetGroupController
 from ecsd.controllers.task import TaskController
 from ecsd.decisions.balancer_plan import compile_balancer, traffic_digest
+from ecsd.decisions.connect_traffic import digest
 from ecsd.decisions.invariants.discovery import Discovery, check_discovery
 from ecsd.decisions.invariants.ecs import Containers, check_ecs
 from ecsd.decisions.service_load_balancers import resolve
@@ -44,6 +45,7 @@ from ecsd.records.servicediscovery.instance import Instance
 from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.records.servicediscovery.service import DiscoveryService, DnsRecord
 from ecsd.store import service_events
+from ecsd.store.connect_traffic import shares_reached
 from ecsd.store.deploy import deploy
 from ecsd.store.finders.data_plane import balancer_parts
 from ecsd.store.finders.ecs import revision_of
@@ -94,6 +96,7 @@ class World:
         self.crashes = set()  # task definitions whose tasks exit right after their start
         self.digest = "sha256:1"  # what the tag of the image stands for now
         self.deaf_balancer = False  # its host brings nothing into force any more
+        self.deaf_proxies = False  # those of tasks lead where they led
         self.unhealthy_targets = set()  # task definitions whose targets fail
         self.watched = []
         self.registries = ()  # of the service's next revisions
@@ -381,7 +384,7 @@ class World:
 
     def act(self):
         """Do on the host what plans ask for; return whether there was anything to do."""
-        busy = self._apply_traffic()
+        busy = self._apply_traffic() | self._apply_shares()
         for task in self.tasks:
             busy |= self._act_on(task)
         for target in self.view.select(Target):
@@ -402,6 +405,20 @@ class World:
             return False
         self.observations.receive("host-1", PlanApplied(key=f"balancer/{BALANCER}", traffic=wanted))
         return True
+
+    def _apply_shares(self):
+        """Let the proxies of running tasks keep to what is stored, and say so."""
+        behind = [
+            (one, wanted)
+            for one in self.tasks
+            if one.last_status == "RUNNING"
+            and (wanted := digest(shares_reached(self.view, one))) != one.connect_traffic
+            and not self.deaf_proxies
+        ]
+        for task, wanted in behind:
+            key = f"connect/{task.task_arn}"
+            self.observations.receive("host-1", PlanApplied(key=key, traffic=wanted))
+        return bool(behind)
 
     def _act_on(self, task):
         if task.host is None or task.last_status == "STOPPED":

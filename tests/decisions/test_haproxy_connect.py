@@ -144,3 +144,47 @@ def test_a_new_certificate_is_no_new_frame_and_a_first_authority_is():
     renewed = compile_proxy_config(replace(plan, certificates={"arn:web": "NEW"}), PLACE)
     assert first.frame() == renewed.frame()
     assert first.frame() != compile_proxy_config(replace(plan, authority="ROOT"), PLACE).frame()
+
+
+TESTED = replace(NAME, test_header="x-try", endpoints=(ONE, replace(TWO, weight=256, tested=True)))
+
+
+@pytest.mark.parametrize(
+    ("value", "condition"),
+    [
+        (None, "-m found"),
+        ("2", "-m str -- 2"),
+        ('a "b" }', r"-m str -- a\x20\x22b\x22\x20\x7d"),
+    ],
+)
+def test_test_traffic_goes_to_its_endpoints_where_there_are_any(value, condition):
+    found = config(replace(TESTED, test_value=value))
+    rule = (
+        rf"  use_backend web:80-test if {{ req.fhdr(\x22x-try\x22) {condition} }}"
+        " { nbsrv(web:80-test) gt 0 }"
+    )
+    lines = section(found, "frontend to-")
+    assert lines.index(rule) < lines.index("  use_backend web:80-all if { nbsrv(web:80) eq 0 }")
+    ((name, server),) = found.servers["web:80-test"].items()
+    assert (name, server.weight, "check" in server.options) == ("2", 1, False)
+
+
+def test_a_name_without_test_traffic_has_no_place_for_it():
+    assert set(config().servers) == {"web:80", "web:80-all"}
+
+
+def test_shares_change_without_another_frame_and_count_where_all_are_asked():
+    frames = set()
+    for weight, tested in ((1, False), (0, True), (256, True)):
+        endpoint = replace(TWO, weight=weight, tested=tested)
+        found = config(replace(TESTED, endpoints=(ONE, endpoint)))
+        frames.add(found.frame())
+        for backend in ("web:80", "web:80-all"):
+            assert found.servers[backend]["2"].weight == weight
+    assert len(frames) == 1
+
+
+def test_a_servers_weight_is_said_where_it_is_not_haproxys_own():
+    server = config(TESTED).servers["web:80-all"]["2"]
+    assert server.line() == "10.0.0.6:80 weight 256"
+    assert server._replace(weight=1).line() == "10.0.0.6:80"

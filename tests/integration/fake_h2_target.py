@@ -2,7 +2,7 @@
 SIGTERM ends it at once.
 
 GET /health answers 200, other paths the name; gRPC's /echo.Echo/Say answers what it was sent, twice
-as a stream, other methods UNIMPLEMENTED. Source: RFC 9113; gRPC over HTTP2.
+as a stream, and the name as x-name; other methods UNIMPLEMENTED. Source: RFC 9113; gRPC over HTTP2.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ def answer(connection, stream, headers, body):
         if headers[":path"] != "/echo.Echo/Say":
             connection.send_headers(stream, [*GRPC, ("grpc-status", "12")], end_stream=True)
             return
-        connection.send_headers(stream, GRPC)
+        connection.send_headers(stream, [*GRPC, ("x-name", name)])
         connection.send_data(stream, body + body)
         connection.send_headers(stream, [("grpc-status", "0")], end_stream=True)
         return

@@ -1,11 +1,46 @@
-"""A service with two target groups, whose deployments shift traffic between them."""
+"""Deployments that shift traffic, and a service that they shift between two target groups."""
 
 from tests.integration.sample import eventually
 
 TEST_PORT = 8080
 
 
-class Shifting:
+class Attempts:
+    """Deployments of the service ``web``, for worlds that have an account."""
+
+    def attempt(self):
+        listed = self.account.ecs.list_service_deployments(cluster="prod", service="web")
+        arn = listed["serviceDeployments"][0]["serviceDeploymentArn"]
+        return self.account.ecs.describe_service_deployments(serviceDeploymentArns=[arn])[
+            "serviceDeployments"
+        ][0]
+
+    def paused(self, stage):
+        """Wait until a pause at a stage awaits action; return its hook."""
+
+        def look():
+            hooks = self.attempt().get("lifecycleHookDetails", [])
+            waiting = [one for one in hooks if one["status"] == "AWAITING_ACTION"]
+            return self.attempt()["lifecycleStage"] == stage and waiting
+
+        return eventually(look)[0]
+
+    def go_on(self, hook, action="CONTINUE"):
+        self.account.ecs.continue_service_deployment(
+            serviceDeploymentArn=self.attempt()["serviceDeploymentArn"],
+            hookId=hook["hookId"],
+            action=action,
+        )
+
+    def ended(self):
+        def look():
+            attempt = self.attempt()
+            return "finishedAt" in attempt and attempt
+
+        return eventually(look)
+
+
+class Shifting(Attempts):
     """A service with two target groups, a production and a test listener."""
 
     def __init__(self, account):
@@ -74,37 +109,6 @@ class Shifting:
             service="web",
             taskDefinition=self.account.register(release=release),
         )
-
-    def attempt(self):
-        listed = self.account.ecs.list_service_deployments(cluster="prod", service="web")
-        arn = listed["serviceDeployments"][0]["serviceDeploymentArn"]
-        return self.account.ecs.describe_service_deployments(serviceDeploymentArns=[arn])[
-            "serviceDeployments"
-        ][0]
-
-    def paused(self, stage):
-        """Wait until a pause at a stage awaits action; return its hook."""
-
-        def look():
-            hooks = self.attempt().get("lifecycleHookDetails", [])
-            waiting = [one for one in hooks if one["status"] == "AWAITING_ACTION"]
-            return self.attempt()["lifecycleStage"] == stage and waiting
-
-        return eventually(look)[0]
-
-    def go_on(self, hook, action="CONTINUE"):
-        self.account.ecs.continue_service_deployment(
-            serviceDeploymentArn=self.attempt()["serviceDeploymentArn"],
-            hookId=hook["hookId"],
-            action=action,
-        )
-
-    def ended(self):
-        def look():
-            attempt = self.attempt()
-            return "finishedAt" in attempt and attempt
-
-        return eventually(look)
 
     def releases(self, port=80, times=20):
         """Return which releases answer on a port."""

@@ -51,6 +51,13 @@ def balancer(account, *groups, protocol="TCP", **more):
     )["Listeners"][0]["ListenerArn"]
 
 
+def secured(account, ecsd):
+    """Have the account's requests speak TLS; return what a listener needs for that."""
+    made = account.client("acm").request_certificate(DomainName="shop.test")
+    account.trust = ecsd.run("ca").stdout
+    return {"Certificates": [{"CertificateArn": made["CertificateArn"]}]}
+
+
 class Connections:
     """One connection after the other, each with one request; counts what failed."""
 
@@ -79,9 +86,11 @@ class Connections:
                 self.failures.append(repr(error))
 
 
-def test_a_rolling_deployment_refuses_no_connection(account, ecsd):
+@pytest.mark.parametrize("protocol", ["TCP", "TLS"])
+def test_a_rolling_deployment_refuses_no_connection(account, ecsd, protocol):
     account.network()
-    balancer(account, target_group(account, "web"))
+    more = secured(account, ecsd) if protocol == "TLS" else {}
+    balancer(account, target_group(account, "web"), protocol=protocol, **more)
     account.service(account.register())
     account.steady()
     health = account.elbv2.describe_target_health(TargetGroupArn=account.group)
@@ -91,7 +100,7 @@ def test_a_rolling_deployment_refuses_no_connection(account, ecsd):
     assert len({account.get()[2] for _ in range(20)}) == 2
     told = json.loads(ecsd.run("status", "--json").stdout)["scopes"]
     (shown,) = [one for scope in told for one in scope["loadBalancers"]]
-    assert shown["urls"] == [f"tcp://{account.dns_name}:80"]
+    assert shown["urls"] == [f"{protocol.lower()}://{account.dns_name}:80"]
     why = ecsd.run("why", "flows").stdout
     assert "checks TCP" in why
     assert why.count("is healthy") == 2
@@ -128,11 +137,7 @@ def test_a_task_whose_port_is_shut_is_replaced_with_elbs_reason(account):
 def test_a_deployment_shifts_a_listeners_flows(account, ecsd, strategy, protocol):
     account.network()
     green = target_group(account, "green")
-    more = {}
-    if protocol == "TLS":
-        made = account.client("acm").request_certificate(DomainName="shop.test")
-        more["Certificates"] = [{"CertificateArn": made["CertificateArn"]}]
-        account.trust = ecsd.run("ca").stdout
+    more = secured(account, ecsd) if protocol == "TLS" else {}
     balancer(account, target_group(account, "blue"), green, protocol=protocol, **more)
     configuration = {"strategy": strategy, "bakeTimeInMinutes": 0}
     if strategy == "CANARY":

@@ -74,9 +74,11 @@ async def _exchange(path: Path, line: str, clock: Clock) -> list[str]:
 def changes(running: Servers, wanted: Servers) -> list[str]:
     """Return the commands that make the running servers the wanted ones.
 
-    One that is not wanted any more is put out of use; ``leavers`` go for good.
+    One that is not wanted any more is put out of use; ``leavers`` go for good. What becomes heavier
+    does so first, so that a backend is at no moment without a server that has a weight.
     """
-    commands = []
+    commands: list[str] = []
+    lighter: list[str] = []
     for backend, servers in wanted.items():
         known = running.get(backend, {})
         for name, server in servers.items():
@@ -86,9 +88,13 @@ def changes(running: Servers, wanted: Servers) -> list[str]:
                 commands.append(f"add server {place} {server.line()} {POOL}")
                 if CHECKED in server.options:
                     commands.append(f"enable health {place}")
+            elif old.weight != server.weight:
+                order = commands if server.weight > old.weight else lighter
+                order.append(f"set server {place} weight {server.weight}")
             if (old.used if old else False) != server.used:
                 state = "ready" if server.used else "maint"
                 commands.append(f"set server {place} state {state}")
+    commands += lighter
     commands += [
         f"set server {backend}/{name} state maint"
         for backend, name in leavers(running, wanted)
@@ -121,5 +127,5 @@ def read_servers(answers: list[str], wanted: Mapping[str, object]) -> Servers:
             continue
         backend, name, address, flags = fields[1], fields[3], fields[4], int(fields[6])
         used = not flags & MAINTENANCE
-        servers[backend][name] = Server(address, int(fields[18]), "", used)
+        servers[backend][name] = Server(address, int(fields[18]), "", used, int(fields[7]))
     return servers

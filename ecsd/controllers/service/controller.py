@@ -21,7 +21,7 @@ from ecsd.records.record import Record
 from ecsd.store.scope import Scope
 from ecsd.store.store import Change, Store
 
-SHIFTING = ("IN_PROGRESS", "ROLLBACK_IN_PROGRESS")  # attempts that may wait for a balancer
+SHIFTING = ("IN_PROGRESS", "ROLLBACK_IN_PROGRESS")  # attempts that may wait for a balancer or proxy
 
 
 class ServiceController:
@@ -50,14 +50,20 @@ class ServiceController:
         if isinstance(record, ServiceDeployment | TaskSet):
             return ((change.scope, record.service_arn),)
         if isinstance(record, LoadBalancer):
-            view = self._store.view(change.scope)
-            going = [view.select(ServiceDeployment, status=one) for one in SHIFTING]
-            return [(change.scope, one.service_arn) for some in going for one in some]
+            return self._shifting(change.scope)
+        if isinstance(record, Task) and _concerns_traffic(change):
+            own = [(change.scope, record.service_arn)] if record.service_arn else []
+            return [*own, *self._shifting(change.scope)]
         if isinstance(record, Target) and record.task_arn:
             record = self._store.view(change.scope).get(Task, record.task_arn)
         if isinstance(record, Task) and record.service_arn:
             return ((change.scope, record.service_arn),)
         return ()
+
+    def _shifting(self, scope: Scope) -> list[Place]:
+        view = self._store.view(scope)
+        going = [view.select(ServiceDeployment, status=one) for one in SHIFTING]
+        return [(scope, one.service_arn) for some in going for one in some]
 
     async def reconcile(self, scope: Scope, key: str) -> datetime | None:
         """Take one step; return when a grace period, a settling time or a throttle ends."""
@@ -76,3 +82,16 @@ class ServiceController:
                 strategy = traffic_shift if traffic_shift.is_under_way(one) else rolling_update
                 strategy.step(one)
             return one.look_again
+
+
+def _concerns_traffic(change: Change) -> bool:
+    """Tell whether a task's proxy has come to lead elsewhere, or counts from now on, or no more."""
+    before, after = change.before, change.after
+    if not isinstance(before, Task) or not isinstance(after, Task):
+        return False
+    seen = (before.connect_traffic, before.connect_fault, before.last_status)
+    return bool(after.connect_names) and seen != (
+        after.connect_traffic,
+        after.connect_fault,
+        after.last_status,
+    )

@@ -2,6 +2,7 @@
 
 from ecsd.controllers.service.deployment_pass import DeploymentPass
 from ecsd.decisions.rollout import rolling
+from ecsd.store import connect_traffic
 
 BLOCKED = (
     "was unable to stop or start tasks during a deployment because of the service deployment "
@@ -12,8 +13,15 @@ BLOCKED = (
 def step(one: DeploymentPass) -> None:
     """Give up or go on, as far as the percentages allow now."""
     one.break_circuit()
+    if _are_alike(one):
+        connect_traffic.share(one.change, one.service, None)
     _move(one)
     one.finish()
+
+
+def _are_alike(one: DeploymentPass) -> bool:
+    """Tell whether all tasks answer to names; a shift that was given up leaves traffic as it is."""
+    return one.attempt.configuration.strategy == "ROLLING" or len(one.service.deployments) == 1
 
 
 def _move(one: DeploymentPass) -> None:

@@ -11,12 +11,14 @@ from msgspec.structs import replace
 from ecsd.controllers.service.deployment_pass import DeploymentPass
 from ecsd.decisions import lifecycle_hook
 from ecsd.decisions import service_deployment as history
+from ecsd.decisions.connect_traffic import given_back, sharing
 from ecsd.decisions.rollout import fleet, stages
 from ecsd.decisions.rollout.fleet import Condition
 from ecsd.decisions.rollout.stages import Facts, Position, Shift
 from ecsd.decisions.task import is_live
 from ecsd.records.ecs.service import Deployment
 from ecsd.records.ecs.service_deployment import HookRun
+from ecsd.store import connect_traffic
 from ecsd.store.finders.ecs import revision_by_arn
 from ecsd.store.traffic import fault, forwards_to_both, in_force, share
 
@@ -212,6 +214,7 @@ def _back(one: DeploymentPass) -> bool:
     pairs = _pairs(one)
     for pair in pairs:
         share(one.change, pair.rule_arn, pair.blue, pair.green, 0.0)
+    connect_traffic.share(one.change, one.service, given_back(blue.deployment_id))
     if not _in_force(one, pairs):
         return False
     for other in one.service.deployments[1:]:
@@ -244,11 +247,11 @@ def _pairs(one: DeploymentPass) -> list[Pair]:
 
 
 def _in_force(one: DeploymentPass, pairs: list[Pair]) -> bool:
-    """Tell whether the balancers do what is stored; one that cannot is told of."""
+    """Tell whether balancers and proxies do what is stored; one that cannot is told of."""
     rules = [pair.rule_arn for pair in pairs]
-    if in_force(one.change, rules):
+    if in_force(one.change, rules) and connect_traffic.in_force(one.change, one.service):
         return True
-    words = fault(one.change, rules)
+    words = fault(one.change, rules) or connect_traffic.fault(one.change, one.service)
     if words is not None:
         one.tell_once("traffic", f"was unable to shift traffic. Reason: {words}.")
     return False
@@ -257,10 +260,15 @@ def _in_force(one: DeploymentPass, pairs: list[Pair]) -> bool:
 def _share(
     one: DeploymentPass, pairs: list[Pair], position: Position, steps: tuple[Shift, ...]
 ) -> None:
+    production, tested = stages.production_percent(position, steps), stages.test_percent(position)
     for pair in pairs:
-        percent = (
-            stages.production_percent(position, steps)
-            if pair.production
-            else stages.test_percent(position)
-        )
+        percent = production if pair.production else tested
         share(one.change, pair.rule_arn, pair.blue, pair.green, percent)
+    blue = _blue(one)
+    shares = sharing(
+        blue.deployment_id if blue else None,
+        one.primary.deployment_id,
+        green_percent=production,
+        tested=tested > 0,
+    )
+    connect_traffic.share(one.change, one.service, shares)

@@ -26,7 +26,7 @@ def parse(
     """Return the configuration with its namespace, None if it is not enabled; or refuse it."""
     if not given or not given["enabled"]:
         return None
-    _refuse_later(given, service)
+    refuse_members(given, LATER, "InvalidParameterException", f"{WHERE}.")
     reference = given.get("namespace") or _default(view, service)
     if not reference:
         raise _invalid(
@@ -60,25 +60,6 @@ def check_protocols(
                 f"{WHERE}: the appProtocol of {port.discovery_name} cannot be changed from "
                 f"{before} to {port.protocol}: delete the service and create it again."
             )
-
-
-def _refuse_later(given: dict[str, Any], service: Service) -> None:
-    refuse_members(given, LATER, "InvalidParameterException", f"{WHERE}.")
-    for one in given.get("services") or ():
-        for alias in one.get("clientAliases") or ():
-            where = f"{WHERE}.services.clientAliases."
-            refuse_members(alias, ("testTrafficRules",), "InvalidParameterException", where)
-    check_strategy(service, given)
-
-
-def check_strategy(service: Service, given: dict[str, Any] | None) -> None:
-    """Refuse to shift traffic between revisions that are found under one name."""
-    strategy = service.deployment_configuration.strategy
-    if given and given.get("services") and strategy != "ROLLING":
-        raise _invalid(
-            f"{WHERE}.services is not supported with the deployment strategy {strategy} by ecsd "
-            "yet."
-        )
 
 
 def _default(view: View, service: Service) -> str | None:

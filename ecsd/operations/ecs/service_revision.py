@@ -84,7 +84,6 @@ def next_revision(
     now = revision_of(view, deployments.primary(service))
     definition = _definition(view, service, now, request)
     check_role(definition, enabled=bool(request.get("enableExecuteCommand")))
-    service_connect.check_strategy(service, now.service_connect_configuration)
     if not any(request.get(member) not in (None, False) for member in DEPLOYING):
         return None
     wired, balancers = now.network_configuration, now.load_balancers

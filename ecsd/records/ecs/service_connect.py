@@ -6,6 +6,24 @@ Source: Amazon ECS API Reference, ServiceConnectConfiguration; ecs_semantics 6.
 from ecsd.records.record import Part
 
 
+class HeaderRule(Part, frozen=True, kw_only=True):
+    """Which requests are test traffic: those that have the header, with exactly this value."""
+
+    header: str
+    value: str | None = None  # None: any
+
+
+class ConnectShares(Part, frozen=True, kw_only=True):
+    """Who answers to a service's names while a deployment shifts traffic.
+
+    percents: deployment id → percent of production traffic, together 100; others get none of it.
+    tested: the deployment that test traffic goes to; None: there is no test.
+    """
+
+    percents: dict[str, float]
+    tested: str | None = None
+
+
 class ConnectPort(Part, frozen=True, kw_only=True):
     """A port that others reach by name. Seconds; 0: no limit.
 
@@ -23,6 +41,7 @@ class ConnectPort(Part, frozen=True, kw_only=True):
     alias_name: str | None = None  # what clients call it; None: no client can
     alias_port: int | None = None
     tls: bool = False
+    test_rule: HeaderRule | None = None  # None: it knows no test traffic, as TCP does not
 
 
 class ConnectName(Part, frozen=True, kw_only=True):

@@ -99,6 +99,8 @@ class Task(Record, frozen=True, kw_only=True):
     connect_ports: tuple[ConnectPort, ...] = ()  # offered by Service Connect
     connect_names: tuple[ConnectName, ...] = ()  # reached by it
     connect_log: dict[str, str] | None = None  # awslogs options of its proxy
+    connect_traffic: str = ""  # the digest of the shares that its proxy was seen to keep to
+    connect_fault: str | None = None  # what keeps its proxy from what was planned
     endpoint_key: str = ""  # unguessable: what paths of its metadata and credentials are made of
 
     host: str | None = None  # assigned

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import ClassVar
 
+from ecsd.records.ecs.service_connect import ConnectShares, HeaderRule
 from ecsd.records.record import Part, Record
 from ecsd.records.tag import Tag
 
@@ -38,4 +39,6 @@ class DiscoveryService(Record, frozen=True, kw_only=True):
     attributes: dict[str, str] = {}
     ecs_service_arn: str | None = None  # the service of ECS that Service Connect made it for
     is_encrypted: bool = False  # its instances speak TLS under the local authority
+    shares: ConnectShares | None = None  # None: all its instances answer alike
+    test_rule: HeaderRule | None = None
     tags: tuple[Tag, ...] = ()

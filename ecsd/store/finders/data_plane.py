@@ -88,8 +88,9 @@ def proxy_parts(view: View, task_arn: str) -> ProxyParts | None:
     definition = view.get(TaskDefinition, task.task_definition) if task else None
     if task is None or definition is None or not task.is_connected:
         return None
-    services = [find_service(view, arn) for arn in task.reached_services]
-    instances = {one.arn: instances_of(view, one) for one in services if one is not None}
+    found_services = [find_service(view, arn) for arn in task.reached_services]
+    services = {one.arn: one for one in found_services if one is not None}
+    instances = {arn: instances_of(view, one) for arn, one in services.items()}
     found = {
         one.task_arn: view.get(Task, one.task_arn or "")
         for some in instances.values()
@@ -105,4 +106,5 @@ def proxy_parts(view: View, task_arn: str) -> ProxyParts | None:
             for arn in sorted({*task.reached_services, *task.offered_services})
             if (one := view.get(ConnectCertificate, arn)) is not None
         },
+        services=services,
     )

@@ -53,6 +53,13 @@ def offer(port_name="http", alias=("web", 80), **more):
     return given
 
 
+def with_header(port_name="http", name="X-Try", **value):
+    """Offer a port, and tell test traffic by a header."""
+    header = {"name": name} | ({"value": value} if value else {})
+    alias = {"dnsName": "web", "port": 80, "testTrafficRules": {"header": header}}
+    return offer(port_name, None, clientAliases=[alias])
+
+
 async def test_a_service_shows_its_names_and_cloud_map_has_them(client, ecs, make):
     given = connect(offer(discoveryName="front"), offer("raw", None))
     made = await make(serviceConnectConfiguration=given)
@@ -173,6 +180,14 @@ async def test_a_cluster_makes_no_namespace_beyond_the_regions_limit(client, ecs
             "awslogs-region, awslogs-group",
         ),
         (connect(accessLogConfiguration={"format": "TEXT"}), INVALID, "accessLogConfiguration"),
+        (
+            connect(with_header("raw")),
+            INVALID,
+            "testTrafficRules can only be set if the appProtocol",
+        ),
+        (connect(with_header(name="X Try")), INVALID, "header.name is no name of a header"),
+        (connect(with_header(exact=" 2")), INVALID, "header.value.exact"),
+        (connect(with_header(exact="2\r\nX: y")), INVALID, "header.value.exact"),
     ],
 )
 async def test_what_could_not_work_is_refused(ecs, make, given, code, words):
@@ -197,7 +212,7 @@ async def test_names_belong_to_one_service_of_a_namespace(client, make):
     await make("second", serviceConnectConfiguration=connect(offer("raw", ("web", 81))))
 
 
-async def test_tasks_on_bridges_and_shifted_traffic_are_refused(ecs, make, fargate):
+async def test_tasks_on_bridges_are_refused(ecs, make, fargate):
     bridge = {
         "family": "old",
         "containerDefinitions": [fargate["containerDefinitions"][0] | {"memory": 64}],
@@ -210,12 +225,22 @@ async def test_tasks_on_bridges_and_shifted_traffic_are_refused(ecs, make, farga
             networkConfiguration={},
             serviceConnectConfiguration=connect(),
         )
-    shifted = {"strategy": "BLUE_GREEN"}
-    with pytest.raises(AwsError, match="BLUE_GREEN"):
-        await make(serviceConnectConfiguration=connect(offer()), deploymentConfiguration=shifted)
-    await make(serviceConnectConfiguration=connect(offer()))
-    with pytest.raises(AwsError, match="BLUE_GREEN"):
-        await ecs("UpdateService", cluster="prod", service="web", deploymentConfiguration=shifted)
+
+
+SHIFTS = [
+    {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0},
+    {"strategy": "CANARY"},
+    {"strategy": "LINEAR"},
+]
+
+
+@pytest.mark.parametrize("strategy", SHIFTS, ids=lambda one: one["strategy"])
+async def test_traffic_of_names_can_be_shifted(ecs, make, strategy):
+    given = connect(with_header(exact="2"))
+    made = await make(serviceConnectConfiguration=given, deploymentConfiguration=strategy)
+    assert made["deployments"][0]["serviceConnectConfiguration"] == given
+    await make("other", serviceConnectConfiguration=connect(offer("raw", ("other", 81))))
+    await ecs("UpdateService", cluster="prod", service="other", deploymentConfiguration=strategy)
 
 
 async def test_a_namespace_has_to_be_there_to_be_listed(ecs):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 
 import pytest
 from websockets.asyncio.client import unix_connect
@@ -117,6 +118,17 @@ async def test_a_host_gets_its_own_plans_first_and_then_each_change(path):
         Withdraw(key="vpc/1"),
         Assign(key="vpc/4", plan=vpc(4)),
     ]
+
+
+async def test_its_owner_alone_may_connect(path):
+    before = os.umask(0)
+    try:
+        server, agent = Server(path), Agent(path)
+        async with server.serving(), agent.connected():
+            await agent.heard.until(Snapshot(plans={}))
+            assert path.stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
 
 
 async def test_no_host_is_told_anything_before_all_plans_are_known(path):

@@ -142,8 +142,9 @@ class Dispatcher:
             ids=parts.ids,
             settings=parts.settings,
             authority=parts.authority,
+            judged=parts.settings.mode == "strict",
         )
-        if parts.settings.mode == "strict":
+        if call.judged:
             self._authorize(route, call, request, members)
         if origin.caller.access_key_id.startswith(LONG_TERM):
             await self._identification.note_use(parts.store, origin, route.service)

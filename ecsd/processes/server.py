@@ -21,6 +21,7 @@ from ecsd.controllers.controller import Controller, Controllers
 from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.controllers.discovery_instance import InstanceController
 from ecsd.controllers.expiry import ExpiryController
+from ecsd.controllers.kms_key import KeyController
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.controllers.observations import Observations
 from ecsd.controllers.reaper import ReaperController
@@ -167,6 +168,7 @@ def _controllers(
         InstanceController(store, clock),
         LogGroupController(store, streams, clock),
         ExpiryController(store, clock),
+        KeyController(store, clock, ids, authority.seal),
         CertificateController(store, clock, authority, issue),
         ConnectCertificateController(store, clock, authority, issue),
         ReaperController(store, clock, shown),

@@ -24,6 +24,7 @@ from ecsd.controllers.expiry import ExpiryController
 from ecsd.controllers.kms_key import KeyController
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.controllers.observations import Observations
+from ecsd.controllers.planned_end import PlannedEndController
 from ecsd.controllers.reaper import ReaperController
 from ecsd.controllers.service.controller import ServiceController
 from ecsd.controllers.target_group import TargetGroupController
@@ -169,6 +170,7 @@ def _controllers(
         LogGroupController(store, streams, clock),
         ExpiryController(store, clock),
         KeyController(store, clock, ids, authority.seal),
+        PlannedEndController(store, clock),
         CertificateController(store, clock, authority, issue),
         ConnectCertificateController(store, clock, authority, issue),
         ReaperController(store, clock, shown),

@@ -13,8 +13,6 @@ from ecsd.store.store import View
 
 ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:((?:key|alias)/.+)")
 ALIAS = "alias/"
-_SOURCES: dict[str, tuple[str, Source]] = {}  # key ARN → its policy and what it compiles to
-KEPT = 4096
 
 
 def kms_arn(view: View, rest: str) -> str:
@@ -74,14 +72,7 @@ def aliases_of(view: View, key: Key) -> list[Alias]:
 
 def policy_source(key: Key) -> Source:
     """Return a key's policy, compiled."""
-    known = _SOURCES.get(key.arn)
-    if known is not None and known[0] == key.policy:
-        return known[1]
-    source = Source(compile_policy(key.policy), "key policy", RESOURCE)
-    if len(_SOURCES) >= KEPT:
-        _SOURCES.clear()
-    _SOURCES[key.arn] = (key.policy, source)
-    return source
+    return Source(compile_policy(key.policy), "key policy", RESOURCE)
 
 
 def condition_keys(

@@ -29,7 +29,7 @@ NAME = re.compile(r"[a-zA-Z0-9/_+=.@!-]{1,512}")
 SUFFIX_LENGTH = 6
 SHORTEST_WINDOW, LONGEST_WINDOW = 7, 30  # days
 MOST = 500_000  # secrets of an account in a region
-LATER = ("AddReplicaRegions", "Type", "CrossAccountPrimaryARN")
+LATER = ("AddReplicaRegions", "ForceOverwriteReplicaSecret", "Type", "CrossAccountPrimaryARN")
 
 
 @operation("secretsmanager", "CreateSecret")

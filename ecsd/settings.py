@@ -5,13 +5,15 @@ the same fields.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
 import msgspec
 
-INSTANCES = 4
+INSTANCES = 8
+RATE = re.compile(r"[1-9][0-9]{0,6},[1-9][0-9]{0,6}")
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -36,7 +38,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     access_key_id: str = ""  # strict mode: the root credentials
     secret_access_key: str = ""
     iam: Literal["on", "off"] = "on"  # local mode: roles' trust policies count; off: they do not
-    instance: int = 0  # 0 to 3: several ecsd on one machine, each with its own ports and folders
+    inject_endpoint: Literal["on", "off"] = "on"  # containers get AWS_ENDPOINT_URL
+    task_metadata_rps_limit: str = "40,60"  # of a task: requests a second, and at once
+    instance: int = 0  # 0 to 7: several ecsd on one machine, each with its own ports and folders
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
 
@@ -44,6 +48,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def label(self) -> str:
         """What this ecsd calls its own on the host: namespaces, tables, marks."""
         return f"ecsd{self.instance}" if self.instance else "ecsd"
+
+    @property
+    def api_place(self) -> tuple[str, int]:
+        """Return host and port at which this host itself reaches the API."""
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+        return everywhere.get(self.host, self.host), self.port
 
     @property
     def exec_place(self) -> tuple[str, int]:
@@ -81,10 +91,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         except msgspec.ValidationError as error:
             raise SystemExit(f"ecsd: wrong setting: {error}") from error
 
+    @property
+    def metadata_rate(self) -> tuple[int, int]:
+        """Return how often a task may ask: a second in the long run, and at once."""
+        steady, _, burst = self.task_metadata_rps_limit.partition(",")
+        return int(steady), int(burst)
+
     def __post_init__(self) -> None:
         """Refuse numbers that have no meaning (msgspec turns this into a ValidationError)."""
         if not 0 <= self.instance < INSTANCES:
             raise ValueError(f"instance must be 0 to {INSTANCES - 1}, got {self.instance}")
+        if not RATE.fullmatch(self.task_metadata_rps_limit):
+            raise ValueError(
+                "task_metadata_rps_limit must be two numbers like 40,60, "
+                f"got {self.task_metadata_rps_limit}"
+            )
         if self.ended_shown < 0:
             raise ValueError(f"ended_shown must not be negative, got {self.ended_shown}")
 

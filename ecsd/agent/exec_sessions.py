@@ -20,6 +20,7 @@ from ecsd.agent.exec_session import ExecSession
 from ecsd.agent.log_credentials import LogCredentials
 from ecsd.agent.log_streams import LogStreams
 from ecsd.agent.rooms import Report
+from ecsd.agent.task_roles import TaskRoles
 from ecsd.clock import Clock
 from ecsd.link.messages import HostFaults
 from ecsd.records.observed import SessionOpened
@@ -39,12 +40,12 @@ POLICY = 1008  # RFC 6455: the peer broke a rule
 class HostSessions:
     """Implements ``rooms.Sessions``."""
 
-    def __init__(self, settings: Settings, clock: Clock, report: Report) -> None:
+    def __init__(self, settings: Settings, clock: Clock, roles: TaskRoles, report: Report) -> None:
         self._place = settings.exec_place
         self._clock = clock
         self._report = report
         self._engine = Engine(settings.docker_socket, str(settings.data_dir), clock)
-        self._streams = LogStreams(LogCredentials(settings, clock), clock)
+        self._streams = LogStreams(LogCredentials(settings, clock, roles), clock)
         self._plans: dict[str, SessionPlan] = {}
         self._news = asyncio.Condition()
         self._fault: str | None = None

@@ -3,7 +3,8 @@
 The driver asks ``http://169.254.170.2`` + its option, from the host's network. The option begins
 with ``@``: what stands before becomes the URL's user name, so that the question comes here and no
 link-local address has to be put on the host. See docs/decisions/007-awslogs-credentials.md.
-The access key id is the task's account: by it the gateway knows whose log group is meant.
+A task with an execution role writes in that role's name. One without has no role that could be
+asked: the access key id is then its account, by which the gateway knows whose log group is meant.
 """
 
 import asyncio
@@ -14,7 +15,11 @@ import logging
 from collections.abc import Callable
 from http import HTTPStatus
 
+from ecsd.agent.api_client import Keys
+from ecsd.agent.task_roles import TaskRoles
 from ecsd.clock import Clock
+from ecsd.decisions.task_endpoint import credentials_document, credentials_id
+from ecsd.decisions.task_roles import EXECUTION
 from ecsd.records.plan import TaskPlan
 from ecsd.settings import Settings
 
@@ -29,13 +34,19 @@ ROOT_ACCOUNT = "000000000000"
 class LogCredentials:
     """A listener that answers one question."""
 
-    def __init__(self, settings: Settings, clock: Clock, port: int | None = None) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, roles: TaskRoles, port: int | None = None
+    ) -> None:
         self._settings = settings
+        self._roles = roles
         self._clock = clock
         self._port = PORT + settings.instance if port is None else port
 
     def endpoint(self, plan: TaskPlan) -> str:
         """Return the ``awslogs-credentials-endpoint`` of a task."""
+        if plan.execution_role:
+            own = credentials_id(plan.endpoint_key, EXECUTION)
+            return f"@{ADDRESS}:{self._port}/v2/credentials/{own}"
         return f"@{ADDRESS}:{self._port}/v2/credentials/{plan.account}/{self._token(plan.account)}"
 
     async def serve(self, ready: Callable[[], None]) -> None:
@@ -45,11 +56,14 @@ class LogCredentials:
         async with server:
             await server.serve_forever()
 
-    def keys(self, account: str) -> tuple[str, str]:
-        """Return access key id and secret for an account's logs."""
+    def keys(self, account: str, task_arn: str = "") -> Keys:
+        """Return what signs for a task's logs: its execution role's keys, or its account's."""
+        execution = self._roles.execution(task_arn)
+        if execution is not None:
+            return Keys.of(execution)
         if self._settings.mode == "strict":
-            return self._settings.access_key_id, self._settings.secret_access_key
-        return account, "local"
+            return Keys(self._settings.access_key_id, self._settings.secret_access_key)
+        return Keys(account, "local")
 
     def _token(self, account: str) -> str:
         """Return what only the Engine and we know, the same after every restart."""
@@ -59,6 +73,9 @@ class LogCredentials:
     def answer(self, target: str) -> tuple[HTTPStatus, dict[str, str]]:
         """Return status and body for a request's path."""
         parts = target.strip("/").split("/")
+        holder = self._roles.holder(parts[-1])
+        if parts[:-1] == ["v2", "credentials"] and holder and holder.purpose == EXECUTION:
+            return HTTPStatus.OK, credentials_document(holder.credentials)
         if len(parts) != 4 or parts[:2] != ["v2", "credentials"]:  # noqa: PLR2004 - the path's form
             return HTTPStatus.BAD_REQUEST, {"code": "InvalidIdInRequest", "message": target}
         account, token = parts[2:]
@@ -67,8 +84,11 @@ class LogCredentials:
         if self._settings.mode == "strict" and account != ROOT_ACCOUNT:
             words = f"account {account} has no credentials for its logs in strict mode"
             return HTTPStatus.FORBIDDEN, {"code": "NoCredentialsAssociated", "message": words}
-        key, secret = self.keys(account)
-        return HTTPStatus.OK, {"AccessKeyId": key, "SecretAccessKey": secret}
+        keys = self.keys(account)
+        return HTTPStatus.OK, {
+            "AccessKeyId": keys.access_key_id,
+            "SecretAccessKey": keys.secret_access_key,
+        }
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

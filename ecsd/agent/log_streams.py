@@ -5,27 +5,21 @@ logs go nowhere would run unnoticed. Fargate makes the stream first and says why
 Source: captured stoppedReasons of Fargate 1.4.0.
 """
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
-import aiohttp
-
+from ecsd.agent.api_client import ApiClient, ApiError
 from ecsd.agent.log_credentials import LogCredentials
 from ecsd.clock import Clock
 from ecsd.decisions.container_logging import log_config
 from ecsd.errors import EcsdError
-from ecsd.protocol.signing import Signer
 from ecsd.records.plan import TaskPlan
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 4
 FIRST_PAUSE = 0.25  # seconds; doubles
-ANSWER_SECONDS = 5
-CONTENT_TYPE = "application/x-amz-json-1.1"
 EXISTS = "ResourceAlreadyExistsException"
 
 
@@ -34,11 +28,12 @@ class LogStreamError(EcsdError):
 
 
 class Place(NamedTuple):
-    """Whose Logs, and where they are."""
+    """Whose Logs, and where they are. task_arn: in whose execution role's name; empty: nobody's."""
 
     endpoint: str
     account: str
     region: str
+    task_arn: str = ""
 
 
 class LogStreams:
@@ -47,6 +42,7 @@ class LogStreams:
     def __init__(self, credentials: LogCredentials, clock: Clock) -> None:
         self._credentials = credentials
         self._clock = clock
+        self._api = ApiClient(clock)
 
     async def provide(self, plan: TaskPlan, container: Mapping[str, Any], runtime_id: str) -> None:
         """Make the stream of a container, and its group if it may be made.
@@ -62,13 +58,12 @@ class LogStreams:
             "logGroupName": options.get("awslogs-group", ""),
             "logStreamName": options.get("awslogs-stream", runtime_id),
         }
-        place = Place(plan.logs_endpoint, plan.account, options["awslogs-region"])
-        endless = aiohttp.ClientTimeout(total=None)
-        async with aiohttp.ClientSession(timeout=endless) as session:
-            if options.get("awslogs-create-group", "").lower() in {"true", "1", "t"}:
-                group = {"logGroupName": stream["logGroupName"]}
-                await self._insist(session, place, "CreateLogGroup", group)
-            await self._insist(session, place, "CreateLogStream", stream)
+        region = options["awslogs-region"]
+        place = Place(plan.logs_endpoint, plan.account, region, plan.task_arn)
+        if options.get("awslogs-create-group", "").lower() in {"true", "1", "t"}:
+            group = {"logGroupName": stream["logGroupName"]}
+            await self._insist(place, "CreateLogGroup", group)
+        await self._insist(place, "CreateLogStream", stream)
 
     async def keep(
         self,
@@ -87,62 +82,31 @@ class LogStreams:
         target = {"logGroupName": group, "logStreamName": stream}
         now = int(self._clock.now().timestamp() * 1000)
         events = [{"timestamp": now, "message": one} for one in texts if one]
-        endless = aiohttp.ClientTimeout(total=None)
-        async with aiohttp.ClientSession(timeout=endless) as session:
-            if create_group:
-                await self._insist(session, place, "CreateLogGroup", {"logGroupName": group})
-            await self._insist(session, place, "CreateLogStream", target)
-            if events:
-                members = {**target, "logEvents": events}
-                await self._insist(session, place, "PutLogEvents", members)
+        if create_group:
+            await self._insist(place, "CreateLogGroup", {"logGroupName": group})
+        await self._insist(place, "CreateLogStream", target)
+        if events:
+            await self._insist(place, "PutLogEvents", {**target, "logEvents": events})
 
-    async def _insist(
-        self,
-        session: aiohttp.ClientSession,
-        place: Place,
-        operation: str,
-        members: Mapping[str, Any],
-    ) -> None:
+    async def _insist(self, place: Place, operation: str, members: Mapping[str, Any]) -> None:
         pause, words = FIRST_PAUSE, ""
+        keys = self._credentials.keys(place.account, place.task_arn)
+        target = ("logs", f"Logs_20140328.{operation}")
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                async with self._clock.deadline(ANSWER_SECONDS):
-                    refusal = await self._ask(session, place, operation, members)
-            except (aiohttp.ClientError, TimeoutError) as error:
-                words = f"RequestError: send request failed caused by: {str(error) or 'no answer'}"
-            else:
-                if refusal is None:
+                await self._api.ask((place.endpoint, place.region), keys, target, members)
+            except ApiError as error:
+                if error.code == EXISTS:
                     return
-                raise LogStreamError(_sentence(1, refusal))
+                if error.code:
+                    raise LogStreamError(_sentence(1, str(error))) from error
+                words = str(error)
+            else:
+                return
             if attempt < ATTEMPTS:
                 await self._clock.sleep(pause)
                 pause *= 2
         raise LogStreamError(_sentence(ATTEMPTS, words))
-
-    async def _ask(
-        self,
-        session: aiohttp.ClientSession,
-        place: Place,
-        operation: str,
-        members: Mapping[str, Any],
-    ) -> str | None:
-        """Return the service's refusal, None when it is done."""
-        body = json.dumps(members).encode()
-        headers = {
-            "content-type": CONTENT_TYPE,
-            "host": urlsplit(place.endpoint).netloc,
-            "x-amz-date": self._clock.now().strftime("%Y%m%dT%H%M%SZ"),
-            "x-amz-target": f"Logs_20140328.{operation}",
-        }
-        key, secret = self._credentials.keys(place.account)
-        signer = Signer(key, secret, place.region, "logs")
-        headers["authorization"] = signer.authorization("POST", "/", headers, body)
-        async with session.post(f"{place.endpoint}/", data=body, headers=headers) as response:
-            if response.status == 200:  # noqa: PLR2004 - HTTP's OK
-                return None
-            answer = json.loads(await response.text() or "{}")
-        code = str(answer.get("__type", response.status)).rpartition("#")[2]
-        return None if code == EXISTS else f"{code}: {answer.get('message', '')}"
 
 
 def _sentence(times: int, cause: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ecsd.agent.drivers.entrances import Entrances
 from ecsd.agent.drivers.flows import end_translated
 from ecsd.agent.drivers.host import HostNetwork
+from ecsd.agent.drivers.link_local import LinkLocal
 from ecsd.agent.drivers.names import NameServer
 from ecsd.agent.drivers.namespaces import Namespaces, Visitor
 from ecsd.agent.drivers.nftables import Nftables
@@ -47,6 +48,7 @@ class HostNetworks:
         self._host = HostNetwork(clock, settings, self._namespaces)
         self._entrances = Entrances(f"{settings.label}_entrances")
         self.names = NameServer(clock, self._visitor, IdSource())
+        self.link_local = LinkLocal(clock, self._visitor, settings.api_place)
         self._vpcs: dict[str, VpcNetwork] = {}
         self._faults: dict[str, str] | None = None  # of the host; None before it was looked at
         self._preparing = asyncio.Lock()
@@ -71,13 +73,14 @@ class HostNetworks:
             await vpc.apply(plan)
         await self._lead(vpc, plan)
         await self.names.serve(plan, vpc.path)
+        await self.link_local.serve(plan, vpc.path)
         applied = self._condition(plan.vpc_id)
         async with applied:
             applied.notify_all()
 
     async def remove(self, vpc_id: str) -> None:
         """Take a VPC away: the kernel ends all its links together when its name is gone."""
-        await self.names.stop(vpc_id)
+        await self._stop_serving(vpc_id)
         vpc = self._vpcs.pop(vpc_id, None)
         if vpc is not None:
             if not self._entrances.leads(vpc_id, ()):
@@ -146,7 +149,7 @@ class HostNetworks:
     async def release(self) -> None:
         """Let go of everything that this process holds; the VPCs go on."""
         for vpc_id, vpc in list(self._vpcs.items()):
-            await self.names.stop(vpc_id)
+            await self._stop_serving(vpc_id)
             vpc.close()
         self._vpcs.clear()
 
@@ -158,6 +161,11 @@ class HostNetworks:
         await self._host.remove()
 
     # ------------------------------------------------------------------ parts
+
+    async def _stop_serving(self, vpc_id: str) -> None:
+        """Answer nothing more in a VPC."""
+        await self.names.stop(vpc_id)
+        await self.link_local.stop(vpc_id)
 
     async def _prepare(self) -> None:
         """Make the host ready, again for every new VPC: others change the host meanwhile."""

@@ -17,6 +17,7 @@ from ecsd.agent.log_streams import LogStreamError, LogStreams
 from ecsd.agent.proxy_log import ProxyLog
 from ecsd.agent.rooms import Networks, Place, Report
 from ecsd.agent.served_config import ServedConfig
+from ecsd.agent.task_roles import TaskRoles
 from ecsd.clock import Clock
 from ecsd.decisions.haproxy_connect import compile_proxy_config
 from ecsd.decisions.listener import Limits
@@ -41,7 +42,12 @@ class HostProxies:
     """Implements ``rooms.Proxies``."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, networks: Networks, report: Report
+        self,
+        settings: Settings,
+        clock: Clock,
+        networks: Networks,
+        roles: TaskRoles,
+        report: Report,
     ) -> None:
         self._report = report
         self._clock = clock
@@ -54,7 +60,7 @@ class HostProxies:
         self._proxies: dict[str, _TaskProxy] = {}
         self._faults: dict[str, str] = {}
         self._told = asyncio.Condition()
-        self._streams = LogStreams(LogCredentials(settings, clock), clock)
+        self._streams = LogStreams(LogCredentials(settings, clock, roles), clock)
         self._queue: WorkQueue[str] = WorkQueue("proxies", clock, self._look, workers=4)
 
     async def run(self) -> None:

@@ -51,7 +51,7 @@ class ProxyLog:
         return int(self._note.read_text()) if self._note.exists() else 0
 
     async def _keep(self, plan: LogPlan, lines: list[str]) -> None:
-        place = Place(plan.endpoint, plan.account, plan.region)
+        place = Place(plan.endpoint, plan.account, plan.region, plan.task_arn)
         await self._streams.keep(
             place, plan.group, plan.stream, lines, create_group=plan.create_group
         )

@@ -20,6 +20,7 @@ from ecsd.records.plan import (
     HookPlan,
     Plan,
     ProxyPlan,
+    RolesPlan,
     SessionPlan,
     TaskPlan,
     VpcPlan,
@@ -143,19 +144,27 @@ class Reconciler:
             case BalancerPlan():
                 traffic = traffic_digest(plan)
                 await self._told(key, lambda: self._rooms.balancers.apply(plan), traffic)
-            case ProxyPlan():
-                await self._rooms.proxies.apply(plan)
             case TaskPlan():
                 await self._task(plan)
-            case HookPlan():
-                await self._rooms.hooks.apply(plan)
-            case SessionPlan():
-                await self._rooms.sessions.apply(plan)
+            case ProxyPlan() | RolesPlan() | HookPlan() | SessionPlan():
+                await self._hand_on(plan)
             case None:
                 await self._remove(kind, name)
                 if key not in self._plans:
                     self._queue.forget(key)
         return None
+
+    async def _hand_on(self, plan: ProxyPlan | RolesPlan | HookPlan | SessionPlan) -> None:
+        """Give a plan to its room, which tells itself how that goes."""
+        match plan:
+            case ProxyPlan():
+                await self._rooms.proxies.apply(plan)
+            case RolesPlan():
+                await self._rooms.roles.apply(plan)
+            case HookPlan():
+                await self._rooms.hooks.apply(plan)
+            case SessionPlan():
+                await self._rooms.sessions.apply(plan)
 
     async def _told(
         self, key: str, work: Callable[[], Awaitable[None]], traffic: str | None = None
@@ -174,6 +183,7 @@ class Reconciler:
             "balancer": self._rooms.balancers.remove,
             "connect": self._rooms.proxies.remove,
             "task": self._rooms.tasks.remove,
+            "roles": self._rooms.roles.remove,
             "hook": self._rooms.hooks.remove,
             "session": self._rooms.sessions.remove,
         }

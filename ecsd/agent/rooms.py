@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from ecsd.agent.task_roles import TaskRoles
 from ecsd.decisions.nlb_plan import Ending
 from ecsd.decisions.ruleset import Table
 from ecsd.link.messages import Up
@@ -11,6 +12,7 @@ from ecsd.records.plan import (
     BalancerPlan,
     HookPlan,
     ProxyPlan,
+    RolesPlan,
     SessionPlan,
     TaskPlan,
     VpcPlan,
@@ -146,11 +148,24 @@ class Proxies(Protocol):
         ...
 
 
+class Roles(Protocol):
+    """The credentials of this host's tasks' roles. In force at once."""
+
+    async def apply(self, plan: RolesPlan) -> None:
+        """Hand these credentials out from now on."""
+        ...
+
+    async def remove(self, task_arn: str) -> None:
+        """Hand nothing out any more."""
+        ...
+
+
 class Ground(NamedTuple):
-    """What tasks stand on: all that their namespaces are given."""
+    """What tasks stand on: all that their namespaces are given, and who they are."""
 
     networks: Networks
     proxies: Proxies
+    roles: TaskRoles
 
 
 class Tasks(Protocol):
@@ -213,5 +228,6 @@ class Rooms(NamedTuple):
     balancers: Balancers
     proxies: Proxies
     tasks: Tasks
+    roles: Roles
     hooks: Hooks
     sessions: Sessions

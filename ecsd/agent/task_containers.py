@@ -261,6 +261,7 @@ class TaskContainers:
                 if not await self._pull(name, image):
                     return
                 key = await engine.create(full_name, body)
+            await self._host.roles.known(self.plan)
             await self._host.log_streams.provide(self.plan, container, key)
         except (EngineRefusalError, EngineSilentError) as error:
             self.fail(name, stop_cause.create_failure(str(error)))
@@ -277,6 +278,8 @@ class TaskContainers:
             runtime_id=key,
             image_digest=image.partition("@")[2] or (digests.digest() if digests else None),
             image_reference=digests.reference() if digests else None,
+            image_id=digests.id if digests else None,
+            created_at=self._host.clock.now(),
         )
 
     async def _pull(self, name: str, image: str) -> bool:

@@ -37,6 +37,7 @@ class ContainerEngine(Protocol):
     async def remove(self, container: str) -> None: ...  # noqa: D102
     async def inspect(self, container: str) -> Inspected | None: ...  # noqa: D102
     async def last_lines(self, container: str, count: int) -> list[str]: ...  # noqa: D102
+    async def stats(self, container: str) -> dict[str, Any]: ...  # noqa: D102
     async def owned(self, task_arn: str | None = None) -> list[Owned]: ...  # noqa: D102
     async def pull(self, image: str, platform: str | None = None) -> None: ...  # noqa: D102
     async def digests(self, image: str) -> Digests | None: ...  # noqa: D102
@@ -59,7 +60,7 @@ class TaskHost:
     ) -> None:
         self.clock = clock
         self.engine = engine
-        self.networks, self.proxies = ground
+        self.networks, self.proxies, self.roles = ground
         self.report = report
         self.log_streams = log_streams
         self.cgroups = Cgroups("cgroupfs")

@@ -24,6 +24,7 @@ from ecsd.decisions.stop_cause import (
     failed_to_start,
     task_cause,
 )
+from ecsd.decisions.task_metadata import TaskSeen
 from ecsd.records.plan import TaskPlan
 
 if TYPE_CHECKING:
@@ -61,6 +62,18 @@ class TaskRunner:
     def has_begun(self) -> bool:
         """Tell whether it has looked at what is on the host."""
         return self._group is not None
+
+    def seen(self) -> TaskSeen:
+        """Return the task as it is now, for its own containers."""
+        progress = self._progress
+        return TaskSeen(
+            self.plan,
+            self._containers.view,
+            progress.phase(),
+            progress.pull_started_at,
+            progress.pull_stopped_at,
+            progress.execution_stopped_at,
+        )
 
     def observe(self) -> None:
         """Say again what was last said."""

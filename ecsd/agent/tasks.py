@@ -9,6 +9,7 @@ import logging
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -26,6 +27,7 @@ from ecsd.agent.task_runner import TaskRunner
 from ecsd.agent.turns import Turns
 from ecsd.clock import Clock
 from ecsd.decisions.container_config import HostFacts
+from ecsd.decisions.task_metadata import TaskSeen
 from ecsd.errors import EngineError
 from ecsd.link.messages import HostFaults
 from ecsd.records.plan import TaskPlan
@@ -61,10 +63,11 @@ class HostTasks:
         self._cgroups = cgroups
         self._report = report
         self._engine = engine or Engine(settings.docker_socket, self._owner, clock)
-        self._credentials = LogCredentials(settings, clock)
+        self._credentials = LogCredentials(settings, clock, ground.roles)
         streams = LogStreams(self._credentials, clock)
         self._host = TaskHost(clock, self._engine, ground, report, streams)
         self._runners: dict[str, TaskRunner] = {}
+        self._addresses: dict[tuple[str, str], str] = {}  # VPC and address → task
         self._lives: dict[str, asyncio.Task[None]] = {}
         self._faults: dict[str, str] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -89,6 +92,8 @@ class HostTasks:
         if runner is not None:
             runner.update(plan)
             return
+        if plan.vpc_id and plan.address:
+            self._addresses[plan.vpc_id, plan.address] = plan.task_arn
         self._runners[plan.task_arn] = TaskRunner(plan, self._host)
         self._bring_to_life(plan.task_arn)
 
@@ -98,7 +103,9 @@ class HostTasks:
         Raises:
             EngineError: the Engine is away or refuses; to be tried again.
         """
-        self._runners.pop(task_arn, None)
+        runner = self._runners.pop(task_arn, None)
+        if runner is not None:
+            self._forget_address(runner.plan)
         life = self._lives.pop(task_arn, None)
         if life is not None:
             life.cancel()
@@ -108,6 +115,15 @@ class HostTasks:
     async def present(self) -> set[str]:
         """Return the ARNs of all tasks that have containers here; waits for the Engine."""
         return {one.task_arn for one in await self._listed()} - {""}
+
+    def seen_at(self, vpc_id: str, address: str) -> TaskSeen | None:
+        """Return the task that has an address of a VPC."""
+        runner = self._runners.get(self._addresses.get((vpc_id, address), ""))
+        return runner.seen() if runner is not None else None
+
+    async def stats(self, runtime_id: str) -> dict[str, Any]:
+        """Return what the Engine measures of a container. Raises EngineError."""
+        return await self._engine.stats(runtime_id)
 
     def observe_all(self) -> None:
         """Report every task, and what is wrong with the host, again."""
@@ -177,6 +193,12 @@ class HostTasks:
         """Take a fault back if the runner that began after it has met none."""
         if self._runners.get(task_arn) is runner:
             self._fault(task_arn, None)
+
+    def _forget_address(self, plan: TaskPlan) -> None:
+        """Let an address be nobody's, unless another task has it already."""
+        place = (plan.vpc_id or "", plan.address or "")
+        if self._addresses.get(place) == plan.task_arn:
+            del self._addresses[place]
 
     async def _listed(self, task_arn: str | None = None) -> list[Owned]:
         """Return our containers as soon as there is an Engine to ask."""

@@ -3,6 +3,8 @@
 Source: Fernet's specification (AES-128-CBC, HMAC-SHA256), as ``cryptography`` implements it.
 """
 
+import hashlib
+import hmac
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +26,19 @@ class KeySeal:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._fernet: Fernet | None = None
+        self._key = b""
 
     def seal(self, text: str, about: str) -> str:
         """Return the text sealed; it opens for the same ``about`` alone."""
         if self._fernet is None:
             self._fernet = self._opened() or self._made()
         return self._fernet.encrypt(f"{about}\n{text}".encode()).decode()
+
+    def mark(self, text: str) -> str:
+        """Return 32 hexadecimal digits by which a text is known again as marked here."""
+        if self._fernet is None:
+            self._fernet = self._opened() or self._made()
+        return hmac.new(self._key, f"mark\n{text}".encode(), hashlib.sha256).hexdigest()[:32]
 
     def unseal(self, sealed: str, about: str) -> str:
         """Return what was sealed.
@@ -60,7 +69,8 @@ class KeySeal:
         if self._folder is None:
             return None
         try:
-            return Fernet((self._folder / FILE).read_bytes())
+            self._key = (self._folder / FILE).read_bytes()
+            return Fernet(self._key)
         except FileNotFoundError:
             return None  # first use
         except ValueError as error:
@@ -69,8 +79,8 @@ class KeySeal:
     def _made(self) -> "Fernet":
         from cryptography.fernet import Fernet
 
-        key = Fernet.generate_key()
+        self._key = Fernet.generate_key()
         if self._folder is not None:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_private(self._folder / FILE, key)
-        return Fernet(key)
+            write_private(self._folder / FILE, self._key)
+        return Fernet(self._key)

@@ -16,7 +16,8 @@ from ecsd.decisions.hook_plan import compile_hook
 from ecsd.decisions.lifecycle_hook import PAUSE
 from ecsd.decisions.service_connect_plan import Logs, awaits_certificate, compile_proxy
 from ecsd.decisions.service_deployment import is_open
-from ecsd.decisions.task_plan import Network, compile_task
+from ecsd.decisions.task_plan import Network, Surroundings, compile_task
+from ecsd.decisions.task_roles import RoleOfTask, roles_of
 from ecsd.decisions.vpc_plan import compile_vpc
 from ecsd.decisions.zone_plan import compile_hosted_zone, compile_namespace
 from ecsd.records.acm.certificate import Certificate
@@ -37,7 +38,8 @@ from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.host import Host
-from ecsd.records.plan import Plan, SessionPlan
+from ecsd.records.iam.session import Session
+from ecsd.records.plan import Plan, RoleCredentials, RolesPlan, SessionPlan
 from ecsd.records.record import Record
 from ecsd.records.route53.hosted_zone import HostedZone
 from ecsd.records.route53.record_set import RecordSet
@@ -96,6 +98,7 @@ class DataPlaneController:
         Task,
         ServiceDeployment,
         ExecSession,
+        Session,
         Host,
     )
 
@@ -106,6 +109,7 @@ class DataPlaneController:
         self._seal = authority.seal
         self._publisher = publisher
         self._logs_endpoint = f"http://{settings.host}:{settings.port}"
+        self._api_port = settings.port if settings.inject_endpoint == "on" else 0
         self._lambda_endpoint = settings.lambda_endpoint
 
     def keys(self, change: Change) -> Iterable[Place]:
@@ -113,6 +117,11 @@ class DataPlaneController:
         if Host in {type(change.before), type(change.after)}:
             yield from self._hooks_everywhere()
             return
+        if Session in {type(change.before), type(change.after)}:
+            yield from _roles_told(change)
+            return
+        if isinstance(change.after, Task) and _is_placed(change):
+            yield change.scope, f"roles/{change.after.task_arn}"
         view = self._store.view(change.scope)
         for record in (change.before, change.after):
             if record is not None:
@@ -128,6 +137,8 @@ class DataPlaneController:
             plan, host = self._task(view, name)
         elif kind == "connect":
             plan, host = self._proxy(view, name)
+        elif kind == "roles":
+            plan, host = self._roles(view, name)
         elif kind == "hook":
             plan, host = self._hook(view, name)
         elif kind == "session":
@@ -178,15 +189,35 @@ class DataPlaneController:
         network = _network(view, task)
         if network is None and task.network_interface_id:
             return None, None
-        plan = compile_task(
-            task,
-            definition,
-            network,
-            account=view.scope.account,
-            region=view.scope.region,
-            logs_endpoint=self._logs_endpoint,
-        )
+        surroundings = Surroundings(*view.scope, self._logs_endpoint, self._api_port)
+        plan = compile_task(task, definition, network, surroundings)
         return plan, task.host
+
+    def _roles(self, view: View, task_arn: str) -> tuple[Plan | None, str | None]:
+        """Once every role that the task names has a session."""
+        task = view.get(Task, task_arn)
+        if task is None or task.host is None or task.last_status == "STOPPED":
+            return None, None
+        definition = view.get(TaskDefinition, task.task_definition)
+        home = self._store.view(view.scope.globally())
+        sessions = sorted(home.select(Session, task_arn=task_arn), key=lambda one: one.created_at)
+        newest = {one.purpose: one for one in sessions}
+        roles = roles_of(definition, task.overrides, view.scope.account) if definition else ()
+        if not roles or {one.purpose for one in roles} - newest.keys():
+            return None, None
+        given = {one.purpose: self._credentials(one, newest[one.purpose]) for one in roles}
+        plan = RolesPlan(task_arn=task_arn, endpoint_key=task.endpoint_key, **given)
+        return plan, task.host
+
+    def _credentials(self, role: RoleOfTask, session: Session) -> RoleCredentials:
+        key = session.access_key_id
+        return RoleCredentials(
+            role_arn=role.arn,
+            access_key_id=key,
+            secret_access_key=self._seal.unseal(session.sealed_secret, key),
+            token=self._seal.unseal(session.sealed_token or "", key),
+            expires_at=session.expires_at,
+        )
 
     def _proxy(self, view: View, task_arn: str) -> tuple[Plan | None, str | None]:
         parts = proxy_parts(view, task_arn)
@@ -234,6 +265,24 @@ class DataPlaneController:
         for scope, attempt in self._store.everywhere(ServiceDeployment):
             if is_open(attempt):
                 yield from ((scope, key) for key in _hooks_of(attempt))
+
+
+def _roles_told(change: Change) -> Iterable[Place]:
+    """Yield the plan of a task whose role has a session, new or ended."""
+    for record in (change.after or change.before,):
+        if isinstance(record, Session) and record.task_arn is not None:
+            yield Scope.of_arn(record.task_arn), f"roles/{record.task_arn}"
+
+
+def _is_placed(change: Change) -> bool:
+    """Tell whether a task's host, or whether it has stopped, has changed."""
+    before, after = change.before, change.after
+    return (
+        not isinstance(before, Task)
+        or not isinstance(after, Task)
+        or (before.host, before.last_status == "STOPPED")
+        != (after.host, after.last_status == "STOPPED")
+    )
 
 
 def _hooks_of(attempt: ServiceDeployment) -> list[str]:

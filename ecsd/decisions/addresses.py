@@ -8,7 +8,7 @@ LARGEST_NUMBER = 0x3FFF
 ENTRANCES = int(IPv4Address("127.64.0.0"))
 TO_GATE = int(IPv4Address("240.64.0.0")) - ENTRANCES
 TO_RELAY = int(IPv4Address("240.128.0.0")) - ENTRANCES
-NUMBERS = 0x1000  # that one ecsd of a machine may use
+NUMBERS = 0x0800  # that one ecsd of a machine may use
 FIRST_TABLE = 1000
 SMALLEST_SUBNET = 16  # addresses of a /28
 

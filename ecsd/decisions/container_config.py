@@ -13,6 +13,7 @@ from ecsd.decisions import container_names
 from ecsd.decisions.container_linux import MIB, linux_parameters, memory, shared_memory
 from ecsd.decisions.container_logging import log_config
 from ecsd.decisions.container_volumes import binds, volumes_from
+from ecsd.decisions.task_endpoint import ADDRESS, endpoint_variables
 from ecsd.records.plan import TaskPlan
 
 SECOND = 1_000_000_000  # the Engine counts durations in nanoseconds
@@ -161,15 +162,21 @@ def container_body(
 
 
 def environment(plan: TaskPlan, container: dict[str, Any]) -> list[str]:
-    """Return ``NAME=value`` lines: what AWS sets in every container, then the container's own."""
+    """Return ``NAME=value`` lines: what AWS sets in every container, and the container's own.
+
+    Region and endpoint may be set otherwise; where its metadata and credentials are may not.
+    """
     kind = "AWS_ECS_FARGATE" if plan.launch_type == "FARGATE" else "AWS_ECS_EC2"
     values = {
         "AWS_EXECUTION_ENV": kind,
         "AWS_REGION": plan.region,
         "AWS_DEFAULT_REGION": plan.region,
     }
+    if plan.api_port:
+        values["AWS_ENDPOINT_URL"] = f"http://{ADDRESS}:{plan.api_port}"
     for one in container.get("environment") or ():
         values[one["name"]] = one.get("value", "")
+    values |= endpoint_variables(plan, container["name"])
     return [f"{name}={value}" for name, value in values.items()]
 
 

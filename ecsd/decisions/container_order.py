@@ -29,6 +29,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     runtime_id: str | None = None
     image_digest: str | None = None
     image_reference: str | None = None  # names exactly this image
+    image_id: str | None = None  # the Engine's own
+    created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     exit_code: int | None = None

@@ -50,6 +50,7 @@ class Names(Struct, frozen=True, kw_only=True):
     arn_prefix: str
     task_id: str
     container_ids: tuple[str, ...]  # a UUID for each container definition
+    endpoint_key: str = ""
 
 
 def new_task(
@@ -110,6 +111,7 @@ def new_task(
         network_interface_id=place.network_interface_id,
         attachment_id=place.attachment_id,
         connect_attachment_id=place.connect_attachment_id,
+        endpoint_key=names.endpoint_key,
         created_at=now,
     )
 

@@ -145,6 +145,7 @@ def _log(task: Task, logs: Logs) -> LogPlan | None:
     prefix = options.get("awslogs-stream-prefix")
     stream = f"{CONTAINER}/{task.task_id}"
     return LogPlan(
+        task_arn=task.task_arn,
         endpoint=logs.endpoint,
         account=logs.account,
         region=options.get("awslogs-region", logs.region),

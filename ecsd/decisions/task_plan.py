@@ -8,11 +8,12 @@ from msgspec.structs import replace
 from ecsd.decisions.service_connect_plan import addresses
 from ecsd.decisions.task import RANK
 from ecsd.decisions.task_overrides import with_overrides
+from ecsd.decisions.task_roles import EXECUTION, TASK, roles_of
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.vpc import Subnet, Vpc
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
-from ecsd.records.plan import NON_BLOCKING, TaskPlan
+from ecsd.records.plan import NON_BLOCKING, TaskMetadata, TaskPlan
 
 PLATFORMS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}  # as the Engine names them
 
@@ -25,16 +26,25 @@ class Network(NamedTuple):
     interface: NetworkInterface
 
 
+class Surroundings(NamedTuple):
+    """Where a task belongs, and where the API is. api_port: for its containers; 0: not told."""
+
+    account: str
+    region: str
+    endpoint: str
+    api_port: int = 0
+
+
 def compile_task(
     task: Task,
     definition: TaskDefinition,
     network: Network | None,
-    *,
-    account: str,
-    region: str,
-    logs_endpoint: str,
+    surroundings: Surroundings,
 ) -> TaskPlan:
     """Return the plan; a task may be signalled only once it has reached STOPPING."""
+    account, region = surroundings.account, surroundings.region
+    roles = roles_of(definition, task.overrides, account) if task.endpoint_key else ()
+    purposes = {one.purpose for one in roles}
     plan = TaskPlan(
         task_arn=task.task_arn,
         task_id=task.task_id,
@@ -57,11 +67,26 @@ def compile_task(
         network_mode=definition.network_mode or "bridge",
         pid_mode=definition.pid_mode,
         ipc_mode=definition.ipc_mode,
-        logs_endpoint=logs_endpoint,
+        logs_endpoint=surroundings.endpoint,
         connect_hosts=addresses(task.connect_names),
         proxied=task.is_connected,
+        api_port=surroundings.api_port,
+        endpoint_key=task.endpoint_key,
+        task_role=TASK in purposes,
+        execution_role=EXECUTION in purposes,
+        metadata=TaskMetadata(
+            cluster_arn=task.cluster_arn,
+            availability_zone=task.availability_zone,
+            service_name=_service_name(task),
+            container_arns={one.name: one.container_arn for one in task.containers},
+            tags={one.key: one.value for one in task.tags},
+        ),
     )
     return plan if network is None else _in_network(plan, network, region)
+
+
+def _service_name(task: Task) -> str | None:
+    return task.service_arn.rpartition("/")[2] if task.service_arn else None
 
 
 def _in_network(plan: TaskPlan, network: Network, region: str) -> TaskPlan:

@@ -17,6 +17,7 @@ from ecsd.decisions.addresses import (
     routing_table,
 )
 from ecsd.decisions.packet_filter import RESOLVER
+from ecsd.decisions.task_endpoint import ADDRESS
 from ecsd.records.plan import SubnetPlan, VpcPlan
 
 RULE_PRIORITY = 32800  # after the main table, which has the VPC's own addresses
@@ -44,7 +45,7 @@ def compile_links(plan: VpcPlan, link: Uplink) -> Links:
     for entrance in [one.entrance for one in plan.interfaces if one.entrance]:
         own += [gate(entrance), relay(entrance)]
     routers = [router(one.cidr) for one in plan.subnets]
-    addresses = frozenset((*routers, resolver(plan.cidr), RESOLVER, *own))
+    addresses = frozenset((*routers, resolver(plan.cidr), RESOLVER, ADDRESS, *own))
     routes: dict[tuple[int, str], str] = {}
     for subnet in plan.subnets:
         routes.update(_routes(subnet, rules[subnet.cidr], link))

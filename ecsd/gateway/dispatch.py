@@ -64,7 +64,9 @@ class Dispatcher:
 
     def __init__(self, parts: GatewayParts) -> None:
         self._parts = parts
-        self._identification = Identification(parts.settings, parts.clock, parts.find_key)
+        self._identification = Identification(
+            parts.settings, parts.clock, parts.find_key, parts.authority.seal
+        )
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """Return the answer; ``request.body`` is as sent, perhaps compressed."""
@@ -142,7 +144,7 @@ class Dispatcher:
             ids=parts.ids,
             settings=parts.settings,
             authority=parts.authority,
-            judged=parts.settings.mode == "strict",
+            judged=origin.is_judged,
         )
         if call.judged:
             self._authorize(route, call, request, members)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from ecsd.clock import Clock
-from ecsd.errors import StoreError
+from ecsd.errors import AwsError, StoreError
 from ecsd.gateway.sigv4 import KeyLookup, Verifier
 from ecsd.operations.call import Caller
 from ecsd.protocol.credential_scope import DEFAULT_ACCOUNT, credential_scope
@@ -16,10 +16,12 @@ from ecsd.protocol.message import HttpRequest
 from ecsd.records.iam.user import AccessKey
 from ecsd.settings import Settings
 from ecsd.store.scope import Scope
+from ecsd.store.sessions import Seal, is_marked
 from ecsd.store.store import Store
 
 log = logging.getLogger(__name__)
 
+TOKEN = "x-amz-security-token"
 USE_NOTED = timedelta(hours=1)  # how exactly the last use of a key is kept
 # Operations that AWS takes without a signature: their own token says who it is.
 UNSIGNED: Mapping[tuple[str, str], str] = {
@@ -28,20 +30,25 @@ UNSIGNED: Mapping[tuple[str, str], str] = {
 
 
 class Origin(NamedTuple):
-    """Where a request belongs, and whose it is."""
+    """Where a request belongs, whose it is, and whether it needs permission."""
 
     scope: Scope
     caller: Caller
+    is_judged: bool = False
 
 
 class Identification:
-    """Strict mode believes signatures; local mode believes what a request says of itself."""
+    """Strict mode believes signatures; local mode believes what a request says of itself.
 
-    def __init__(self, settings: Settings, clock: Clock, find_key: KeyLookup) -> None:
+    Strict mode judges everybody; local mode the roles of tasks, whose policies would count on AWS.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, find_key: KeyLookup, seal: Seal) -> None:
         self._settings = settings
         self._strict = settings.mode == "strict"
         self._clock = clock
         self._find_key = find_key
+        self._seal = seal
         self.verifier = Verifier(find_key)
 
     def origin(self, request: HttpRequest, raw: bytes, operation: tuple[str, str]) -> Origin:
@@ -55,18 +62,27 @@ class Identification:
         region = credential.region if credential else self._settings.region
         if credential is None and operation in UNSIGNED:
             nobody = Caller(arn="", user_id=UNSIGNED[operation], access_key_id="")
-            return Origin(Scope(DEFAULT_ACCOUNT, region), nobody)
+            return Origin(Scope(DEFAULT_ACCOUNT, region), nobody, self._strict)
         if self._strict:
             known = self.verifier.verify(request, raw, self._clock.now())
-            return Origin(Scope(known.account, region), known.caller)
+            return Origin(Scope(known.account, region), known.caller, is_judged=True)
         if credential is None:
             return Origin(Scope(DEFAULT_ACCOUNT, region), root_caller(DEFAULT_ACCOUNT, ""))
         found = self._find_key(credential.access_key_id)
         if found is not None:
             found.check_alive(self._clock.now())
-            return Origin(Scope(found.account, region), found.caller)
+            return Origin(Scope(found.account, region), found.caller, found.is_judged)
+        self._check_not_ended(credential.access_key_id, request)
         account = credential.account
         return Origin(Scope(account, region), root_caller(account, credential.access_key_id))
+
+    def _check_not_ended(self, access_key_id: str, request: HttpRequest) -> None:
+        """Refuse a session of ours that has ended: it would be taken for the account's root."""
+        token = request.headers.get(TOKEN, "")
+        if token and is_marked(self._seal, access_key_id, token):
+            raise AwsError(
+                "ExpiredToken", "The security token included in the request is expired", status=403
+            )
 
     async def note_use(self, store: Store, origin: Origin, service: str) -> None:
         """Keep when a user's key was used last, once an hour; of other keys nothing is kept."""

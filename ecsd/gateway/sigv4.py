@@ -35,6 +35,7 @@ class KnownKey(NamedTuple):
     Attributes:
         token_digest: of a temporary key's session token, as ``store.sessions`` makes it.
         expires_at: the end of a temporary key.
+        is_judged: its permissions count in local mode too.
     """
 
     secret: str
@@ -42,6 +43,7 @@ class KnownKey(NamedTuple):
     caller: Caller
     token_digest: str = ""
     expires_at: datetime | None = None
+    is_judged: bool = False
 
     def check_alive(self, now: datetime) -> None:
         """Refuse a key whose time is over: ExpiredToken."""

@@ -12,7 +12,8 @@ class Assign(Message, frozen=True, kw_only=True):
     """Make this so.
 
     key: ``vpc/<id>``, ``zone/<namespace or zone id>``, ``balancer/<arn>``, ``task/<arn>``,
-    ``connect/<task arn>``, ``hook/<service deployment>|<hook id>``, ``session/<session id>``.
+    ``connect/<task arn>``, ``roles/<task arn>``, ``hook/<service deployment>|<hook id>``,
+    ``session/<session id>``.
     """
 
     key: str

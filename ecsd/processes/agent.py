@@ -14,8 +14,11 @@ from ecsd.agent.plan_log import PlanLog
 from ecsd.agent.proxies import HostProxies
 from ecsd.agent.reconcile import Reconciler
 from ecsd.agent.rooms import Ground, Report, Rooms
+from ecsd.agent.task_endpoint import TaskEndpoint
+from ecsd.agent.task_roles import TaskRoles
 from ecsd.agent.tasks import HostTasks
 from ecsd.clock import SystemClock
+from ecsd.decisions.request_rate import Rate
 from ecsd.link.client import Link
 from ecsd.link.messages import Down, Hello, HostFaults, Snapshot, Up
 from ecsd.processes import journal, paths
@@ -73,12 +76,16 @@ class _Host:
         self._faults: dict[str, dict[str, str]] = {}
         self.networks = HostNetworks(settings, clock, self._reporter("networks"))
         self.balancers = HostBalancers(settings, clock, self.networks, self._reporter("balancers"))
-        self.proxies = HostProxies(settings, clock, self.networks, self._reporter("proxies"))
-        self.tasks = HostTasks(
-            settings, clock, Ground(self.networks, self.proxies), self._reporter("tasks")
+        self.roles = TaskRoles()
+        self.proxies = HostProxies(
+            settings, clock, self.networks, self.roles, self._reporter("proxies")
         )
+        ground = Ground(self.networks, self.proxies, self.roles)
+        self.tasks = HostTasks(settings, clock, ground, self._reporter("tasks"))
+        endpoint = TaskEndpoint(clock, self.tasks, self.roles, Rate(*settings.metadata_rate))
+        self.networks.link_local.answer_with(endpoint.answer)
         self.hooks = HostHooks(self.link.report)
-        self.sessions = HostSessions(settings, clock, self._reporter("sessions"))
+        self.sessions = HostSessions(settings, clock, self.roles, self._reporter("sessions"))
         self.reconciler = Reconciler(
             clock,
             Rooms(
@@ -87,6 +94,7 @@ class _Host:
                 self.balancers,
                 self.proxies,
                 self.tasks,
+                self.roles,
                 self.hooks,
                 self.sessions,
             ),

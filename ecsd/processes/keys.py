@@ -60,6 +60,7 @@ class _Keys:
             caller=Caller(session.arn, session.user_id, access_key_id),
             token_digest=session.token_digest,
             expires_at=session.expires_at,
+            is_judged=session.is_judged,
         )
 
     def _long_term(self, access_key_id: str) -> KnownKey | None:

@@ -29,6 +29,7 @@ from ecsd.controllers.reaper import ReaperController
 from ecsd.controllers.service.controller import ServiceController
 from ecsd.controllers.target_group import TargetGroupController
 from ecsd.controllers.task import TaskController
+from ecsd.controllers.task_credentials import TaskCredentialsController
 from ecsd.gateway.app import make_app
 from ecsd.gateway.dispatch import GatewayParts
 from ecsd.ids import IdSource
@@ -171,6 +172,7 @@ def _controllers(
         ExpiryController(store, clock),
         KeyController(store, clock, ids, authority.seal),
         PlannedEndController(store, clock),
+        TaskCredentialsController(store, clock, ids, authority, settings),
         CertificateController(store, clock, authority, issue),
         ConnectCertificateController(store, clock, authority, issue),
         ReaperController(store, clock, shown),

@@ -4,6 +4,7 @@ from ecsd.agent.balancers import HostBalancers
 from ecsd.agent.networks import HostNetworks
 from ecsd.agent.proxies import HostProxies
 from ecsd.agent.rooms import Ground
+from ecsd.agent.task_roles import TaskRoles
 from ecsd.agent.tasks import HostTasks
 from ecsd.clock import SystemClock
 from ecsd.errors import EcsdError
@@ -16,9 +17,10 @@ async def remove_everything(settings: Settings) -> list[str]:
     """Remove tasks, then balancers, then networks; return what could not be removed, in words."""
     clock = SystemClock()
     networks = HostNetworks(settings, clock, _unheard)
-    proxies = HostProxies(settings, clock, networks, _unheard)
+    roles = TaskRoles()
+    proxies = HostProxies(settings, clock, networks, roles, _unheard)
     parts = (
-        ("tasks", HostTasks(settings, clock, Ground(networks, proxies), _unheard)),
+        ("tasks", HostTasks(settings, clock, Ground(networks, proxies, roles), _unheard)),
         ("proxies", proxies),
         ("load balancers", HostBalancers(settings, clock, networks, _unheard)),
         ("networks", networks),

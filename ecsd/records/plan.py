@@ -5,6 +5,7 @@ They lie on this floor because decisions make them and the agent reads them; ``l
 carries them.
 """
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -252,6 +253,16 @@ class BalancerPlan(Message, frozen=True, kw_only=True):
 NON_BLOCKING = "non-blocking"  # AWS's default of a log driver's mode since June 2025
 
 
+class TaskMetadata(Message, frozen=True, kw_only=True):
+    """What a task's containers are told of it beside its plan. tags: key → value."""
+
+    cluster_arn: str
+    availability_zone: str | None = None
+    service_name: str | None = None
+    container_arns: dict[str, str] = {}  # container → ARN
+    tags: dict[str, str] = {}
+
+
 class TaskPlan(Message, frozen=True, kw_only=True):
     """A task to run (or to end) on this host.
 
@@ -290,8 +301,32 @@ class TaskPlan(Message, frozen=True, kw_only=True):
     resolver: str | None = None  # VPC+2
     hostname: str | None = None  # ip-10-0-1-5.ec2.internal
     logs_endpoint: str = ""  # where the awslogs driver sends
+    api_port: int = 0  # where its containers find the API, beside their metadata; 0: nowhere
+    endpoint_key: str = ""  # what paths of its metadata and credentials are made of
+    task_role: bool = False  # it has one: what its containers ask for
+    execution_role: bool = False  # it has one: what its host asks for, for it
+    metadata: TaskMetadata | None = None
     connect_hosts: dict[str, str] = {}  # names of Service Connect → addresses of its loopback
     proxied: bool = False  # its containers start once its proxy is there
+
+
+class RoleCredentials(Message, frozen=True, kw_only=True):
+    """Temporary credentials of a role."""
+
+    role_arn: str
+    access_key_id: str
+    secret_access_key: str
+    token: str
+    expires_at: datetime
+
+
+class RolesPlan(Message, frozen=True, kw_only=True):
+    """The credentials of a task's roles; refreshed in time, gone when it has stopped."""
+
+    task_arn: str
+    endpoint_key: str
+    task: RoleCredentials | None = None
+    execution: RoleCredentials | None = None
 
 
 # ------------------------------------------------------------------ down: Service Connect
@@ -342,8 +377,9 @@ class ProxyPort(Message, frozen=True, kw_only=True):
 
 
 class LogPlan(Message, frozen=True, kw_only=True):
-    """A log stream, and where CloudWatch Logs is."""
+    """A log stream of a task, and where CloudWatch Logs is."""
 
+    task_arn: str
     endpoint: str
     account: str
     region: str
@@ -397,4 +433,4 @@ class SessionPlan(Message, frozen=True, kw_only=True):
     log_group: str = ""
 
 
-Plan = VpcPlan | ZonePlan | BalancerPlan | ProxyPlan | TaskPlan | HookPlan | SessionPlan
+Plan = VpcPlan | ZonePlan | BalancerPlan | ProxyPlan | TaskPlan | RolesPlan | HookPlan | SessionPlan

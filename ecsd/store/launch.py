@@ -61,7 +61,12 @@ def launch(
     if origin.log_driver_mode is None:
         origin = replace(origin, log_driver_mode=account_setting(change, LOG_DRIVER_MODE))
     container_ids = tuple(ids.uuid() for _ in definition.container_definitions)
-    names = Names(arn_prefix=prefix, task_id=task_id, container_ids=container_ids)
+    names = Names(
+        arn_prefix=prefix,
+        task_id=task_id,
+        container_ids=container_ids,
+        endpoint_key=ids.hexadecimal(32),
+    )
     task = new_task(cluster, definition, origin, place, names, now)
     change.put(task)
     return task

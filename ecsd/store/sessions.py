@@ -4,16 +4,27 @@ The record has the secret sealed and the token as a digest; only the answer has 
 """
 
 import hashlib
-from collections.abc import Callable
+import hmac
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ecsd.ids import TEMPORARY, IdSource
 from ecsd.records.iam.session import Session
 
-Seal = Callable[[str, str], str]  # a text, what it is about → sealed
-TOKEN_LENGTH = 356
+TOKEN_LENGTH = 324
 TOKEN_HEAD = "IQoJb3JpZ2luX2Vj"  # how AWS's tokens begin
+
+
+class Seal(Protocol):
+    """What seals, and marks what was given out here: ``certificates/sealing.py``."""
+
+    def seal(self, text: str, about: str) -> str:
+        """Return the text sealed; it opens for the same ``about`` alone."""
+        ...
+
+    def mark(self, text: str) -> str:
+        """Return 32 hexadecimal digits by which a text is known again."""
+        ...
 
 
 class Credentials(NamedTuple):
@@ -42,21 +53,27 @@ def new_session(
     **who: Any,  # noqa: ANN401 - the record says what its members are
 ) -> tuple[Session, Credentials]:
     """Return a session to be stored and its credentials; ``who`` are the record's members."""
+    key = ids.access_key_id(TEMPORARY)
     credentials = Credentials(
-        access_key_id=ids.access_key_id(TEMPORARY),
+        access_key_id=key,
         secret_access_key=ids.secret(40),
-        session_token=TOKEN_HEAD + ids.secret(TOKEN_LENGTH),
+        session_token=TOKEN_HEAD + ids.secret(TOKEN_LENGTH) + seal.mark(key),
         expires_at=now + timedelta(seconds=seconds),
     )
     session = Session(
         access_key_id=credentials.access_key_id,
-        sealed_secret=seal(credentials.secret_access_key, credentials.access_key_id),
+        sealed_secret=seal.seal(credentials.secret_access_key, credentials.access_key_id),
         token_digest=token_digest(credentials.session_token),
         created_at=now,
         expires_at=credentials.expires_at,
         **who,
     )
     return session, credentials
+
+
+def is_marked(seal: Seal, access_key_id: str, token: str) -> bool:
+    """Tell whether a token was given out here with a key, be it known still or not."""
+    return hmac.compare_digest(token[-32:].encode(), seal.mark(access_key_id).encode())
 
 
 def token_digest(token: str) -> str:

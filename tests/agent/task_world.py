@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 from ecsd.agent.rooms import Ground
+from ecsd.agent.task_roles import TaskRoles
 from ecsd.agent.tasks import HostTasks
 from ecsd.clock import VirtualClock
 from ecsd.errors import BalancerError, NetworkError
@@ -72,13 +73,14 @@ class World:
         self.engine = engine or FakeEngine(self.clock)
         self.networks = Networks()
         self.proxies = Proxies()
+        self.roles = TaskRoles()
         self.heard = []
         self.settings = Settings(data_dir=folder, docker_socket=str(folder / "none.sock"))
 
     @asynccontextmanager
     async def agent(self):
         self.tasks = HostTasks(
-            *(self.settings, self.clock, Ground(self.networks, self.proxies)),
+            *(self.settings, self.clock, Ground(self.networks, self.proxies, self.roles)),
             *(self.heard.append, self.engine),
             cgroups=self.settings.data_dir,
         )

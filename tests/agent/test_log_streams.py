@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from ecsd.agent.log_credentials import LogCredentials
 from ecsd.agent.log_streams import LogStreamError, LogStreams
+from ecsd.agent.task_roles import TaskRoles
 from ecsd.clock import SystemClock
 from ecsd.records.plan import TaskPlan
 from ecsd.settings import Settings
@@ -30,9 +31,9 @@ def container(driver="awslogs", **options):
     return {"name": "app", "logConfiguration": {"logDriver": driver, "options": options}}
 
 
-def streams(settings=None):
+def streams(settings=None, roles=None):
     clock = SystemClock()
-    return LogStreams(LogCredentials(settings or Settings(), clock), clock)
+    return LogStreams(LogCredentials(settings or Settings(), clock, roles or TaskRoles()), clock)
 
 
 async def test_a_stream_is_made_in_the_accounts_name():
@@ -77,7 +78,7 @@ async def test_a_service_that_does_not_answer_is_told():
 
 
 def test_the_drivers_question_is_answered_with_the_account():
-    credentials = LogCredentials(Settings(), SystemClock())
+    credentials = LogCredentials(Settings(), SystemClock(), TaskRoles())
     path = credentials.endpoint(PLAN).partition("51679")[2]
     status, body = credentials.answer(path)
     assert (status, body["AccessKeyId"]) == (200, "111122223333")
@@ -85,17 +86,19 @@ def test_the_drivers_question_is_answered_with_the_account():
 
 @pytest.mark.parametrize("path", ["", "/", "/v2/credentials", "/v2/credentials/111122223333/x"])
 def test_other_questions_are_refused(path):
-    status, body = LogCredentials(Settings(), SystemClock()).answer(path)
+    status, body = LogCredentials(Settings(), SystemClock(), TaskRoles()).answer(path)
     assert (status, body["code"]) == (400, "InvalidIdInRequest")
 
 
 def test_strict_mode_gives_the_root_keys_to_the_root_account_alone():
-    credentials = LogCredentials(STRICT, SystemClock())
+    credentials = LogCredentials(STRICT, SystemClock(), TaskRoles())
     own = credentials.endpoint(replace(PLAN, account="000000000000"))
     assert "hidden" not in own
     status, body = credentials.answer(own.partition("51679")[2])
     assert (status, body["SecretAccessKey"]) == (200, "hidden")
     status, body = credentials.answer(credentials.endpoint(PLAN).partition("51679")[2])
     assert (status, body["code"]) == (403, "NoCredentialsAssociated")
-    guessed = LogCredentials(Settings(), SystemClock()).endpoint(replace(PLAN, account="0" * 12))
+    guessed = LogCredentials(Settings(), SystemClock(), TaskRoles()).endpoint(
+        replace(PLAN, account="0" * 12)
+    )
     assert credentials.answer(guessed.partition("51679")[2])[0] == 400

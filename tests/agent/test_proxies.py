@@ -6,6 +6,7 @@ import pytest
 
 from ecsd.agent.proxies import HostProxies
 from ecsd.agent.rooms import Place
+from ecsd.agent.task_roles import TaskRoles
 from ecsd.clock import VirtualClock
 from ecsd.errors import BalancerError, NetworkError
 from ecsd.link.messages import PlanApplied
@@ -36,7 +37,9 @@ class World:
         self.networks = Networks()
         self.clock = VirtualClock()
         settings = Settings(run_dir=folder, data_dir=folder)
-        self.proxies = HostProxies(settings, self.clock, self.networks, self.heard.append)
+        self.proxies = HostProxies(
+            settings, self.clock, self.networks, TaskRoles(), self.heard.append
+        )
 
 
 @pytest.fixture

@@ -7,7 +7,13 @@ from ecsd.agent.proxy_log import ProxyLog
 from ecsd.records.plan import LogPlan
 
 PLAN = LogPlan(
-    endpoint="http://logs", account="1", region="r", group="/g", stream="s", create_group=True
+    task_arn="arn:aws:ecs:us-east-1:000000000000:task/c/a",
+    endpoint="http://logs",
+    account="1",
+    region="r",
+    group="/g",
+    stream="s",
+    create_group=True,
 )
 
 
@@ -22,7 +28,7 @@ class Streams:
     async def keep(self, place, group, stream, texts, *, create_group):
         if self.away:
             raise LogStreamError("nobody answers")
-        assert place == Place("http://logs", "1", "r")
+        assert place == Place("http://logs", "1", "r", PLAN.task_arn)
         self.made.append((group, stream, create_group))
         self.kept += texts
 

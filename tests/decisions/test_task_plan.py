@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ecsd.decisions.new_task import Names, Origin, Place, new_task
-from ecsd.decisions.task_plan import compile_task
+from ecsd.decisions.task_plan import Surroundings, compile_task
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.task_definition import TaskDefinition
 
@@ -39,9 +39,8 @@ def launched(**origin):
 
 
 def plan(**origin):
-    return compile_task(
-        launched(**origin), DEFINITION, None, account="a", region="r", logs_endpoint="l"
-    )
+    where = Surroundings("a", "r", "l")
+    return compile_task(launched(**origin), DEFINITION, None, where)
 
 
 def test_a_task_runs_as_its_definition_says():

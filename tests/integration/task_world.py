@@ -11,6 +11,7 @@ import aiodocker
 from msgspec.structs import replace
 
 from ecsd.agent.rooms import Ground
+from ecsd.agent.task_roles import TaskRoles
 from ecsd.agent.tasks import HostTasks
 from ecsd.clock import SystemClock
 from ecsd.ids import IdSource
@@ -51,7 +52,7 @@ class NoProxies:
         assert task_arn
 
 
-GROUND = Ground(NoNetwork(), NoProxies())
+GROUND = Ground(NoNetwork(), NoProxies(), TaskRoles())
 
 
 class Ear:

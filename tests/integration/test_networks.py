@@ -124,7 +124,7 @@ async def test_a_namespace_that_is_not_there_is_an_error_with_its_name(world):
 
 
 async def test_two_vpcs_of_the_same_range_do_not_meet(world):
-    twin = replace(PLAN, vpc_id="vpc-0b", number=4052)
+    twin = replace(PLAN, vpc_id="vpc-0b", number=2042)
     await world.networks.apply(PLAN)
     await world.networks.apply(twin)
     await world.start_task(PLAN, TASK)

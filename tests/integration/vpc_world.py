@@ -37,7 +37,7 @@ BY_NAT = RoutePlan(destination="0.0.0.0/0", target="nat")
 WORLD_HERE, WORLD = "198.51.100.1", "198.51.100.2"
 LABEL = "ecstnet"  # nothing that an ecsd of this machine would sweep away
 ALONE = Path("/run/lock/ecst-networks")  # two of these worlds at a time would be one
-HOST = uplink(INSTANCE * NUMBERS + 4051).host  # as VPC number 4051 sees this host
+HOST = uplink(INSTANCE * NUMBERS + 2041).host  # as VPC number 2041 sees this host
 EVERYTHING = (PacketRule(protocol="-1", cidr="0.0.0.0/0"),)
 PATIENCE = 0.4  # seconds: what a packet filter drops is never answered
 PORTS = (8001, 8002)
@@ -73,7 +73,7 @@ def allow(protocol: str, first: int | None = None, last: int | None = None, **pe
     return PacketRule(protocol=protocol, from_port=first, to_port=last or first, **peer)
 
 
-def vpc_plan(vpc_id: str = "vpc-0a", number: int = 4051, **more) -> VpcPlan:
+def vpc_plan(vpc_id: str = "vpc-0a", number: int = 2041, **more) -> VpcPlan:
     facts = {
         "vpc_id": vpc_id,
         "number": number,

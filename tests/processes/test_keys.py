@@ -29,7 +29,7 @@ def authority(tmp_path):
 async def kept(store, ids, authority):
     """A user's key and a session; returns the session's credentials."""
     session, credentials = new_session(
-        ids, authority.seal.seal, VIRTUAL_START, 900, arn=ARN, user_id="AIDA", role_name=None
+        ids, authority.seal, VIRTUAL_START, 900, arn=ARN, user_id="AIDA", role_name=None
     )
     async with store.transaction(HOME) as change:
         change.put(

@@ -174,6 +174,15 @@ class Engine:
 
         return await self._call(show, ANSWER_SECONDS)
 
+    async def stats(self, container: str) -> dict[str, Any]:
+        """Return what the Engine measures of a container: two samples, a second apart."""
+
+        async def ask() -> dict[str, Any]:
+            found: list[dict[str, Any]] = await self._container(container).stats(stream=False)
+            return found[0] if found else {}
+
+        return await self._call(ask, ANSWER_SECONDS)
+
     async def last_lines(self, container: str, count: int) -> list[str]:
         """Return what a container said last; nothing where its log driver cannot be read.
 

@@ -123,6 +123,8 @@ def inspected(found: dict[str, Any]) -> Inspected:
         status=status,
         health=HEALTH.get((state.get("Health") or {}).get("Status", ""), "UNKNOWN"),
         runtime_id=found["Id"],
+        image_id=found.get("Image"),
+        created_at=moment(found.get("Created") or ""),
         started_at=started_at,
         finished_at=None if status == "RUNNING" else moment(state["FinishedAt"]),
         exit_code=state["ExitCode"] if status == "STOPPED" and not failed else None,

@@ -17,7 +17,10 @@ from ecsd.store.finders.iam_caller import Identity, Keys, context_of, identify, 
 from ecsd.store.finders.tags import resource_tags
 
 WITH_POLICIES = ("kms", "secretsmanager")  # services whose resources have policies of their own
-RESOURCE_TAG = ("aws:resourcetag/", "ecs:resourcetag/", "ec2:resourcetag/", "iam:resourcetag/")
+RESOURCE_TAG = tuple(
+    f"{service}:resourcetag/" for service in ("aws", "ecs", "ec2", "iam", "secretsmanager", "ssm")
+)
+TAG_KEY, TAG_VALUE = ("key", "Key", "TagKey"), ("value", "Value", "TagValue")  # as services say it
 
 
 def authorize(
@@ -109,9 +112,10 @@ def _tags_in(members: Mapping[str, Any]) -> list[tuple[str, str | None]]:
         if isinstance(one, str):
             found.append((one, None))
         elif isinstance(one, Mapping):
-            key = one.get("key", one.get("Key"))
+            key = next((one[name] for name in TAG_KEY if name in one), None)
             if isinstance(key, str):
-                found.append((key, str(one.get("value", one.get("Value")) or "")))
+                value = next((one[name] for name in TAG_VALUE if name in one), None)
+                found.append((key, str(value or "")))
     return found
 
 

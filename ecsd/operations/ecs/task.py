@@ -14,6 +14,7 @@ from ecsd.decisions.new_task import Origin
 from ecsd.decisions.service_tags import managed_tags
 from ecsd.decisions.task import stop
 from ecsd.decisions.task_overrides import check_overrides, normalise_overrides
+from ecsd.decisions.task_roles import roles_of
 from ecsd.decisions.task_view import show_task
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
@@ -36,6 +37,7 @@ from ecsd.store.finders.ecs import (
 )
 from ecsd.store.launch import Refusal, launch
 from ecsd.store.store import Transaction, View
+from ecsd.store.task_roles import Rules, fault_of
 
 MOST_COUNT = 10
 MOST_DESCRIBED = 100
@@ -60,6 +62,7 @@ async def run_task(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Start one to ten tasks; what could not be placed is listed as failures."""
     async with call.transaction() as change:
         wanted = _check(call, change, request)
+        _check_assumable(call, wanted)
         token = _known_token(call, change, request)
         if token is not None:
             known = [change.get(Task, arn) for arn in token.resource_arns]
@@ -82,6 +85,16 @@ async def run_task(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             change.put(_token(call, request, tuple(one.task_arn for one in tasks)))
         shown = [show(change, one, tags=True) for one in tasks]
     return {"tasks": shown, "failures": failures}
+
+
+def _check_assumable(call: Call, wanted: _Wanted) -> None:
+    """Refuse roles that ECS cannot assume for the tasks."""
+    home, account = call.store.view(call.scope.globally()), call.scope.account
+    region_tasks = f"arn:aws:ecs:{call.scope.region}:{account}:task/{wanted.cluster.name}/*"
+    for role in roles_of(wanted.definition, wanted.origin.overrides, account):
+        fault = fault_of(home, role, region_tasks, Rules.of(call.settings))
+        if fault is not None:
+            raise AwsError("ClientException", fault)
 
 
 @operation("ecs", "StopTask")

@@ -79,7 +79,7 @@ async def get_session_token(call: Call, request: dict[str, Any]) -> dict[str, An
         seconds = min(seconds, ROOT_TOKEN_SECONDS)
     session, credentials = new_session(
         call.ids,
-        call.authority.seal.seal,
+        call.authority.seal,
         call.clock.now(),
         seconds,
         arn=call.caller.arn,
@@ -109,7 +109,7 @@ def open_session(
     _check_session_policies(change, request)
     session, credentials = new_session(
         call.ids,
-        call.authority.seal.seal,
+        call.authority.seal,
         call.clock.now(),
         assumption.seconds,
         arn=f"arn:aws:sts::{change.scope.account}:assumed-role/{role.role_name}/{assumption.name}",

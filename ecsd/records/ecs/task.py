@@ -99,6 +99,7 @@ class Task(Record, frozen=True, kw_only=True):
     connect_ports: tuple[ConnectPort, ...] = ()  # offered by Service Connect
     connect_names: tuple[ConnectName, ...] = ()  # reached by it
     connect_log: dict[str, str] | None = None  # awslogs options of its proxy
+    endpoint_key: str = ""  # unguessable: what paths of its metadata and credentials are made of
 
     host: str | None = None  # assigned
     vpc_id: str | None = None

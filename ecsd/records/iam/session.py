@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import ClassVar
 
+from msgspec.structs import replace
+
 from ecsd.records.record import Record
 from ecsd.records.tag import Tag
 
@@ -19,11 +21,14 @@ class Session(Record, frozen=True, kw_only=True):
         role_name: None for GetSessionToken: the caller as it was.
         policy, policy_arns: session policies that narrow what the role may do.
         provider_arn: the OpenID Connect provider by whose token the session was opened.
+        task_arn, purpose: the ECS task whose role it is, ``task`` or ``execution``.
+        sealed_token: of a task's session: its host is told the token. Opens for the key's id.
+        is_judged: its role's policies count in local mode too.
     """
 
     KIND: ClassVar[str] = "session"
     KEY: ClassVar[str] = "access_key_id"
-    INDEXES: ClassVar[tuple[str, ...]] = ("role_name",)
+    INDEXES: ClassVar[tuple[str, ...]] = ("role_name", "task_arn")
 
     access_key_id: str
     sealed_secret: str
@@ -39,3 +44,11 @@ class Session(Record, frozen=True, kw_only=True):
     tags: tuple[Tag, ...] = ()
     transitive_tag_keys: tuple[str, ...] = ()
     provider_arn: str | None = None
+    task_arn: str | None = None
+    purpose: str | None = None
+    sealed_token: str | None = None
+    is_judged: bool = False
+
+    def with_token(self, sealed: str) -> "Session":
+        """Return it with the sealed token."""
+        return replace(self, sealed_token=sealed)

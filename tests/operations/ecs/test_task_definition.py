@@ -118,7 +118,11 @@ async def test_a_wrong_task_is_refused(ecs, fargate, change, message):
         ({"privileged": True}, "'privileged'"),
         ({"stopTimeout": 121}, "stopTimeout must be between 2 and 120"),
         ({"essential": False}, "At least one container in a task definition must be essential."),
-        ({"secrets": [{"name": "A", "valueFrom": "x"}]}, "secrets is not supported by ecsd yet"),
+        (
+            {"secrets": [{"name": "A", "valueFrom": "x"}]},
+            "When you are specifying container secrets, you must also specify a value for "
+            "'executionRoleArn'.",
+        ),
         ({"ulimits": [{"name": "x", "softLimit": 1, "hardLimit": 1}]}, "unknown ulimit 'x'"),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ecsd.decisions.kms.key_policy import MANAGED_ALIASES
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.kms.requests import customer_key, page
@@ -59,12 +60,22 @@ async def delete_alias(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("kms", "ListAliases")
 async def list_aliases(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """List the aliases of account and region, or of one key."""
-    aliases = call.view.select(Alias)
+    """List the aliases of account and region, or of one key.
+
+    Those of AWS managed keys are there before their keys are; they name none then.
+    """
     if request.get("KeyId"):
-        aliases = aliases_of(call.view, require_named_key(call.view, request["KeyId"]))
-    shown, rest = page(aliases, request, lambda one: one.name, PAGE)
-    return {"Aliases": [_listed(one) for one in shown], **rest}
+        key = require_named_key(call.view, request["KeyId"])
+        listed = [_listed(one) for one in aliases_of(call.view, key)]
+    else:
+        made = {one.name: _listed(one) for one in call.view.select(Alias)}
+        waiting = {
+            name: {"AliasName": name, "AliasArn": kms_arn(call.view, name)}
+            for name in MANAGED_ALIASES
+        }
+        listed = list({**waiting, **made}.values())
+    shown, rest = page(listed, request, lambda one: str(one["AliasName"]), PAGE)
+    return {"Aliases": shown, **rest}
 
 
 def _listed(alias: Alias) -> dict[str, Any]:

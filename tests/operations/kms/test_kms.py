@@ -200,6 +200,9 @@ async def test_aliases_move_and_go(kms, key, refused):
 
 
 async def test_an_aws_managed_key_is_made_at_its_first_use_and_kept_from_change(kms, refused):
+    listed = {one["AliasName"]: one for one in (await kms("ListAliases"))["Aliases"]}
+    assert set(listed) == {"alias/aws/secretsmanager", "alias/aws/ssm"}
+    assert not any("TargetKeyId" in one for one in listed.values())
     shown = (await kms("DescribeKey", KeyId="alias/aws/ssm"))["KeyMetadata"]
     assert shown["KeyManager"] == "AWS"
     again = (await kms("DescribeKey", KeyId="alias/aws/ssm"))["KeyMetadata"]

@@ -101,45 +101,6 @@ def rolling(account, wanted=20_000):
     return len(load.failures), load.done, release - 2
 
 
-def balancer(account, ecsd, seconds=3, rounds=5):
-    """The ALB's requests a second against a bare HAProxy of the same rules, way and backend."""
-    entrance = account.entrance()
-    namespace = f"--net=/run/netns/ecsd{ecsd.environment['ECSD_INSTANCE']}-{account.vpc}"
-    ours = {"url": f"http://{entrance}/", "host": account.dns_name}
-    bare = {"url": f"http://{entrance}:8099/"}
-    measured = []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "bare.cfg"
-        path.write_text(_bare_rules(ecsd, account.vpc, entrance))
-        process = subprocess.Popen(["nsenter", namespace, "haproxy", "-db", "-f", str(path)])
-        try:
-            time.sleep(1)
-            for one in (ours, bare):  # both warm: the first seconds pay for connections
-                machine.wrk(**one, seconds=2, connections=16)
-            for _ in range(rounds):
-                pair = [machine.wrk(**one, seconds=seconds, connections=16) for one in (ours, bare)]
-                if any(bad for _, bad in pair):
-                    raise RuntimeError(f"a balancer answered with errors: {pair}")
-                measured.append([rate for rate, _ in pair])
-        finally:
-            process.terminate()
-            process.wait()
-    return tuple(statistics.median(rates) for rates in zip(*measured, strict=True))
-
-
-def _bare_rules(ecsd, vpc, entrance):
-    """Return the configuration in force, without what is ecsd's: sockets, user, other ways in."""
-    text = (ecsd.folder / "run" / "haproxy" / vpc / "haproxy.cfg").read_text()
-    lines = []
-    for line in text.splitlines():
-        words = line.split()
-        if words[:1] == ["bind"] and words[1].startswith(f"{entrance}:"):
-            lines.append(line.replace(words[1], f"{entrance}:8099"))
-        elif words[:1] not in (["bind"], ["user"], ["group"]) and words[:2] != ["stats", "socket"]:
-            lines.append(line)
-    return "\n".join(lines) + "\n"
-
-
 def decision(count=1000, rounds=20):
     """The slowest median of a rollout's decisions for a service of ``count`` tasks, in seconds."""
     healthy = [Condition.HEALTHY] * count

@@ -79,6 +79,8 @@ class IdSource:
     def shuffled(self, items: Iterable[T]) -> list[T]:
         """Return the items in random order."""
         given = list(items)
+        if len(given) < 2:  # noqa: PLR2004 - nothing to choose
+            return given
         return self._random().sample(given, len(given))
 
     def uuid(self) -> str:

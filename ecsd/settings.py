@@ -37,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ended_shown: int = 3600  # seconds that what has ended stays visible: tasks, services
     access_key_id: str = ""  # strict mode: the root credentials
     secret_access_key: str = ""
-    iam: Literal["on", "off"] = "on"  # local mode: roles' trust policies count; off: they do not
+    iam: Literal["on", "off"] = "on"  # local mode: trust, and tasks' roles, count; off: not
     inject_endpoint: Literal["on", "off"] = "on"  # containers get AWS_ENDPOINT_URL
     task_metadata_rps_limit: str = "40,60"  # of a task: requests a second, and at once
     instance: int = 0  # 0 to 7: several ecsd on one machine, each with its own ports and folders

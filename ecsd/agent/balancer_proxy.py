@@ -11,7 +11,7 @@ from ecsd.agent.balancer_notes import read_notes, write_notes
 from ecsd.agent.drivers.haproxy import Haproxy
 from ecsd.agent.health_checks import Place as Target
 from ecsd.agent.served_config import ServedConfig
-from ecsd.decisions.listener import Limits, Place, Used, compile_config
+from ecsd.decisions.listener import Limits, Parts, Place, Used, compile_config
 from ecsd.decisions.target_health import Health
 from ecsd.records.plan import BalancerPlan
 
@@ -26,6 +26,7 @@ class BalancerProxy:
         self._limits = limits
         self._agent_socket = agent_socket
         self._served = ServedConfig(folder, haproxy)
+        self._parts = Parts()
         self._lock = asyncio.Lock()
 
     @property
@@ -56,7 +57,7 @@ class BalancerProxy:
                 await self._served.stop()
                 return
             place = Place(str(self._folder), self._limits, entrances, str(self._agent_socket))
-            await self._served.bring(compile_config(plans, used, place))
+            await self._served.bring(compile_config(plans, used, place, self._parts))
 
     def keep(self, healths: list[tuple[Target, Health]]) -> None:
         """Write down what the next agent needs; a disk that refuses costs only that."""

@@ -83,11 +83,11 @@ class ServedConfig:
         gone = leavers(self._servers, config.servers)
         if not commands and not gone:
             return
-        self._write(config)
         running, self._servers = self._servers, None  # until HAProxy has said how it went
         refused = refusals(await self._haproxy.command(commands)) if commands else []
         if refused:
             raise BalancerError(f"HAProxy refuses a target: {'; '.join(refused[:3])}")
+        self._write(config)
         servers = {name: dict(all_of) for name, all_of in config.servers.items()}
         for backend, name in gone:
             if not await self._deleted(f"{backend}/{name}"):

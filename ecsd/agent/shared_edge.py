@@ -31,6 +31,7 @@ class SharedEdge:
         self._haproxy = haproxy
         self._limits = limits
         self._hosts = HostsFile(settings.hosts_file, settings.label)
+        self._led: tuple[list[Door], str] = ([], "")  # what was brought last, and its frame
 
     def adopt(self) -> None:
         """Take over the edge that an earlier agent left."""
@@ -57,10 +58,11 @@ class SharedEdge:
         try:
             if not doors:
                 await self._haproxy.stop()
-            else:
+            elif self._led != (doors, self._haproxy.frame):
                 config = compile_edge(doors, self._limits, str(self._haproxy.folder))
                 if self._haproxy.frame != config.frame():
                     await self._haproxy.load(config.frame(), config.text)
+                self._led = doors, config.frame()
         except BalancerError as error:
             self._fault("edge/haproxy", f"the shared edge for *.elb.localhost: {error}")
         else:

@@ -5,7 +5,8 @@ Source: RFC 1035 (messages, truncation), RFC 2308 (negative answers), RFC 2782 (
 """
 
 import struct
-from ipaddress import IPv4Address, IPv6Address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 HEADER = struct.Struct(">HHHHHH")
@@ -35,6 +36,7 @@ LARGEST = 65535
 LONGEST_LABEL = 63
 POINTER = 0xC0
 MOST_POINTERS = 64  # that one name is followed through
+ADDRESSES = 10_000  # whose packed form is remembered
 VERBATIM = frozenset({A, AAAA, SRV, TXT, CAA})  # hold no name that may be compressed
 NAMES = {NS: (0, 1, 0), CNAME: (0, 1, 0), PTR: (0, 1, 0), MX: (2, 1, 0), SOA: (0, 2, 20)}
 # ^ of the others: bytes before the names, how many names, bytes after them
@@ -159,9 +161,13 @@ def parse_answer(packet: bytes) -> Answer:
 
 def address_record(name: str, address: str, ttl: int) -> Resource:
     """Return the A or AAAA record of an address."""
-    if ":" in address:
-        return Resource(name, AAAA, ttl, IPv6Address(address).packed)
-    return Resource(name, A, ttl, IPv4Address(address).packed)
+    kind = AAAA if ":" in address else A
+    return Resource(name, kind, ttl, _packed_address(address))
+
+
+@lru_cache(ADDRESSES)
+def _packed_address(address: str) -> bytes:
+    return ip_address(address).packed
 
 
 def packed_name(name: str) -> bytes:

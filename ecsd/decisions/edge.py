@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ecsd.decisions.haproxy_action import answer
 from ecsd.decisions.haproxy_condition import HOST
 from ecsd.decisions.haproxy_text import regex, word
-from ecsd.decisions.listener import Config, Limits, default_lines, global_lines
+from ecsd.decisions.listener import Config, Limits, default_lines, global_lines, joined
 
 LONGEST_IDLE = 4000  # seconds, ELB's own limit: the balancer behind decides
 HELLO_SECONDS = 5  # for a TLS client to say what it wants
@@ -60,7 +60,8 @@ def compile_edge(doors: Sequence[Door], limits: Limits, folder: str) -> Config:
         f"  timeout http-keep-alive {LONGEST_IDLE}s",
         f"  timeout server {LONGEST_IDLE}s",
     )
-    return Config((global_lines(limits), default_lines() + patience, *sections), {})
+    shared = [global_lines(limits), default_lines() + patience]
+    return Config(joined([*shared, *sections]), {})
 
 
 def _by_host(port: int, place: str, doors: Sequence[Door]) -> tuple[str, ...]:

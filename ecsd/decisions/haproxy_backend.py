@@ -6,6 +6,7 @@ Source: ecs_semantics 5.2, 5.3; HAProxy 2.6 Configuration Manual.
 """
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ DAY = "86400"  # seconds, the default of both kinds of stickiness
 SLOW = 9500  # ms: a connection that failed after this long was never answered
 MARK = "x-ecsd-no-connection"
 IDEMPOTENT = "GET HEAD OPTIONS"
+DIGESTS = 10_000  # remembered: every change asks for those of all groups and targets
 NO_TARGET = answer(503, "text/html", page("503 Service Temporarily Unavailable"))
 
 
@@ -135,5 +137,6 @@ def _stickiness(attributes: Mapping[str, str]) -> list[str]:
     ]
 
 
+@lru_cache(DIGESTS)
 def _digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:16]

@@ -15,7 +15,7 @@ from hashlib import sha256
 from ecsd.decisions.haproxy_backend import IDEMPOTENT, Server
 from ecsd.decisions.haproxy_text import word
 from ecsd.decisions.haproxy_tls import certificate_path
-from ecsd.decisions.listener import Config, Place, global_lines
+from ecsd.decisions.listener import Config, Place, global_lines, joined
 from ecsd.records.plan import ProxyEndpoint, ProxyName, ProxyPlan, ProxyPort
 
 CONNECT_MS = 2000
@@ -35,8 +35,7 @@ class ProxyConfig(Config):
 
     def frame(self) -> str:
         """Return the digest of the sections alone: a server of another kind has another name."""
-        text = "\n".join(line for section in self.sections for line in section)
-        return sha256(text.encode()).hexdigest()
+        return sha256("\n".join(self.sections).encode()).hexdigest()
 
 
 def compile_proxy_config(plan: ProxyPlan, place: Place) -> ProxyConfig:
@@ -59,7 +58,7 @@ def compile_proxy_config(plan: ProxyPlan, place: Place) -> ProxyConfig:
     certificates = {
         certificate_path(place.folder, arn): pem for arn, pem in plan.certificates.items()
     }
-    return ProxyConfig(tuple(sections), servers, issuers, certificates)
+    return ProxyConfig(joined(sections), servers, issuers, certificates)
 
 
 def _defaults() -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from ecsd.decisions.alpn import protocols
 from ecsd.decisions.haproxy_backend import Server
 from ecsd.decisions.haproxy_server import encryption
 from ecsd.decisions.haproxy_tls import bind_options, certificate_files, crt_list
-from ecsd.decisions.listener import CONNECT_MS, Config, Place, global_lines
+from ecsd.decisions.listener import CONNECT_MS, Config, Place, global_lines, joined
 from ecsd.decisions.nlb_plan import Door, Relay, Share
 from ecsd.records.plan import TlsPlan
 
@@ -52,7 +52,7 @@ def compile_relays(
         if door.tls:
             lists |= [crt_list(door.tls, place.folder)]
             pems |= certificate_files(door.tls, certificates, place.folder)
-    return Config(tuple(sections), servers, lists, pems)
+    return Config(joined(sections), servers, lists, pems)
 
 
 def _ways(relay: Relay, share: Share, tls: TlsPlan | None) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 HARMLESS = frozenset((string.ascii_letters + string.digits + "_-./:=,+@%[]()?*^|<>&;!~").encode())
 LITERAL = frozenset((string.ascii_letters + string.digits + "_-/").encode())  # in a PCRE
+WRITTEN = [chr(byte) if byte in HARMLESS else f"\\x{byte:02x}" for byte in range(256)]
 PRINTABLE = frozenset(range(0x21, 0x7F))
 
 
@@ -24,10 +25,7 @@ def word(text: str) -> str:
     """Return one word of the configuration that stands for exactly this text (without NULs)."""
     if not text:
         return '""'
-    return "".join(
-        chr(byte) if byte in HARMLESS else f"\\x{byte:02x}"
-        for byte in text.replace("\0", "").encode(errors="replace")
-    )
+    return "".join([WRITTEN[byte] for byte in text.replace("\0", "").encode(errors="replace")])
 
 
 def format_literal(text: str) -> str:

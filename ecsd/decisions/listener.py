@@ -6,10 +6,12 @@ runtime API; when it changes, HAProxy is reloaded. Source: network.md 4, datapla
 ecs_semantics 5.3; HAProxy 2.6 Configuration Manual.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from types import MappingProxyType
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from ecsd.decisions.haproxy_action import SERVED, Answer, Forward, answer, compile_action, page
 from ecsd.decisions.haproxy_agent import compile_function_backend
@@ -71,17 +73,18 @@ class Place(NamedTuple):
 class Config(NamedTuple):
     """A configuration: the frame's sections, and what changes without another frame.
 
-    lists: path → content of files that belong to the frame, which names them by content.
+    sections: the text of each, servers aside. lists: path → content of files that belong to the
+    frame, which names them by content.
     """
 
-    sections: tuple[tuple[str, ...], ...]
+    sections: tuple[str, ...]
     servers: dict[str, dict[str, Server]]  # backend → server name → server
     lists: Mapping[str, str] = MappingProxyType({})
     certificates: Mapping[str, str] = MappingProxyType({})  # path → PEM, with the private key
 
     def frame(self) -> str:
         """Return the digest of all that only a reload can change."""
-        text = "\n".join(line for section in self.sections for line in section)
+        text = "\n".join(self.sections)
         options = {one.options for all_of in self.servers.values() for one in all_of.values()}
         return sha256(f"{text}\n{sorted(options)}".encode()).hexdigest()
 
@@ -92,8 +95,9 @@ class Config(NamedTuple):
             f"  stats socket {word(admin_socket)} mode 600 level admin expose-fd listeners",
         ]
         for section in self.sections:
-            out += section
-            servers = self.servers.get(section[0].removeprefix("backend "), {})
+            out.append(section)
+            backend = section.partition("\n")[0].removeprefix("backend ")
+            servers = self.servers.get(backend, {})
             for name, one in servers.items():
                 out.append(f"  server {name} {one.line()}{'' if one.used else ' disabled'}")
         return "\n".join(out) + "\n"
@@ -114,8 +118,72 @@ def edge_socket(folder: str, listener_arn: str) -> str:
     return f"{folder}/{_digest(listener_arn)}.sock"
 
 
-def compile_config(plans: Sequence[BalancerPlan], used: Used, place: Place) -> Config:
+class Part(NamedTuple):
+    """What one balancer adds to a configuration, servers aside."""
+
+    sections: tuple[str, ...]
+    lists: Mapping[str, str]
+    certificates: Mapping[str, str]
+
+
+class Parts:
+    """The parts of a VPC's balancers: compiled anew only when more than targets has changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[BalancerPlan, Place, Part]] = {}
+
+    def of(self, plans: Sequence[BalancerPlan], place: Place) -> list[Part]:
+        """Return the parts of these balancers, and remember no others.
+
+        Raises:
+            BalancerError: a rule that this balancer cannot enforce.
+        """
+        known, self._known = self._known, {}
+        for plan in plans:
+            own = frozenset(entrance_binds([plan])).intersection(place.entrances)
+            shape, here = _shape(plan), place._replace(entrances=own)
+            was = known.get(plan.load_balancer_arn)
+            if was is None or was[:2] != (shape, here):
+                was = shape, here, compile_part(plan, here)
+            self._known[plan.load_balancer_arn] = was
+        return [part for _, _, part in self._known.values()]
+
+
+def _shape(plan: BalancerPlan) -> BalancerPlan:
+    """Return a plan without what only concerns servers; a function's target is in its backend."""
+    groups = [one if one.is_function else replace(one, targets=()) for one in plan.target_groups]
+    return replace(plan, target_groups=tuple(groups))
+
+
+def compile_config(
+    plans: Sequence[BalancerPlan], used: Used, place: Place, parts: Parts | None = None
+) -> Config:
     """Return the configuration of the HAProxy for all balancers of a VPC.
+
+    parts: of an earlier configuration, to go on with.
+
+    Raises:
+        BalancerError: a rule that this balancer cannot enforce.
+    """
+    sections = list(joined([global_lines(place.limits), default_lines()]))
+    servers: dict[str, dict[str, Server]] = {}
+    lists: dict[str, str] = {}
+    certificates: dict[str, str] = {}
+    for part in (parts or Parts()).of(plans, place):
+        sections += part.sections
+        lists |= part.lists
+        certificates |= part.certificates
+    for plan in plans:
+        for group in plan.target_groups:
+            if not group.is_function:
+                arn = group.target_group_arn
+                use = used.get((plan.load_balancer_arn, arn), ())
+                servers[backend_name(arn)] = compile_servers(plan, group, use)
+    return Config(tuple(sections), servers, lists, certificates)
+
+
+def compile_part(plan: BalancerPlan, place: Place) -> Part:
+    """Return a balancer's part.
 
     A listener that is not open to the world has no entrance and no socket for the edge: clients
     on the host would pass its security groups by.
@@ -123,35 +191,34 @@ def compile_config(plans: Sequence[BalancerPlan], used: Used, place: Place) -> C
     Raises:
         BalancerError: a rule that this balancer cannot enforce.
     """
-    sections = [global_lines(place.limits), default_lines()]
-    servers: dict[str, dict[str, Server]] = {}
+    sections: list[Sequence[str]] = []
     lists: dict[str, str] = {}
     certificates: dict[str, str] = {}
-    for plan in plans:
-        groups = {one.target_group_arn: one for one in plan.target_groups}
-        forwarded = dict.fromkeys(groups)
-        rewrites: list[str] = []
-        for listener in plan.listeners:
-            compiled = _Listener(plan, listener)
-            sections.append(tuple(compiled.frontend(place)))
-            sections += compiled.answers
-            forwarded |= dict.fromkeys(compiled.groups)
-            rewrites += compiled.rewrites
-            if listener.tls:
-                lists |= [crt_list(listener.tls, place.folder)]
-                certificates |= certificate_files(listener.tls, plan.certificates, place.folder)
-        for arn in forwarded:
-            group = groups.get(arn)
-            if group and group.is_function:
-                own = compile_function_backend(group, place.agent_socket)
-                sections.append((*own, *(f"  {line}" for line in rewrites)))
-                continue
+    groups = {one.target_group_arn: one for one in plan.target_groups}
+    forwarded = dict.fromkeys(groups)
+    rewrites: list[str] = []
+    for listener in plan.listeners:
+        compiled = _Listener(plan, listener)
+        sections.append(compiled.frontend(place))
+        sections += compiled.answers
+        forwarded |= dict.fromkeys(compiled.groups)
+        rewrites += compiled.rewrites
+        if listener.tls:
+            lists |= [crt_list(listener.tls, place.folder)]
+            certificates |= certificate_files(listener.tls, plan.certificates, place.folder)
+    for arn in forwarded:
+        group = groups.get(arn)
+        if group and group.is_function:
+            backend = compile_function_backend(group, place.agent_socket)
+        else:
             backend = compile_backend(plan, arn, group.attributes if group else {})
-            sections.append((*backend, *(f"  {line}" for line in rewrites)))
-            if group:
-                use = used.get((plan.load_balancer_arn, arn), ())
-                servers[backend_name(arn)] = compile_servers(plan, group, use)
-    return Config(tuple(sections), servers, lists, certificates)
+        sections.append((*backend, *(f"  {line}" for line in rewrites)))
+    return Part(joined(sections), lists, certificates)
+
+
+def joined(sections: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Return the text of each section."""
+    return tuple("\n".join(lines) for lines in sections)
 
 
 def global_lines(limits: Limits) -> tuple[str, ...]:

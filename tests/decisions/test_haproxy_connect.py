@@ -38,7 +38,7 @@ def config(name=NAME, *ports):
 
 
 def section(found, start):
-    return next(one for one in found.sections if one[0].startswith(start))
+    return next(one.split("\n") for one in found.sections if one.startswith(start))
 
 
 def test_endpoints_come_and_go_without_another_frame():
@@ -85,7 +85,7 @@ def test_the_task_reaches_itself_where_its_proxy_listens():
 )
 def test_timeouts_follow_the_service(changes, wanted):
     for found in (config(replace(NAME, **changes)), config(NAME, replace(PORT, **changes))):
-        lines = {line.strip() for some in found.sections for line in some}
+        lines = {line.strip() for some in found.sections for line in some.split("\n")}
         assert wanted <= lines
 
 

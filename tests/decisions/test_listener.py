@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from ecsd.decisions.edge import Door, compile_edge
 from ecsd.decisions.haproxy_backend import backend_name
-from ecsd.decisions.listener import compile_config, entrance_binds
+from ecsd.decisions.listener import Parts, compile_config, entrance_binds
 from ecsd.errors import BalancerError
 from tests.decisions.listener_plans import (
     ARN,
@@ -53,6 +53,38 @@ def test_more_targets_change_no_frame_but_a_rule_does():
     condition = {"Field": "path-pattern", "Values": ["/x"]}
     assert less.frame() == more.frame()
     assert less.frame() != compile_config([plan(condition)], {}, PLACE).frame()
+
+
+def test_parts_that_are_remembered_say_what_fresh_ones_say():
+    targets = group(targets=("10.0.1.5", "10.0.1.6"))
+    condition = {"Field": "path-pattern", "Values": ["/x"]}
+    plans = [
+        plan(),
+        plan(groups=(targets,)),
+        plan(condition, groups=(targets,)),
+        plan(condition, groups=(targets,), attributes={"idle_timeout.timeout_seconds": "7"}),
+        plan(groups=(group(stickiness__enabled="true"),)),
+        plan(),
+        plan(groups=(function_group("http://one"),)),
+        plan(groups=(replace(function_group("http://one"), targets=()),)),
+    ]
+    other = replace(plan(), load_balancer_arn="arn:other", entrance="127.64.0.2")
+    parts = Parts()
+    for number, one in enumerate([*plans, *reversed(plans)]):
+        others = [other] if number % 3 else []
+        entrances = {("127.64.0.1", 80)} if number >= len(plans) else set()
+        place = PLACE._replace(entrances=entrances)
+        remembered = compile_config([one, *others], {}, place, parts)
+        assert remembered == compile_config([one, *others], {}, place)
+
+
+def test_a_part_is_compiled_again_only_when_more_than_targets_changes():
+    parts = Parts()
+    (first,) = parts.of([plan()], PLACE)
+    (second,) = parts.of([plan(groups=(group(targets=("10.0.1.9",)),))], PLACE)
+    (third,) = parts.of([plan(attributes={"idle_timeout.timeout_seconds": "7"})], PLACE)
+    assert second is first
+    assert third != first
 
 
 def test_checks_and_requests_come_from_the_balancers_own_address():

@@ -89,7 +89,7 @@ ROWS: list[Row] = [
     ),
     Effective(
         "overrides.executionRoleArn",
-        "shown; no credentials are given out yet",
+        "the role of that run",
         "overridden",
         task("overrides", "executionRoleArn"),
         ROLE + "other",

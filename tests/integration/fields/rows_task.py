@@ -48,14 +48,14 @@ ROWS: list[Row] = [
     ),
     Effective(
         "taskRoleArn",
-        "ECS Exec asks for it; no credentials are given out yet",
+        "its containers have the role's credentials; ECS Exec asks for it",
         "plain",
         agent_status,
         "RUNNING",
     ),
     Effective(
         "executionRoleArn",
-        "Fargate asks for it with awslogs; no credentials are given out yet",
+        "logs are written in the role's name; Fargate asks for it with awslogs",
         "plain",
         lambda there: [one["name"] for one in there.definition["requiresAttributes"]],
         lambda seen: "ecs.capability.execution-role-awslogs" in seen,

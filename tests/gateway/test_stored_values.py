@@ -174,6 +174,21 @@ async def test_values_under_a_customers_key_need_permission_on_it(client, key):
     assert (await client.ask(bob, "kms", "Decrypt", CiphertextBlob=blob)).status == 400
 
 
+async def test_a_key_whose_policy_leaves_iam_out_opens_for_nobody_else(client, key):
+    secret = await secure(client, key)
+    bob = await client.user("bob", allow("*"))
+    read = {"SecretId": secret}
+    assert (await client.ask(bob, "secretsmanager", "GetSecretValue", **read)).status == 200
+    only_carol = policy(allow("kms:*", **named(BOB.replace("bob", "carol"))))
+    put = {"KeyId": key, "Policy": only_carol, "BypassPolicyLockoutSafetyCheck": True}
+    await client.ask(ROOT_KEY, "kms", "PutKeyPolicy", **put)
+    for caller in (bob, ROOT_KEY):
+        refused = await client.ask(caller, "secretsmanager", "GetSecretValue", **read)
+        assert refused.message == "Access to KMS is not allowed"
+        refused = await client.ask(caller, "ssm", "GetParameters", Names=["p"], WithDecryption=True)
+        assert "because no resource-based policy allows the kms:Decrypt action" in refused.message
+
+
 async def test_aws_managed_keys_serve_the_account_through_their_service_alone(client):
     bob = await client.user("bob", allow(["ssm:*", "secretsmanager:*", "kms:*"]))
     value = {"Name": "p", "Value": "hunter2", "Type": "SecureString"}

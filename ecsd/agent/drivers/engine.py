@@ -229,6 +229,8 @@ class Engine:
     ) -> None:
         """Fetch an image from its registry; platform: linux/arm64, where it has to be another."""
         auth = login._asdict() if login is not None else None
+        if auth is not None and "/" not in image:
+            image = f"docker.io/library/{image}"  # aiodocker wants to know whose login it is
         await self._call(
             lambda: self._docker().images.pull(image, platform=platform, auth=auth), PULL_SECONDS
         )

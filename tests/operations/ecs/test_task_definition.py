@@ -155,6 +155,9 @@ async def test_what_fits_where_is_told_and_what_is_wanted_is_checked(ecs, fargat
         )
 
 
+VIA_SSM = "ssm.bootstrap.log-driver"
+
+
 async def test_what_an_instance_must_be_able_to_do_is_told(ecs, fargate):
     container = {
         "image": "000000000000.dkr.ecr.us-east-1.amazonaws.com/app:1",
@@ -162,7 +165,18 @@ async def test_what_an_instance_must_be_able_to_do_is_told(ecs, fargate):
         "privileged": True,
         "portMappings": [{"containerPortRange": "80-90"}],
         "restartPolicy": {"enabled": True},
-        "logConfiguration": {"logDriver": "gelf"},
+        "logConfiguration": {
+            "logDriver": "gelf",
+            "secretOptions": [{"name": "key", "valueFrom": "/app/key"}],
+        },
+        "secrets": [
+            {
+                "name": "A",
+                "valueFrom": "arn:aws:secretsmanager:us-east-1:000000000000:secret:a-AbCdEf",
+            }
+        ],
+        "environmentFiles": [{"value": "arn:aws:s3:::b/a.env", "type": "s3"}],
+        "repositoryCredentials": {"credentialsParameter": "registry"},
     }
     wanted = changed(fargate, **container) | {
         "requiresCompatibilities": ["EC2"],
@@ -177,7 +191,9 @@ async def test_what_an_instance_must_be_able_to_do_is_told(ecs, fargate):
         *(aws + one for one in ("apparmor", "selinux", "privileged-container")),
         *(short + one for one in ("task-eni", "task-cpu-mem-limit", "docker-plugin.nfs")),
         *(short + one for one in ("execution-role-ecr-pull", "container-restart-policy")),
-        short + "network.container-port-range",
+        *(short + one for one in ("network.container-port-range", "env-files.s3")),
+        *(short + f"secrets.{one}" for one in ("asm.environment-variables", VIA_SSM)),
+        short + "private-registry-authentication.secretsmanager",
     }
 
 

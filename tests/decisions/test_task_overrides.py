@@ -100,10 +100,10 @@ def test_storage_is_the_overrides_or_the_definitions():
 
 
 def test_environment_files_replace_the_definitions():
-    files = [{"value": "arn:aws:s3:::b/other.env", "type": "s3"}]
+    files = [{"value": "arn:aws:s3:::bucket/other.env", "type": "s3"}]
     [app, _] = with_overrides(DEFINITION, of_app(environmentFiles=files))
     assert app["environmentFiles"] == files
-    wrong = of_app(environmentFiles=[{"value": "arn:aws:s3:::b/k", "type": "s3"}])
+    wrong = of_app(environmentFiles=[{"value": "arn:aws:s3:::bucket/k", "type": "s3"}])
     assert "*.env" in next(check_overrides(wrong, DEFINITION))
 
 

@@ -175,7 +175,7 @@ async def test_what_an_instance_must_be_able_to_do_is_told(ecs, fargate):
                 "valueFrom": "arn:aws:secretsmanager:us-east-1:000000000000:secret:a-AbCdEf",
             }
         ],
-        "environmentFiles": [{"value": "arn:aws:s3:::b/a.env", "type": "s3"}],
+        "environmentFiles": [{"value": "arn:aws:s3:::bucket/a.env", "type": "s3"}],
         "repositoryCredentials": {"credentialsParameter": "registry"},
     }
     wanted = changed(fargate, **container) | {

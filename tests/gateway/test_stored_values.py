@@ -62,7 +62,7 @@ async def secure(client, key):
         ("ssm", "GetParameter", {"Name": "/a/b:3"}, [f"{PARAMETER}/a/b"]),
         ("ssm", "GetParameter", {"Name": f"{PARAMETER}/a:x"}, [f"{PARAMETER}/a"]),
         ("ssm", "GetParameters", {"Names": ["a", "/b"]}, [f"{PARAMETER}/a", f"{PARAMETER}/b"]),
-        ("ssm", "GetParametersByPath", {"Path": "/a"}, [f"{PARAMETER}/a/"]),
+        ("ssm", "GetParametersByPath", {"Path": "/a"}, [f"{PARAMETER}/a"]),
         ("ssm", "DescribeParameters", {}, [f"arn:aws:ssm:{HOME}:*"]),
         ("secretsmanager", "CreateSecret", {"Name": "n"}, [f"{SECRET}:n-??????"]),
         ("secretsmanager", "GetSecretValue", {"SecretId": "n"}, [f"{SECRET}:n-??????"]),

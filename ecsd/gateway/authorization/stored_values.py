@@ -56,8 +56,7 @@ def ssm_needs(asked: Asked) -> Iterator[Need]:
         yield Need(action, asked.arn("ssm", "*"))
         return
     if name == "GetParametersByPath":
-        path = str(asked.members["Path"])
-        yield Need(action, _parameter_arn(asked, f"{path.rstrip('/')}/"))
+        yield Need(action, _parameter_arn(asked, str(asked.members["Path"])))
         return
     named = asked.values(PARAMETER[name]) if name in PARAMETER else []
     for arn in unique(_parameter_arn(asked, one) for one in named):

@@ -103,7 +103,8 @@ def _policies(call: Call, request: dict[str, Any]) -> ParameterPolicies | None:
 def _version(call: Call, wanted: _Wanted, number: int) -> ParameterVersion:
     """Return a version whose value is not sealed yet."""
     request, known = wanted.request, wanted.known
-    _check_type(wanted)
+    if request.get("KeyId") and wanted.type != SECURE_STRING:
+        raise invalid("KeyId is required for SecureString type parameter only.")
     pattern = request.get("AllowedPattern")
     if pattern:
         _check_pattern(pattern, request["Value"])
@@ -125,17 +126,6 @@ def _version(call: Call, wanted: _Wanted, number: int) -> ParameterVersion:
         modified_at=call.clock.now(),
         modified_by=call.caller.arn,
     )
-
-
-def _check_type(wanted: _Wanted) -> None:
-    if wanted.known is not None and wanted.type != wanted.known.type:
-        raise AwsError(
-            "HierarchyTypeMismatchException",
-            "Parameter Store does not support changing a parameter type: "
-            f"{wanted.known.name} is a {wanted.known.type}.",
-        )
-    if wanted.request.get("KeyId") and wanted.type != SECURE_STRING:
-        raise invalid("KeyId is required for SecureString type parameter only.")
 
 
 def _check_pattern(pattern: str, value: str) -> None:

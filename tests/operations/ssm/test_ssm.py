@@ -71,6 +71,19 @@ async def test_a_disabled_key_keeps_its_parameters_shut(ssm, put, refused, clien
     assert (await refused("PutParameter", Name="q", **plain)).code == "ValidationException"
 
 
+async def test_another_version_may_be_of_another_type(ssm, put):
+    await put("p", "one")
+    await put("p", "two", "SecureString", **OVER)
+    await ssm("PutParameter", Name="p", Value="three", **OVER)  # its type stays
+    for version, kind in ((1, "String"), (2, "SecureString"), (3, "SecureString")):
+        found = await ssm("GetParameter", Name=f"p:{version}", WithDecryption=True)
+        assert found["Parameter"]["Type"] == kind
+    assert found["Parameter"]["Value"] == "three"
+    await put("p", "four", "String", **OVER)
+    [described] = (await ssm("DescribeParameters"))["Parameters"]
+    assert "KeyId" not in described
+
+
 async def test_versions_are_kept_and_found_by_number_and_label(ssm, put, refused):
     for value in ("one", "two", "three"):
         await put("/p", value, **OVER)
@@ -119,8 +132,6 @@ async def test_what_is_there_is_replaced_only_when_that_is_said(ssm, put, refuse
     assert (await refused("PutParameter", **again)).code == "ParameterAlreadyExists"
     tagged = again | {"Tags": [{"Key": "c", "Value": "d"}]} | OVER
     assert (await refused("PutParameter", **tagged)).code == "ValidationException"
-    other = again | {"Type": "SecureString"} | OVER
-    assert (await refused("PutParameter", **other)).code == "HierarchyTypeMismatchException"
     untyped = await refused("PutParameter", Name="q", Value="w")
     assert untyped.message == "A parameter type is required when you create a parameter."
     tags = await ssm("ListTagsForResource", ResourceType="Parameter", ResourceId="p")

@@ -14,6 +14,7 @@ class FakeApi:
     def __init__(self, **answers):
         self.answers = dict(answers)
         self.asked = []
+        self.headers = []  # of each request, names in lower case
         self.endpoint = ""
         self.at_once = self.most_at_once = 0
 
@@ -29,6 +30,7 @@ class FakeApi:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             pairs = [line.partition(": ") for line in head[1:] if line]
             headers = {name.lower(): value for name, _, value in pairs}
+            self.headers.append(headers)
             body = await reader.readexactly(int(headers.get("content-length", 0)))
             path = head[0].split()[1]
             name = headers.get("x-amz-target", "").partition(".")[2] or path

@@ -4,6 +4,9 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from msgspec.structs import replace
 
 from ecsd.agent.startup_values import StartupValues, StartupValuesError
@@ -172,6 +175,26 @@ async def test_what_cannot_be_had_is_told_in_awss_words(reference, answers, word
         said = await words_of(api, secrets(reference))
     assert said == FAILED + words
     assert "hunter" not in said
+
+
+async def test_a_file_is_asked_for_as_s3s_clients_ask():
+    api = FakeApi()
+    path = "/bucket/dir/a%20b%2B%C3%A4.env"
+    api.answers[path] = (200, b"")
+    files = [{"value": "arn:aws:s3:::bucket/dir/a b+\u00e4.env", "type": "s3"}]
+    async with api.listening():
+        await resolved(api, {"name": "app", "environmentFiles": files})
+    sent = dict(api.headers[0])
+    given = sent.pop("authorization")
+    names = re.search("SignedHeaders=([^,]*)", given)[1].split(";")
+    signer = S3SigV4Auth(Credentials("ASIAEXECUTION", "s", "token"), "s3", "us-east-1")
+    signed = {name: sent[name] for name in names}
+    request = AWSRequest("GET", f"{api.endpoint}{path}", headers=signed)
+    request.context["timestamp"] = sent["x-amz-date"]
+    canonical = signer.canonical_request(request)
+    assert canonical.split("\n")[1] == path  # encoded once
+    signature = signer.signature(signer.string_to_sign(request, canonical), request)
+    assert given.endswith(f"Signature={signature}")
 
 
 async def test_a_file_that_cannot_be_had_is_told():

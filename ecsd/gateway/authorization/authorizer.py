@@ -45,10 +45,11 @@ def authorize(
         **_of_connection(request),
         **_of_tags(members),
     }
+    wants_tags = _asks_for_tags(identity.policies)
     for need in needs_of(service, signing_name, asked):
         policies = identity.policies._replace(resource=need.policy, resource_decides=need.decides)
         context = {**common, **need.context}
-        if _asks_for_tags(policies):
+        if wants_tags or (need.policy is not None and _asks_for_tags(policies)):
             context |= _resource_tag_keys(service, asked, need.resource)
         decision = decide(
             Request(identity.principal, need.action, need.resource, context), policies

@@ -90,13 +90,12 @@ def h2load(url, *words, seconds, namespace=None):
     return counts["succeeded"] / seconds
 
 
-def latencies(url, *, rate, seconds, headers=(), namespace=None):
+def latencies(url, *, rate, seconds, host, namespace=None):
     """Return the seconds of each request at a constant rate over HTTP/1.1, without warm-up."""
     with tempfile.NamedTemporaryFile(prefix="ecsd-bench-") as log:
-        words = ["--h1", "-c4", f"--rps={rate // 4}", f"--log-file={log.name}"]
-        for one in headers:
-            words += ["-H", one]
-        h2load(url, *words, seconds=seconds, namespace=namespace)
+        words = ["-n", str(rate * seconds), "-c4", f"--rps={rate // 4}", f"--log-file={log.name}"]
+        words += ["-H", f":authority: {host}"]
+        run("h2load", "--h1", *words, url, namespace=namespace)
         lines = [line.split() for line in Path(log.name).read_text().splitlines()]
     return [int(taken) / 1e6 for _, status, taken in lines[rate // 2 :] if status == "200"]
 

@@ -35,6 +35,9 @@ def opened():
     with ExitStack() as stack:
         scene, flows = stack.enter_context(flowing())
         (asking,) = flows.tasks("a")
+        scene.account.ec2.modify_vpc_attribute(
+            VpcId=scene.account.vpc, EnableDnsHostnames={"Value": True}
+        )
         cloud_map = scene.account.client("servicediscovery")
         cloud_map.create_private_dns_namespace(Name=NAMESPACE, Vpc=scene.account.vpc)
         (namespace,) = eventually(lambda: cloud_map.list_namespaces()["Namespaces"])

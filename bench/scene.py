@@ -77,7 +77,9 @@ def haproxy(configuration, namespace):
         def listens():
             if process.poll() is not None:
                 raise RuntimeError(f"HAProxy ended with {process.returncode}")
-            return f"pid={process.pid}," in machine.run(*enter, "ss", "-Hltnp")
+            sockets = ("ss", "-Hltnp")  # of its namespace, and of the host, if that is its way in
+            everywhere = machine.run(*enter, *sockets) + machine.run(*sockets)
+            return f"pid={process.pid}," in everywhere
 
         try:
             eventually(listens, 10, 0.05)

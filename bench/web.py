@@ -188,7 +188,7 @@ def latency(web):
             f"http://{address}/",
             rate=RATE,
             seconds=SECONDS,
-            headers=[f"Host: {web.host}"],
+            host=web.host,
             namespace=web.asking.path,
         )
         return statistics.quantiles(taken, n=100)[-1]

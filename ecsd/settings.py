@@ -7,12 +7,14 @@ the same fields.
 import os
 import re
 from collections.abc import Mapping
+from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import Literal, Self
 
 import msgspec
 
 INSTANCES = 8
+DNS_PORT = 53
 RATE = re.compile(r"[1-9][0-9]{0,6},[1-9][0-9]{0,6}")
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -29,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     unknown_members: Literal["refuse", "ignore"] = "refuse"  # AWS ignores them
     docker_socket: str = "/var/run/docker.sock"
     hosts_file: str = "/etc/hosts"  # names of load balancers; empty turns the block off
+    host_names: str = "127.170.0.2"  # private names are answered here, port 53; empty: nowhere
     edge_port: int = 80  # the shared edge for *.elb.localhost; 0 turns it off
     edge_tls_port: int = 443  # the same for HTTPS, by the name that TLS asks for
     exec_port: int = 0  # ECS Exec's data channels listen here; 0: 100 above the API's port
@@ -54,6 +57,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Return host and port at which this host itself reaches the API."""
         everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
         return everywhere.get(self.host, self.host), self.port
+
+    @property
+    def names_place(self) -> tuple[str, int] | None:
+        """Return where private names are answered on the host; None: nowhere.
+
+        Each further ecsd of a machine has the next address.
+        """
+        if not self.host_names:
+            return None
+        return str(IPv4Address(self.host_names) + self.instance), DNS_PORT
 
     @property
     def exec_place(self) -> tuple[str, int]:
@@ -106,6 +119,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "task_metadata_rps_limit must be two numbers like 40,60, "
                 f"got {self.task_metadata_rps_limit}"
             )
+        if self.host_names:
+            try:
+                IPv4Address(self.host_names)
+            except AddressValueError as error:
+                raise ValueError(f"host_names must be an IPv4 address: {error}") from error
         if self.ended_shown < 0:
             raise ValueError(f"ended_shown must not be negative, got {self.ended_shown}")
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ecsd.agent.drivers.entrances import Entrances
 from ecsd.agent.drivers.flows import end_translated
 from ecsd.agent.drivers.host import HostNetwork
+from ecsd.agent.drivers.host_names import HostNames
 from ecsd.agent.drivers.link_local import LinkLocal
 from ecsd.agent.drivers.names import NameServer
 from ecsd.agent.drivers.namespaces import Namespaces, Visitor
@@ -49,6 +50,9 @@ class HostNetworks:
         self._entrances = Entrances(f"{settings.label}_entrances")
         self.names = NameServer(clock, self._visitor, IdSource())
         self.link_local = LinkLocal(clock, self._visitor, settings.api_place)
+        place = settings.names_place
+        self._host_names = HostNames(clock, self.names, place, self._hear_names) if place else None
+        self._names_fault: str | None = None
         self._vpcs: dict[str, VpcNetwork] = {}
         self._faults: dict[str, str] | None = None  # of the host; None before it was looked at
         self._preparing = asyncio.Lock()
@@ -57,12 +61,16 @@ class HostNetworks:
     async def run(self) -> None:
         """Make the host ready and answer names until cancelled."""
         await self._prepare()
-        await self.names.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.names.run())
+            if self._host_names is not None:
+                group.create_task(self._host_names.run())
 
     def observe_all(self) -> None:
         """Report what stands in the way on the host, part → words with the fix."""
         if self._faults is not None:
-            self._report(HostFaults(faults=self._faults))
+            names = {"names": self._names_fault} if self._names_fault else {}
+            self._report(HostFaults(faults=self._faults | names))
 
     async def apply(self, plan: VpcPlan) -> None:
         """Make a VPC so; twice is the same as once."""
@@ -161,6 +169,13 @@ class HostNetworks:
         await self._host.remove()
 
     # ------------------------------------------------------------------ parts
+
+    def _hear_names(self, words: str | None) -> None:
+        """Tell, once, that the host's own names are not answered, or are again."""
+        if words != self._names_fault:
+            self._names_fault = words
+            log.info("names of the host", extra={"fault": words or "none"})
+            self.observe_all()
 
     async def _stop_serving(self, vpc_id: str) -> None:
         """Answer nothing more in a VPC."""

@@ -12,7 +12,7 @@ from ecsd.processes.root_key import with_root_key
 from ecsd.settings import Settings
 
 COMMANDS = (
-    *("up", "down", "status", "logs", "why", "lb", "open", "dig"),
+    *("up", "down", "status", "logs", "why", "lb", "open", "dig", "dns"),
     *("doctor", "env", "ca", "demo"),
 )
 PROCESSES = ("server", "agent")  # started by the supervisor, not by people

@@ -29,7 +29,7 @@ KINDS = {
 }
 RESPONSE, AUTHORITATIVE, TRUNCATED = 0x8000, 0x0400, 0x0200
 RECURSION_DESIRED, RECURSION = 0x0100, 0x0080
-SERVER_FAILURE, NO_SUCH_NAME = 2, 3
+SERVER_FAILURE, NO_SUCH_NAME, REFUSED = 2, 3, 5
 PLAIN_SIZE = 512  # bytes of a datagram for one who says nothing of EDNS
 LARGEST_DATAGRAM = 1232  # bytes, whatever size is offered: passes every link unbroken
 LARGEST = 65535

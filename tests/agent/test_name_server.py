@@ -5,8 +5,10 @@ import socket
 import struct
 
 import pytest
+from msgspec.structs import replace
 
 from ecsd.agent.drivers import names
+from ecsd.agent.drivers.host_names import HostNames
 from ecsd.agent.drivers.names import NameServer
 from ecsd.clock import SystemClock
 from ecsd.decisions.dns_message import (
@@ -102,6 +104,7 @@ def run():
                 async def ask(name, kind=A, *, vpc="vpc-1", by=by_udp):
                     return await asyncio.to_thread(by, here.opened[vpc], packet(name, kind))
 
+                ask.port = here.opened["vpc-1"]
                 try:
                     await scenario(server, ask)
                 finally:
@@ -219,5 +222,77 @@ def test_without_dns_support_nothing_is_answered(run):
         )
         for by in (by_udp, by_tcp):
             assert parse_answer(await ask("web.prod.local", by=by)).code == 2
+
+    run(scenario)
+
+
+def test_what_is_remembered_holds_until_a_plan_changes(run):
+    async def scenario(server, ask):
+        async def told(identifier):
+            asked = identifier + packet("web.prod.local", A)[2:]
+            answered = await asyncio.to_thread(by_udp, ask.port, asked)
+            assert answered[:2] == identifier
+            found = parse_answer(answered)
+            return found.code, [*map(shown, found.answers)]
+
+        server.apply(zone(1))
+        assert [await told(bytes((n, n))) for n in range(3)] == [(0, ["10.0.0.1"])] * 3
+        server.apply(zone(0))
+        assert (await told(b"ab"))[0] == 3
+        server.apply(zone(1))
+        assert await told(b"cd") == (0, ["10.0.0.1"])
+        await server.serve(replace(VPC, dns_support=False), "vpc-1")
+        assert (await told(b"ef"))[0] == 2
+
+    run(scenario)
+
+
+def test_what_chance_has_a_part_in_is_drawn_for_each_question(run):
+    async def scenario(server, ask):
+        server.apply(zone(8))
+        heard = {
+            tuple(map(shown, parse_answer(await ask("web.prod.local")).answers)) for _ in range(8)
+        }
+        assert len(heard) > 1
+
+    run(scenario)
+
+
+def test_the_host_is_told_of_zones_alone(run):
+    async def scenario(server, ask):
+        server.apply(zone(1))
+        told = parse_answer(server.answered_on_host(packet("web.prod.local", A)))
+        assert [*map(shown, told.answers)] == ["10.0.0.1"]
+        told = parse_answer(server.answered_on_host(packet("far.prod.local", A)))
+        assert [*map(shown, told.answers)] == ["example.com"]  # the asker follows it
+        assert parse_answer(server.answered_on_host(packet("none.prod.local", A))).code == 3
+        assert parse_answer(server.answered_on_host(packet("example.com", A))).code == 5
+        server.apply(zone(1, vpc_id="vpc-9"))  # a VPC that is not on this host
+        server.remove("ns-vpc-1")
+        assert parse_answer(server.answered_on_host(packet("web.prod.local", A))).code == 5
+
+    run(scenario)
+
+
+def test_the_host_asks_by_udp_and_tcp_and_a_taken_port_is_told(run):
+    async def scenario(server, ask):
+        server.apply(zone(1))
+        heard = asyncio.Queue()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            place = free.getsockname()
+        taken = asyncio.create_task(
+            HostNames(SystemClock(), server, ("127.0.0.1", ask.port), heard.put_nowait).run()
+        )
+        names = asyncio.create_task(HostNames(SystemClock(), server, place, heard.put_nowait).run())
+        told = [await heard.get(), await heard.get()]
+        assert None in told
+        assert any("in use" in one for one in told if one)
+        for by in (by_udp, by_tcp):
+            told = await asyncio.to_thread(by, place[1], packet("web.prod.local", A))
+            assert [*map(shown, parse_answer(told).answers)] == ["10.0.0.1"]
+        for one in (taken, names):
+            one.cancel()
+        await asyncio.gather(taken, names, return_exceptions=True)
 
     run(scenario)

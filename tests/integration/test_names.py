@@ -14,6 +14,7 @@ import pytest
 
 from ecsd.agent.drivers.namespaces import Visitor
 from ecsd.decisions.dns_message import SRV, A, ask, parse_answer, shown
+from tests.integration.instance import INSTANCE
 from tests.integration.sample import eventually
 from tests.integration.test_terraform import SHARED, Terraform, plugins
 
@@ -233,6 +234,27 @@ def test_a_stopped_tasks_address_is_gone_before_its_sigterm(names, account):
     text = eventually(said)
     assert account.address(gone) not in text
     assert account.address(left) in text
+
+
+def test_the_host_itself_may_ask(names, account, ecsd):
+    registry = names.registry("web").rpartition("/")[2]
+    names.cloud_map.register_instance(
+        ServiceId=registry, InstanceId="a", Attributes={"AWS_INSTANCE_IPV4": "10.0.1.9"}
+    )
+    place = (f"127.170.0.{2 + INSTANCE}", 53)
+
+    def told(name):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(5)
+            asking.sendto(ask(7, name, A), place)
+            found = parse_answer(asking.recv(512))
+        return found.code, [*map(shown, found.answers)]
+
+    eventually(lambda: told("web.prod.local") == (0, ["10.0.1.9"]), seconds=5)
+    assert told("example.com") == (5, [])
+    said = ecsd.run("dns").stdout
+    assert f"dig @{place[0]} NAME" in said
+    assert "prod.local" in said
 
 
 def test_a_namespace_is_answered_in_its_own_vpc_alone(names, account, ecsd):

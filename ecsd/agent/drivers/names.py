@@ -8,13 +8,16 @@ import asyncio
 import logging
 import socket
 import struct
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from ecsd.agent.drivers.namespaces import Visitor
 from ecsd.clock import Clock
 from ecsd.decisions.addresses import resolver
 from ecsd.decisions.dns_message import (
     LARGEST,
+    REFUSED,
     Answer,
     MalformedError,
     Question,
@@ -27,7 +30,7 @@ from ecsd.decisions.dns_message import (
 from ecsd.decisions.name_affinity import seen_from
 from ecsd.decisions.names import resolve
 from ecsd.decisions.packet_filter import RESOLVER
-from ecsd.decisions.zone_answer import Zone, open_zone, serves
+from ecsd.decisions.zone_answer import Zone, open_zone, serves, zone_of
 from ecsd.errors import NetworkError
 from ecsd.ids import IdSource
 from ecsd.records.plan import VpcPlan, ZonePlan
@@ -37,15 +40,48 @@ PORT = 53
 UPSTREAM_SECONDS = 3.0
 MOST_WAITING = 512  # questions asked elsewhere at one time
 RESOLVERS = Path("/etc/resolv.conf")
+AT_ONCE = 64  # datagrams that are answered before others of the loop have their turn
+MOST_REMEMBERED = 4096  # answers of a VPC
+
+T = TypeVar("T")
 
 
 class _Resolver:
-    """What one VPC is asked and how it is answered."""
+    """What one VPC is asked and how it is answered.
+
+    remembered: questions, but for their identifiers, whose answer is the same until a plan changes.
+    """
 
     def __init__(self, plan: VpcPlan) -> None:
         self.plan = plan
-        self.transports: list[asyncio.DatagramTransport] = []
+        self.datagrams: list[socket.socket] = []
         self.servers: list[asyncio.Server] = []
+        self.remembered: dict[bytes, bytes] = {}
+
+    def remember(self, packet: bytes, answer: bytes) -> None:
+        """Answer a question so from now on."""
+        if len(self.remembered) >= MOST_REMEMBERED:
+            self.remembered.clear()
+        self.remembered[packet[2:]] = answer[2:]
+
+
+class _Dice:
+    """Chance that notes whether it had a part in an answer."""
+
+    def __init__(self, ids: IdSource) -> None:
+        self._ids = ids
+        self.cast = False
+
+    def drawn(self, weights: Sequence[int]) -> int:
+        """Return the place of one of the weights, as likely as it is heavy."""
+        self.cast = self.cast or len(weights) > 1
+        return self._ids.drawn(weights)
+
+    def shuffled(self, items: Iterable[T]) -> list[T]:
+        """Return the items in random order."""
+        given = list(items)
+        self.cast = self.cast or len(given) > 1
+        return self._ids.shuffled(given)
 
 
 class NameServer:
@@ -69,16 +105,23 @@ class NameServer:
     def apply(self, plan: ZonePlan) -> None:
         """Answer for a zone so from now on, in the VPCs that ask it."""
         self._zones[plan.zone_id] = open_zone(plan)
+        self._forget()
 
     def remove(self, zone_id: str) -> None:
         """Know a zone no more."""
         self._zones.pop(zone_id, None)
+        self._forget()
+
+    def _forget(self) -> None:
+        for one in self._resolvers.values():
+            one.remembered.clear()
 
     async def serve(self, plan: VpcPlan, path: str) -> None:
         """Answer in a VPC as its plan says; the sockets are opened once."""
         known = self._resolvers.get(plan.vpc_id)
         if known is not None:
             known.plan = plan
+            known.remembered.clear()
             return
         resolver_here = self._resolvers[plan.vpc_id] = _Resolver(plan)
         try:
@@ -91,10 +134,8 @@ class NameServer:
     async def _listen(self, here: _Resolver, path: str, address: str) -> None:
         datagrams, connections = await self._visitor.visit(path, lambda: _open(address))
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(self, here), sock=datagrams
-        )
-        here.transports.append(transport)
+        loop.add_reader(datagrams, self._hear, here, datagrams)
+        here.datagrams.append(datagrams)
         here.servers.append(
             await asyncio.start_server(
                 lambda reader, writer: self._converse(here, reader, writer), sock=connections
@@ -106,53 +147,88 @@ class NameServer:
         here = self._resolvers.pop(vpc_id, None)
         if here is None:
             return
-        for transport in here.transports:
-            transport.close()
+        for one in here.datagrams:
+            asyncio.get_running_loop().remove_reader(one)
+            one.close()
         for server in here.servers:
             server.close()
         await self._clock.sleep(0)  # the loop closes their sockets in its next turn
 
-    def asked(
-        self,
-        here: _Resolver,
-        packet: bytes,
-        peer: tuple[str, int],
-        transport: asyncio.DatagramTransport,
+    def answered_on_host(self, packet: bytes, largest: int | None = None) -> bytes:
+        """Return what a VPC that asks the name's zone is told; REFUSED for all other names.
+
+        A CNAME that leads out of the zones is the asker's to follow. Raises MalformedError.
+        """
+        question = parse_question(packet)
+        zone = zone_of(question.name, [*self._zones.values()])
+        within = [
+            one
+            for one in self._resolvers.values()
+            if zone is not None and serves(zone.plan, one.plan) and one.plan.dns_support
+        ]
+        if not within:
+            return fail(packet, question, REFUSED)
+        here = min(within, key=lambda one: one.plan.vpc_id)
+        known = self._known(here, question, resolver(here.plan.cidr), _Dice(self._ids))
+        if known is None:
+            return fail(packet, question, REFUSED)
+        return encode(packet, question, known, largest)
+
+    def _hear(self, here: _Resolver, datagrams: socket.socket) -> None:
+        """Answer the datagrams that have come, some at a time."""
+        for _ in range(AT_ONCE):
+            try:
+                packet, peer = datagrams.recvfrom(LARGEST)
+            except OSError:
+                return  # none is left; or one could not be delivered, which its asker tries again
+            answer = here.remembered.get(packet[2:])
+            if answer is not None:
+                _send(datagrams, packet[:2] + answer, peer)
+            else:
+                self._asked(here, packet, peer, datagrams)
+
+    def _asked(
+        self, here: _Resolver, packet: bytes, peer: tuple[str, int], datagrams: socket.socket
     ) -> None:
         """Answer a datagram at once, or ask elsewhere beside."""
         try:
             question = parse_question(packet)
         except MalformedError:
             return  # no question: nobody waits for an answer
-        known = self._known(here, question, peer[0])
+        dice = _Dice(self._ids)
+        known = self._known(here, question, peer[0], dice)
         if known is not None and known.ask is None:
-            transport.sendto(encode(packet, question, known), peer)
+            answer = encode(packet, question, known)
+            if not dice.cast and not here.plan.affinities:
+                here.remember(packet, answer)
+            _send(datagrams, answer, peer)
         elif not here.plan.dns_support or self._group is None or self._waiting >= MOST_WAITING:
-            transport.sendto(fail(packet, question), peer)
+            _send(datagrams, fail(packet, question), peer)
         else:
-            self._group.create_task(self._forward((packet, question, known), peer, transport))
+            self._group.create_task(self._forward((packet, question, known), peer, datagrams))
 
-    def _known(self, here: _Resolver, question: Question, client: str) -> Answer | None:
+    def _known(
+        self, here: _Resolver, question: Question, client: str, dice: _Dice
+    ) -> Answer | None:
         """Return what needs nobody else, or the beginning of it."""
         if not here.plan.dns_support:
             return None
         zones = [one for one in self._zones.values() if serves(one.plan, here.plan)]
         plan = seen_from(here.plan, client, question.identifier)
-        return resolve(question, plan, zones, self._ids)
+        return resolve(question, plan, zones, dice)
 
     async def _forward(
         self,
         asked: tuple[bytes, Question, Answer | None],
         peer: tuple[str, int],
-        transport: asyncio.DatagramTransport,
+        datagrams: socket.socket,
     ) -> None:
         self._waiting += 1
         try:
             found = await self._complete(*asked, socket.SOCK_DGRAM)
         finally:
             self._waiting -= 1
-        if not transport.is_closing():
-            transport.sendto(found, peer)
+        _send(datagrams, found, peer)
 
     async def _complete(
         self, packet: bytes, question: Question, known: Answer | None, kind: socket.SocketKind
@@ -208,28 +284,18 @@ class NameServer:
         question = parse_question(packet)
         if not here.plan.dns_support:
             return fail(packet, question)
-        known = self._known(here, question, client)
+        known = self._known(here, question, client, _Dice(self._ids))
         if known is not None and known.ask is None:
             return encode(packet, question, known, LARGEST)
         return await self._complete(packet, question, known, socket.SOCK_STREAM)
 
 
-class _Datagrams(asyncio.DatagramProtocol):
-    """One UDP socket of a VPC."""
-
-    def __init__(self, server: NameServer, here: _Resolver) -> None:
-        self._server = server
-        self._here = here
-        self._transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
-        """Begin."""
-        self._transport = transport
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Take a question."""
-        if self._transport is not None:
-            self._server.asked(self._here, data, addr, self._transport)
+def _send(datagrams: socket.socket, answer: bytes, peer: tuple[str, int]) -> None:
+    """Send an answer, if it can be sent: an asker that hears nothing asks again."""
+    try:
+        datagrams.sendto(answer, peer)
+    except OSError as error:
+        log.debug("an answer was not sent", extra={"peer": peer[0], "cause": str(error)})
 
 
 async def exchange(asked: socket.socket, address: str, packet: bytes) -> bytes:

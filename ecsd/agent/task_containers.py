@@ -50,12 +50,12 @@ class TaskContainers:
         self.pause: Seen = NOTHING
         self.ready = False  # the pause runs and has its interface
         self.volumes_ready = not plan.volumes
-        self.values_ready = not any(startup_values.wanted(plan.containers))
+        self.values_ready = self._needs_no_values()
         self.failure: str | None = None  # why the task as a whole cannot start
         self._stale = False  # something half made is to be cleared away first
         self._host = host
         self._changed = changed
-        self._values = startup_values.Values()  # in memory alone
+        self._values = startup_values.Values()  # in memory, until every container is made
         self._short_of_memory: set[str] = set()
         self._kernel_kills = 0
 
@@ -159,6 +159,7 @@ class TaskContainers:
     def start_over(self) -> None:
         """Forget a launch that the Engine died in: its half-started pause cannot be used."""
         self.view, self.pause, self._stale = {}, NOTHING, True
+        self.values_ready = self._needs_no_values()  # they may be forgotten already
 
     async def provide_sandbox(self) -> None:
         """Create and start the pause, then attach the interface. Filter first: see Networks."""
@@ -297,6 +298,11 @@ class TaskContainers:
             image_id=digests.id if digests else None,
             created_at=self._host.clock.now(),
         )
+        if all(one["name"] in self.view for one in self.plan.containers):
+            self._values = startup_values.Values()  # the Engine has them
+
+    def _needs_no_values(self) -> bool:
+        return not any(startup_values.wanted(self.plan.containers))
 
     async def _pull(self, name: str, image: str, login: startup_values.Login | None) -> bool:
         try:

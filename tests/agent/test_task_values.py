@@ -111,6 +111,32 @@ def test_each_start_asks_anew(acting, source):
     acting(scenario)
 
 
+def test_values_are_forgotten_when_every_container_is_made(acting, source):
+    async def scenario(world):
+        await world.apply(wanted(CONTAINER, {**CONTAINER, "name": "side"}))
+        assert world.last().phase == "RUNNING"
+        assert world.tasks._runners[ARN]._containers._values == Values()
+
+    acting(scenario)
+
+
+def test_a_launch_that_begins_anew_asks_anew(acting, source):
+    async def scenario(world):
+        await world.tasks.apply(wanted())
+        await world.clock.advance(0.25)  # the container is made, its pause is not up
+        world.engine.hang_up()
+        await world.clock.advance(1)
+        source.values = Values({"p": "hunter3"})
+        world.engine.away = False
+        await world.clock.advance(5)
+        assert world.last().phase == "RUNNING"
+        [body] = [one for name, one in world.engine.bodies.items() if name.endswith("app")]
+        assert "PASSWORD=hunter3" in body["Env"]
+        assert len(source.asked) == 2
+
+    acting(scenario)
+
+
 def test_a_private_image_is_pulled_with_its_login(acting, source):
     async def scenario(world):
         source.values = Values(registries={"r": Login("u", "p")})

@@ -27,6 +27,10 @@ class IdSource:
         """Return lowercase hexadecimal digits."""
         return f"{self._random().getrandbits(length * 4):0{length}x}"
 
+    def random_bytes(self, length: int) -> bytes:
+        """Return bytes: key material, nonces."""
+        return self._random().randbytes(length)
+
     def task_id(self) -> str:
         """Return a task id: 32 hexadecimal digits."""
         return self.hexadecimal(32)

@@ -35,7 +35,20 @@ from ecsd.protocol.table import (  # noqa: E402
 )
 
 # To add a service: its botocore name here.
-SERVICES = ("acm", "ec2", "ecs", "elbv2", "iam", "logs", "route53", "servicediscovery", "sts")
+SERVICES = (
+    "acm",
+    "ec2",
+    "ecs",
+    "elbv2",
+    "iam",
+    "kms",
+    "logs",
+    "route53",
+    "secretsmanager",
+    "servicediscovery",
+    "ssm",
+    "sts",
+)
 SHAPES = TABLES.parent / "shapes"
 STAMP = "stamp"
 
@@ -211,7 +224,10 @@ def translate_pattern(pattern: str) -> str:
     unicode = r"\p{" in pattern  # Java's \w, \d and \s are ASCII, its \p{...} are not
     for java, python in JAVA_CLASSES.items():
         pattern = pattern.replace(java, python)
-    pattern = pattern if unicode else f"(?a:{pattern})"
+    folded = "i" if pattern.startswith("(?i)") else ""  # a flag inside a group is none in Python
+    pattern = pattern.removeprefix("(?i)")
+    if folded or not unicode:
+        pattern = f"(?{'' if unicode else 'a'}{folded}:{pattern})"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # [[ is a literal in both languages

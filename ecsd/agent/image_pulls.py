@@ -7,6 +7,7 @@ from typing import Protocol
 from ecsd.agent.drivers.engine import EngineRefusalError
 from ecsd.agent.drivers.engine_answers import Digests
 from ecsd.agent.turns import Turns
+from ecsd.decisions.startup_values import Login
 
 CONCURRENT_PULLS = 3  # dockerd itself downloads three layers at a time
 
@@ -14,7 +15,9 @@ CONCURRENT_PULLS = 3  # dockerd itself downloads three layers at a time
 class ImageEngine(Protocol):
     """What pulling needs of the Engine."""
 
-    async def pull(self, image: str, platform: str | None = None) -> None:
+    async def pull(
+        self, image: str, platform: str | None = None, login: Login | None = None
+    ) -> None:
         """Fetch an image."""
         ...
 
@@ -31,8 +34,12 @@ class ImagePulls:
         self._turns = Turns(CONCURRENT_PULLS)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def provide(self, image: str, platform: str | None = None) -> None:
+    async def provide(
+        self, image: str, platform: str | None = None, login: Login | None = None
+    ) -> None:
         """Return when the image is here, for a platform such as ``linux/arm64`` if it is named.
+
+        login: at the image's registry.
 
         Raises:
             EngineError: the registry has no such image, refuses it, or is not reachable.
@@ -40,7 +47,7 @@ class ImagePulls:
         async with self._locks[image]:
             if not await self._is_here(image, platform):
                 async with self._turns.turn():
-                    await self._engine.pull(image, platform)
+                    await self._engine.pull(image, platform, login)
                 if not await self._is_here(image, platform):
                     raise EngineRefusalError(404, f"no matching manifest for {platform}")
 

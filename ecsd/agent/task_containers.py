@@ -22,9 +22,10 @@ from ecsd.agent.drivers.engine import (
 from ecsd.agent.drivers.engine_answers import EngineEvent, Inspected
 from ecsd.agent.log_streams import LogStreamError
 from ecsd.agent.rooms import Place
+from ecsd.agent.startup_values import StartupValuesError
 from ecsd.agent.task_host import TaskHost
 from ecsd.agent.turns import BEGIN, FINISH
-from ecsd.decisions import container_config, container_names, stop_cause
+from ecsd.decisions import container_config, container_names, startup_values, stop_cause
 from ecsd.decisions.container_order import NOTHING, Seen
 from ecsd.decisions.container_volumes import volumes
 from ecsd.errors import BalancerError, EngineError, NetworkError
@@ -49,10 +50,12 @@ class TaskContainers:
         self.pause: Seen = NOTHING
         self.ready = False  # the pause runs and has its interface
         self.volumes_ready = not plan.volumes
+        self.values_ready = self._needs_no_values()
         self.failure: str | None = None  # why the task as a whole cannot start
         self._stale = False  # something half made is to be cleared away first
         self._host = host
         self._changed = changed
+        self._values = startup_values.Values()  # in memory, until every container is made
         self._short_of_memory: set[str] = set()
         self._kernel_kills = 0
 
@@ -156,6 +159,7 @@ class TaskContainers:
     def start_over(self) -> None:
         """Forget a launch that the Engine died in: its half-started pause cannot be used."""
         self.view, self.pause, self._stale = {}, NOTHING, True
+        self.values_ready = self._needs_no_values()  # they may be forgotten already
 
     async def provide_sandbox(self) -> None:
         """Create and start the pause, then attach the interface. Filter first: see Networks."""
@@ -240,8 +244,21 @@ class TaskContainers:
                 return
         self.volumes_ready = True
 
+    async def provide_values(self) -> None:
+        """Ask for what the containers get at start: secrets, files, logins at registries."""
+        await self._host.roles.known(self.plan)
+        execution = self._host.roles.execution(self.plan.task_arn)
+        try:
+            self._values = await self._host.startup_values.resolve(self.plan, execution)
+        except StartupValuesError as error:
+            self.failure = str(error)
+            return
+        self.values_ready = True
+
     async def create(self, container: dict[str, Any]) -> None:
         """Create a container; its image is pulled only if it is not here."""
+        login = self._values.registries.get(startup_values.registry_of(container))
+        container = startup_values.with_values(container, self._values)
         name, engine = container["name"], self._host.engine
         image = container_config.image(self.plan, container)
         holder = self.pause.runtime_id
@@ -250,7 +267,7 @@ class TaskContainers:
         )
         full_name = container_names.container_name(self.plan, name)
         # The Engine would run what is here, for whatever CPU it is.
-        if self.plan.platform and not await self._pull(name, image):
+        if self.plan.platform and not await self._pull(name, image, login):
             return
         try:
             try:
@@ -258,7 +275,7 @@ class TaskContainers:
             except EngineRefusalError as error:
                 if error.status != NOT_FOUND or "image" not in error.words.lower():
                     raise
-                if not await self._pull(name, image):
+                if not await self._pull(name, image, login):
                     return
                 key = await engine.create(full_name, body)
             await self._host.roles.known(self.plan)
@@ -281,10 +298,15 @@ class TaskContainers:
             image_id=digests.id if digests else None,
             created_at=self._host.clock.now(),
         )
+        if all(one["name"] in self.view for one in self.plan.containers):
+            self._values = startup_values.Values()  # the Engine has them
 
-    async def _pull(self, name: str, image: str) -> bool:
+    def _needs_no_values(self) -> bool:
+        return not any(startup_values.wanted(self.plan.containers))
+
+    async def _pull(self, name: str, image: str, login: startup_values.Login | None) -> bool:
         try:
-            await self._host.pulls.provide(image, self.plan.platform)
+            await self._host.pulls.provide(image, self.plan.platform, login)
         except EngineAwayError:
             raise
         except EngineError as error:

@@ -11,10 +11,12 @@ from ecsd.agent.drivers.engine_answers import Digests, EngineEvent, Host, Inspec
 from ecsd.agent.image_pulls import ImagePulls
 from ecsd.agent.log_streams import LogStreams
 from ecsd.agent.rooms import Ground, Report
+from ecsd.agent.startup_values import StartupValues
 from ecsd.agent.turns import Turns
 from ecsd.clock import Clock
 from ecsd.decisions.container_config import HostFacts
 from ecsd.decisions.container_volumes import Volume
+from ecsd.decisions.startup_values import Login
 from ecsd.errors import EngineError
 from ecsd.records.plan import TaskPlan
 
@@ -39,7 +41,9 @@ class ContainerEngine(Protocol):
     async def last_lines(self, container: str, count: int) -> list[str]: ...  # noqa: D102
     async def stats(self, container: str) -> dict[str, Any]: ...  # noqa: D102
     async def owned(self, task_arn: str | None = None) -> list[Owned]: ...  # noqa: D102
-    async def pull(self, image: str, platform: str | None = None) -> None: ...  # noqa: D102
+    async def pull(  # noqa: D102
+        self, image: str, platform: str | None = None, login: Login | None = None
+    ) -> None: ...
     async def digests(self, image: str) -> Digests | None: ...  # noqa: D102
     async def provide_volume(self, volume: Volume) -> None: ...  # noqa: D102
     async def volumes(self) -> dict[str, str]: ...  # noqa: D102
@@ -63,6 +67,7 @@ class TaskHost:
         self.networks, self.proxies, self.roles = ground
         self.report = report
         self.log_streams = log_streams
+        self.startup_values = StartupValues(clock)
         self.cgroups = Cgroups("cgroupfs")
         self.facts_for: Callable[[TaskPlan], HostFacts] = _unknown
         self.pulls = ImagePulls(engine)

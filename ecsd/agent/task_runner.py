@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SANDBOX, VOLUMES, END = "/sandbox", "/volumes", "/end"  # no container is called so
+SANDBOX, VOLUMES, VALUES, END = "/sandbox", "/volumes", "/values", "/end"  # no container's name
 AWAY_PAUSE = 0.2  # seconds before work that met an absent Engine looks again
 
 
@@ -164,6 +164,8 @@ class TaskRunner:
             job = self._jobs.get(one["name"])
             if job is not None and one["name"] not in self._containers.view:
                 job.cancel()  # a pull, for nobody now
+        if VALUES in self._jobs:
+            self._jobs[VALUES].cancel()
         if SANDBOX in self._jobs and self._containers.pause.status == "RUNNING":
             self._jobs[SANDBOX].cancel()  # it waits for its interface
         log.info(
@@ -182,9 +184,12 @@ class TaskRunner:
             self._begin(SANDBOX, containers.provide_sandbox)
         if not containers.volumes_ready:
             self._begin(VOLUMES, containers.provide_volumes)
+        creatable = list(container_order.creatable(self.plan.containers, view))
+        if creatable and not containers.values_ready:
+            self._begin(VALUES, containers.provide_values)
         self._progress.attached = containers.ready
-        if containers.pause.runtime_id and containers.volumes_ready:
-            for name in container_order.creatable(self.plan.containers, view):
+        if containers.pause.runtime_id and containers.volumes_ready and containers.values_ready:
+            for name in creatable:
                 self._begin(name, self._bound(containers.create, name))
         if containers.ready:
             for name in container_order.startable(self.plan.containers, view):

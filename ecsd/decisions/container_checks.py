@@ -10,6 +10,7 @@ from typing import Any
 from ecsd.decisions.container_linux_checks import check_linux
 from ecsd.decisions.container_logging_checks import check_logging
 from ecsd.decisions.container_port_checks import check_ports
+from ecsd.decisions.startup_value_checks import check_values
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 IMAGE = re.compile(r"[A-Za-z0-9_.:/#-]{1,255}(@sha256:[0-9a-f]{64})?")
@@ -55,6 +56,7 @@ def check_container(container: Mapping[str, Any], task: Mapping[str, Any]) -> It
     ):
         yield where + problem
     yield from check_logging(container)
+    yield from check_values(container, task)
     yield from _names(container, task)
 
 

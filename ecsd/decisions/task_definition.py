@@ -90,6 +90,7 @@ def _of_task(task: Mapping[str, Any]) -> Iterable[str]:
 def _of_container(container: Mapping[str, Any], task: Mapping[str, Any]) -> Iterable[str]:
     yield from _of_image(container, task)
     yield from _of_logging(container, task)
+    yield from _of_values(container)
     for member, names in OF_MEMBERS.items():
         if container.get(member):
             yield from names
@@ -113,6 +114,21 @@ def _of_logging(container: Mapping[str, Any], task: Mapping[str, Any]) -> Iterab
         yield LOGGING_API
         if task.get("executionRoleArn"):
             yield "ecs.capability.execution-role-awslogs"
+
+
+def _of_values(container: Mapping[str, Any]) -> Iterable[str]:
+    logging = container.get("logConfiguration") or {}
+    for given, purpose in (
+        (container.get("secrets"), "environment-variables"),
+        (logging.get("secretOptions"), "bootstrap.log-driver"),
+    ):
+        for one in given or ():
+            store = "asm" if ":secretsmanager:" in one["valueFrom"] else "ssm"
+            yield f"ecs.capability.secrets.{store}.{purpose}"
+    if container.get("environmentFiles"):
+        yield "ecs.capability.env-files.s3"
+    if container.get("repositoryCredentials"):
+        yield "ecs.capability.private-registry-authentication.secretsmanager"
 
 
 def _of_image(container: Mapping[str, Any], task: Mapping[str, Any]) -> Iterable[str]:

@@ -8,11 +8,19 @@ from typing import Any
 
 from ecsd.decisions.container_checks import check_environment, check_memory
 from ecsd.decisions.fargate_size import cpu_units, is_fargate_size, memory_mib
+from ecsd.decisions.startup_value_checks import check_files, check_secret_names
 from ecsd.decisions.task_definition_checks import check_roles, check_storage, check_sums
 from ecsd.records.ecs.task_definition import TaskDefinition
 
 EMPTY: tuple[Any, ...] = ("", [], {}, None)
-REPLACED = ("command", "cpu", "memory", "memoryReservation", "resourceRequirements")
+REPLACED = (
+    "command",
+    "cpu",
+    "environmentFiles",
+    "memory",
+    "memoryReservation",
+    "resourceRequirements",
+)
 
 
 def normalise_overrides(given: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -46,13 +54,14 @@ def check_overrides(overrides: Mapping[str, Any], definition: TaskDefinition) ->
                 f"Override for container named {override.get('name')} is not a container in the "
                 "TaskDefinition."
             )
-        for problem in check_environment(override):
+        for problem in (*check_environment(override), *check_files(override)):
             yield f"Container '{override.get('name')}': {problem}"
     if len({one.get("name") for one in given}) < len(given):
         yield "overrides.containerOverrides: a container may be named once."
     containers = with_overrides(definition, overrides)
     for container in containers:
         yield from check_memory(container, sized)
+        yield from check_secret_names(container)
     yield from check_sums(containers, sized)
 
 

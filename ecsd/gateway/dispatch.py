@@ -144,8 +144,9 @@ class Dispatcher:
             ids=parts.ids,
             settings=parts.settings,
             authority=parts.authority,
+            judged=origin.is_judged,
         )
-        if origin.is_judged:
+        if call.judged:
             self._authorize(route, call, request, members)
         if origin.caller.access_key_id.startswith(LONG_TERM):
             await self._identification.note_use(parts.store, origin, route.service)

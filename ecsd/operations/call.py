@@ -34,7 +34,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request's surroundings."""
+    """One request's surroundings.
+
+    judged: what the caller asks of other services by this request needs its permission too.
+    """
 
     scope: Scope
     caller: Caller
@@ -45,6 +48,7 @@ class Call:
     ids: IdSource
     settings: Settings
     authority: Authority
+    judged: bool = False
 
     @property
     def view(self) -> View:
@@ -65,7 +69,8 @@ OPERATIONS: dict[tuple[str, str], Handler] = {}
 def operation(service: str, name: str) -> Callable[[HandlerType], HandlerType]:
     """Register an operation, such as ``@operation("ecs", "CreateCluster")``.
 
-    Services by botocore's names: acm, ecs, ec2, elbv2, iam, sts, logs, servicediscovery, route53.
+    Services by botocore's names: acm, ecs, ec2, elbv2, iam, kms, logs, route53, secretsmanager,
+    servicediscovery, ssm, sts.
     Request members arrive under the model's names, validated against the model; timestamps are
     aware datetimes, blobs are bytes.
     The answer uses the model's names too; a member that is None is left out.

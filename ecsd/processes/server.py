@@ -21,8 +21,10 @@ from ecsd.controllers.controller import Controller, Controllers
 from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.controllers.discovery_instance import InstanceController
 from ecsd.controllers.expiry import ExpiryController
+from ecsd.controllers.kms_key import KeyController
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.controllers.observations import Observations
+from ecsd.controllers.planned_end import PlannedEndController
 from ecsd.controllers.reaper import ReaperController
 from ecsd.controllers.service.controller import ServiceController
 from ecsd.controllers.target_group import TargetGroupController
@@ -168,6 +170,8 @@ def _controllers(
         InstanceController(store, clock),
         LogGroupController(store, streams, clock),
         ExpiryController(store, clock),
+        KeyController(store, clock, ids, authority.seal),
+        PlannedEndController(store, clock),
         TaskCredentialsController(store, clock, ids, authority, settings),
         CertificateController(store, clock, authority, issue),
         ConnectCertificateController(store, clock, authority, issue),

@@ -8,6 +8,7 @@ from ecsd.decisions.invariants.ecs import Containers, check_ecs
 from ecsd.decisions.invariants.finding import Finding
 from ecsd.decisions.invariants.logs import Logging, check_logs
 from ecsd.decisions.invariants.network import check_network, check_vpc_numbers
+from ecsd.decisions.invariants.stored_values import StoredValues, check_stored_values
 from ecsd.decisions.invariants.zones import Zones, check_zones
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
@@ -21,13 +22,16 @@ from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition, TaskDefinitionFamily
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.kms.key import Alias, Key
 from ecsd.records.logs.log_group import LogGroup, LogStream
 from ecsd.records.logs.storage_to_free import StorageToFree
 from ecsd.records.route53.hosted_zone import HostedZone
 from ecsd.records.route53.record_set import RecordSet
+from ecsd.records.secretsmanager.secret import Secret, SecretVersion
 from ecsd.records.servicediscovery.instance import Instance
 from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.records.servicediscovery.service import DiscoveryService
+from ecsd.records.ssm.parameter import Parameter, ParameterVersion
 from ecsd.store.finders.ec2 import network_of
 from ecsd.store.store import Store, View
 
@@ -53,6 +57,16 @@ def all_findings(store: Store) -> Iterator[Finding]:
         yield from check_zones(Zones(view.select(HostedZone), view.select(RecordSet)))
         yield from check_logs(
             Logging(view.select(LogGroup), view.select(LogStream), view.select(StorageToFree))
+        )
+        yield from check_stored_values(
+            StoredValues(
+                view.select(Key),
+                view.select(Alias),
+                view.select(Parameter),
+                view.select(ParameterVersion),
+                view.select(Secret),
+                view.select(SecretVersion),
+            )
         )
 
 

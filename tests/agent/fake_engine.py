@@ -20,6 +20,7 @@ class FakeEngine:
         self.clock = clock
         self.images = set(images)
         self.registry = set()
+        self.private = {}  # image → the login that its registry asks for
         self.refusals = {}  # (call, container) → words
         self.seen = {}  # id → Seen
         self.labels = {}
@@ -167,8 +168,10 @@ class FakeEngine:
             if task_arn in {None, labels[container_names.TASK]}
         ]
 
-    async def pull(self, image, platform=None):
+    async def pull(self, image, platform=None, login=None):
         await self._call("pull", image)
+        if image in self.private and login != self.private[image]:
+            raise EngineRefusalError(404, f"pull access denied for {image}")
         if image not in self.registry:
             raise EngineRefusalError(404, f"manifest for {image} not found: manifest unknown")
         self.images.add(image)

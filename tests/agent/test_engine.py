@@ -1,11 +1,16 @@
 """What the Engine answers, the pause program, cgroup files, turns, and its open files."""
 
+import asyncio
+import base64
+import json
+import re
 import signal
 import struct
 import subprocess
 import tarfile
 from datetime import UTC, datetime
 from io import BytesIO
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -22,6 +27,7 @@ from ecsd.agent.drivers.open_files import open_files
 from ecsd.agent.turns import BEGIN, FINISH, Turns
 from ecsd.clock import SystemClock, VirtualClock
 from ecsd.decisions.container_config import TaskLimits
+from ecsd.decisions.startup_values import Login
 from ecsd.errors import EngineError
 
 LABELS = {"dev.ecsd.task-arn": "arn", "dev.ecsd.container": "app", "dev.ecsd.role": "app"}
@@ -232,6 +238,43 @@ async def test_an_engine_that_is_not_there_is_away(tmp_path):
                 pass
     finally:
         await engine.close()
+
+
+@pytest.mark.parametrize(
+    ("image", "login", "asked"),
+    [
+        ("far.example/app:1", Login("u", "p"), "far.example/app:1"),
+        ("app:1", Login("u", "p"), "docker.io/library/app:1"),
+        ("app:1", None, "app:1"),
+    ],
+)
+async def test_a_pull_logs_in_with_what_it_is_given(tmp_path, image, login, asked):
+    heads = []
+
+    body = b'{"ApiVersion": "1.41"}'
+
+    async def converse(reader, writer):
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+        writer.write(b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        await writer.drain()
+        writer.close()
+
+    path = str(tmp_path / "s")
+    engine = Engine(path, "owner", SystemClock())
+    async with await asyncio.start_unix_server(converse, path):
+        try:
+            await engine.pull(image, login=login)
+        finally:
+            await engine.close()
+    head = heads[-1]
+    assert f"fromImage={quote(asked, safe='/:')}" in unquote(head.split()[1])
+    sent = re.search(r"X-Registry-Auth: (\S+)", head)
+    if login is None:
+        assert sent is None
+        return
+    given = json.loads(base64.urlsafe_b64decode(sent[1]))
+    assert (given["username"], given["password"]) == ("u", "p")
 
 
 def test_open_files_of_an_engine_that_cannot_be_asked_are_ours(tmp_path):

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from ecsd.decisions.task_overrides import (
     check_overrides,
@@ -96,3 +97,20 @@ def test_environment_is_merged_and_the_rest_replaced():
 def test_storage_is_the_overrides_or_the_definitions():
     assert storage_size(DEFINITION, {}) is None
     assert storage_size(DEFINITION, {"ephemeralStorage": {"sizeInGiB": 30}}) == 30
+
+
+def test_environment_files_replace_the_definitions():
+    files = [{"value": "arn:aws:s3:::bucket/other.env", "type": "s3"}]
+    [app, _] = with_overrides(DEFINITION, of_app(environmentFiles=files))
+    assert app["environmentFiles"] == files
+    wrong = of_app(environmentFiles=[{"value": "arn:aws:s3:::bucket/k", "type": "s3"}])
+    assert "*.env" in next(check_overrides(wrong, DEFINITION))
+
+
+def test_an_overriding_variable_may_not_have_a_secrets_name():
+    app, side = DEFINITION.container_definitions
+    hidden = {**app, "secrets": [{"name": "SECRET", "valueFrom": "p"}]}
+    definition = replace(DEFINITION, container_definitions=(hidden, side))
+    taken = of_app(environment=[{"name": "SECRET", "value": "x"}])
+    assert "The secret name must be unique" in next(check_overrides(taken, definition))
+    assert list(check_overrides(of_app(environment=[{"name": "X"}]), definition)) == []

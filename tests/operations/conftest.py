@@ -8,7 +8,7 @@ service's model doesn't know, in no other type.
 import importlib
 import pkgutil
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 import botocore.session
@@ -16,7 +16,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from ecsd.certificates.authority import Authority
-from ecsd.clock import VirtualClock
+from ecsd.clock import VIRTUAL_START, SystemClock, VirtualClock
 from ecsd.errors import AwsError
 from ecsd.ids import IdSource, SeededIds
 from ecsd.operations.call import OPERATIONS, Call, Caller
@@ -50,6 +50,25 @@ def load_operations(service: str) -> None:
     package = importlib.import_module(f"ecsd.operations.{service}")
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
+
+
+class Moment(SystemClock):
+    """A clock that stands until a test moves it."""
+
+    def __init__(self):
+        self.time = VIRTUAL_START
+
+    def now(self):
+        return self.time
+
+    def pass_by(self, **units):
+        self.time += timedelta(**units)
+
+
+@pytest.fixture
+def moment():
+    """Return a clock that stands until a test moves it."""
+    return Moment()
 
 
 def make_call(

@@ -32,6 +32,7 @@ from ecsd.agent.drivers.exec_stream import ExecStream
 from ecsd.clock import Clock
 from ecsd.decisions.container_names import OWNER, TASK
 from ecsd.decisions.container_volumes import Volume
+from ecsd.decisions.startup_values import Login
 from ecsd.errors import EngineError
 
 log = logging.getLogger(__name__)
@@ -223,9 +224,16 @@ class Engine:
 
         return await self._call(ask, ANSWER_SECONDS)
 
-    async def pull(self, image: str, platform: str | None = None) -> None:
+    async def pull(
+        self, image: str, platform: str | None = None, login: Login | None = None
+    ) -> None:
         """Fetch an image from its registry; platform: linux/arm64, where it has to be another."""
-        await self._call(lambda: self._docker().images.pull(image, platform=platform), PULL_SECONDS)
+        auth = login._asdict() if login is not None else None
+        if auth is not None and "/" not in image:
+            image = f"docker.io/library/{image}"  # aiodocker wants to know whose login it is
+        await self._call(
+            lambda: self._docker().images.pull(image, platform=platform, auth=auth), PULL_SECONDS
+        )
 
     async def digests(self, image: str) -> Digests | None:
         """Return what an image is known by, and for which CPU it is; None if it is not here."""

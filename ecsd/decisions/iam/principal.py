@@ -53,12 +53,12 @@ class Principals:
 
     def __init__(self, element: object, *, inverted: bool) -> None:
         self._inverted = inverted
-        self._everybody = element == "*"
+        self.everybody = element == "*"
         named: Mapping[str, Any] = element if isinstance(element, Mapping) else {}
         self._aws = _strings(named.get("AWS"))
         self._services = _strings(named.get("Service"))
         self._federated = _strings(named.get("Federated"))
-        self._everybody |= "*" in self._aws
+        self.everybody |= "*" in self._aws
 
     def naming(self, principal: Principal) -> Naming | None:
         """Return how the caller is named, None if it is not."""
@@ -66,11 +66,11 @@ class Principals:
             return None if self._names_itself(principal) else Naming.ITSELF
         if self._names_itself(principal):
             by_role = principal.role_arn and principal.arn not in self._aws
-            return Naming.ROLE if by_role and not self._everybody else Naming.ITSELF
+            return Naming.ROLE if by_role and not self.everybody else Naming.ITSELF
         return Naming.ACCOUNT if self._names_account(principal.account) else None
 
     def _names_itself(self, principal: Principal) -> bool:
-        if self._everybody:
+        if self.everybody:
             return True
         if principal.kind is PrincipalKind.SERVICE:
             return principal.arn in self._services

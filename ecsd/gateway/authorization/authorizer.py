@@ -16,7 +16,11 @@ from ecsd.protocol.message import HttpRequest
 from ecsd.store.finders.iam_caller import Identity, Keys, context_of, identify, tag_keys
 from ecsd.store.finders.tags import resource_tags
 
-RESOURCE_TAG = ("aws:resourcetag/", "ecs:resourcetag/", "ec2:resourcetag/", "iam:resourcetag/")
+WITH_POLICIES = ("kms", "secretsmanager")  # services whose resources have policies of their own
+RESOURCE_TAG = tuple(
+    f"{service}:resourcetag/" for service in ("aws", "ecs", "ec2", "iam", "secretsmanager", "ssm")
+)
+TAG_KEY, TAG_VALUE = ("key", "Key", "TagKey"), ("value", "Value", "TagValue")  # as services say it
 
 
 def authorize(
@@ -24,7 +28,8 @@ def authorize(
 ) -> None:
     """Let a request pass, or refuse it: AccessDenied, InvalidClientTokenId.
 
-    route: service, its signing name, operation. The account's root needs no permission.
+    route: service, its signing name, operation. The account's root needs no permission but that
+    of resources whose own policies decide.
     """
     service, signing_name, operation = route
     caller = call.caller
@@ -32,19 +37,19 @@ def authorize(
         return  # unsigned: the operation judges the token that it brings
     identity = identify(call.store, call.scope.account, caller.arn, caller.access_key_id)
     _check_session_token(identity, service, operation)
-    if caller.arn.endswith(":root"):
+    if caller.arn.endswith(":root") and service not in WITH_POLICIES:
         return
     asked = Asked(operation, members, call.view, caller.arn)
-    policies = identity.policies
     common = {
         **context_of(identity, call.clock.now(), call.scope.region),
         **_of_connection(request),
         **_of_tags(members),
     }
-    wants_tags = _asks_for_tags(policies)
+    wants_tags = _asks_for_tags(identity.policies)
     for need in needs_of(service, signing_name, asked):
+        policies = identity.policies._replace(resource=need.policy, resource_decides=need.decides)
         context = {**common, **need.context}
-        if wants_tags:
+        if wants_tags or (need.policy is not None and _asks_for_tags(policies)):
             context |= _resource_tag_keys(service, asked, need.resource)
         decision = decide(
             Request(identity.principal, need.action, need.resource, context), policies
@@ -108,9 +113,10 @@ def _tags_in(members: Mapping[str, Any]) -> list[tuple[str, str | None]]:
         if isinstance(one, str):
             found.append((one, None))
         elif isinstance(one, Mapping):
-            key = one.get("key", one.get("Key"))
+            key = next((one[name] for name in TAG_KEY if name in one), None)
             if isinstance(key, str):
-                found.append((key, str(one.get("value", one.get("Value")) or "")))
+                value = next((one[name] for name in TAG_VALUE if name in one), None)
+                found.append((key, str(value or "")))
     return found
 
 
@@ -119,6 +125,7 @@ def _asks_for_tags(policies: Policies) -> bool:
         *policies.identity,
         *(policies.session or ()),
         policies.boundary,
+        policies.resource,
     )
     return any(
         name.startswith(RESOURCE_TAG)

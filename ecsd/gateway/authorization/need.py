@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ecsd.decisions.iam.evaluation import Source
 from ecsd.store.finders.iam_caller import Keys
 from ecsd.store.store import View
 
@@ -10,11 +11,18 @@ ANY = "*"  # the resource of operations that are about no single one
 
 
 class Need(NamedTuple):
-    """One permission that the caller has to have."""
+    """One permission that the caller has to have.
+
+    Attributes:
+        policy: the resource's own.
+        decides: that policy has to allow, whatever the caller's policies say: keys.
+    """
 
     action: str
     resource: str = ANY
     context: Keys = {}  # noqa: RUF012 - of a tuple, never changed
+    policy: Source | None = None
+    decides: bool = False
 
 
 class Asked(NamedTuple):

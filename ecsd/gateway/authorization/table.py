@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ecsd.gateway.authorization import ec2, ecs, iam, services
+from ecsd.gateway.authorization import ec2, ecs, iam, kms, services, stored_values
 from ecsd.gateway.authorization.need import Asked, Need
 
 NEEDS: Mapping[str, Callable[[Asked], Iterable[Need]]] = {
@@ -11,9 +11,12 @@ NEEDS: Mapping[str, Callable[[Asked], Iterable[Need]]] = {
     "ecs": ecs.needs,
     "elbv2": services.elbv2_needs,
     "iam": iam.needs,
+    "kms": kms.needs,
     "logs": services.logs_needs,
     "route53": services.route53_needs,
+    "secretsmanager": stored_values.secretsmanager_needs,
     "servicediscovery": services.servicediscovery_needs,
+    "ssm": stored_values.ssm_needs,
 }
 # Operations that need no permission: who asks is enough, or their own rules decide (trust).
 FREE = frozenset(

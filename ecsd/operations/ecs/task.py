@@ -46,7 +46,7 @@ LONGEST_REASON = 1024
 STARTED_BY = re.compile(r"[A-Za-z0-9_/-]{1,128}")
 LATER = ("placementConstraints", "placementStrategy", "volumeConfigurations")
 OVERRIDES_LATER = ("inferenceAcceleratorOverrides",)
-CONTAINER_OVERRIDES_LATER = ("environmentFiles", "resourceRequirements")
+CONTAINER_OVERRIDES_LATER = ("resourceRequirements",)
 
 
 class _Wanted(NamedTuple):

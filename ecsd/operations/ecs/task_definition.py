@@ -25,9 +25,6 @@ LARGEST = 64 * 1024  # bytes of a definition
 MOST_DELETED = 10
 TASK_LATER = ("proxyConfiguration", "inferenceAccelerators", "trustedExecutionConfiguration")
 CONTAINER_LATER = (
-    "repositoryCredentials",
-    "environmentFiles",
-    "secrets",
     "resourceRequirements",
     "firelensConfiguration",
     "credentialSpecs",
@@ -196,7 +193,6 @@ def _refuse_later(request: dict[str, Any]) -> None:
         where = f"Container '{container.get('name')}': "
         refuse_members(container, CONTAINER_LATER, "ClientException", where)
         logging = container.get("logConfiguration") or {}
-        refuse_members(logging, ("secretOptions",), "ClientException", where)
         if logging.get("logDriver") == "awsfirelens":
             refuse_members({"awsfirelens": True}, ("awsfirelens",), "ClientException", where)
     for volume in request.get("volumes") or ():

@@ -21,7 +21,10 @@ def resource_tags(view: View, arn: str) -> tuple[Tag, ...]:
     service, rest = ROOMS.get(parts[2], parts[2]), parts[5]
     own = view.globally() if service in GLOBAL_SERVICES else view
     group = LOG_GROUP.search(arn)
+    name = rest.partition("/")[2]
     keys = [arn, rest.rpartition("/")[2], *(group.groups() if group else ())]
+    if service == "ssm":
+        keys += [f"/{name}", name]  # names have a leading slash that their ARNs have not
     for kind in _tagged(service):
         for key in keys:
             found = own.get(kind, key)

@@ -8,7 +8,7 @@ from tests.integration.fields.looks import (
     variable,
     words_of_command,
 )
-from tests.integration.fields.rows import Effective, Refused, Row, each
+from tests.integration.fields.rows import Effective, Elsewhere, Refused, Row, each
 from tests.integration.fields.rows_task import agent_status
 from tests.integration.fields.scenes import KEEP, ROLE
 
@@ -102,16 +102,13 @@ ROWS: list[Row] = [
         look=task("ephemeralStorage", "sizeInGiB"),
         equals=22,
     ),
-    Refused(
-        (
-            f"{OF}.environmentFiles[]",
-            f"{OF}.environmentFiles[].value",
-            f"{OF}.environmentFiles[].type",
-        ),
-        of_app(environmentFiles=[{"value": "arn:aws:s3:::b/a.env", "type": "s3"}]),
-        f"overrides.containerOverrides.environmentFiles {LATER}",
-        "RunTask",
-        CODE,
+    *(
+        Elsewhere(
+            f"{OF}.environmentFiles[]{one}",
+            "files of variables in place of the definition's",
+            "decisions/test_task_overrides.py::test_environment_files_replace_the_definitions",
+        )
+        for one in ("", ".value", ".type")
     ),
     Refused(
         (

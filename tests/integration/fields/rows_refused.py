@@ -61,19 +61,9 @@ def port_row(member, value, why):
     )
 
 
-SECRET = {"name": "A", "valueFrom": "arn:aws:ssm:us-east-1:000000000000:parameter/a"}
 MPS = {"nvidiaMps": {"memory": 1, "maxComputePercent": 1}}
 
 ROWS: list[Row] = [
-    container_row(
-        "repositoryCredentials",
-        {"credentialsParameter": "arn:aws:secretsmanager:us-east-1:000000000000:secret:a"},
-        "credentialsParameter",
-    ),
-    container_row(
-        "environmentFiles", [{"value": "arn:aws:s3:::b/a.env", "type": "s3"}], "value", "type"
-    ),
-    container_row("secrets", [SECRET], "name", "valueFrom"),
     container_row(
         "resourceRequirements",
         [{"value": "1", "type": "GPU", "sharingStrategy": MPS}],
@@ -91,11 +81,6 @@ ROWS: list[Row] = [
         "options",
     ),
     container_row("credentialSpecs", ["credentialspec:x"]),
-    Refused(
-        tuple(f"{C}logConfiguration.secretOptions[]{one}" for one in ("", ".name", ".valueFrom")),
-        of_container(logConfiguration={"logDriver": "splunk", "secretOptions": [SECRET]}),
-        f"Container 'app': secretOptions {LATER}",
-    ),
     task_row(
         "proxyConfiguration",
         {

@@ -10,10 +10,19 @@ from tests.integration.fields import (
     rows_overrides,
     rows_refused,
     rows_task,
+    rows_values,
 )
 from tests.integration.fields.rows import Row
 
-THEMES = (rows_task, rows_container, rows_linux, rows_order, rows_refused, rows_overrides)
+THEMES = (
+    rows_task,
+    rows_container,
+    rows_linux,
+    rows_order,
+    rows_values,
+    rows_refused,
+    rows_overrides,
+)
 ROWS: list[Row] = [row for theme in THEMES for row in theme.ROWS]
 
 

@@ -118,7 +118,11 @@ async def test_a_wrong_task_is_refused(ecs, fargate, change, message):
         ({"privileged": True}, "'privileged'"),
         ({"stopTimeout": 121}, "stopTimeout must be between 2 and 120"),
         ({"essential": False}, "At least one container in a task definition must be essential."),
-        ({"secrets": [{"name": "A", "valueFrom": "x"}]}, "secrets is not supported by ecsd yet"),
+        (
+            {"secrets": [{"name": "A", "valueFrom": "x"}]},
+            "When you are specifying container secrets, you must also specify a value for "
+            "'executionRoleArn'.",
+        ),
         ({"ulimits": [{"name": "x", "softLimit": 1, "hardLimit": 1}]}, "unknown ulimit 'x'"),
     ],
 )
@@ -151,6 +155,9 @@ async def test_what_fits_where_is_told_and_what_is_wanted_is_checked(ecs, fargat
         )
 
 
+VIA_SSM = "ssm.bootstrap.log-driver"
+
+
 async def test_what_an_instance_must_be_able_to_do_is_told(ecs, fargate):
     container = {
         "image": "000000000000.dkr.ecr.us-east-1.amazonaws.com/app:1",
@@ -158,7 +165,18 @@ async def test_what_an_instance_must_be_able_to_do_is_told(ecs, fargate):
         "privileged": True,
         "portMappings": [{"containerPortRange": "80-90"}],
         "restartPolicy": {"enabled": True},
-        "logConfiguration": {"logDriver": "gelf"},
+        "logConfiguration": {
+            "logDriver": "gelf",
+            "secretOptions": [{"name": "key", "valueFrom": "/app/key"}],
+        },
+        "secrets": [
+            {
+                "name": "A",
+                "valueFrom": "arn:aws:secretsmanager:us-east-1:000000000000:secret:a-AbCdEf",
+            }
+        ],
+        "environmentFiles": [{"value": "arn:aws:s3:::bucket/a.env", "type": "s3"}],
+        "repositoryCredentials": {"credentialsParameter": "registry"},
     }
     wanted = changed(fargate, **container) | {
         "requiresCompatibilities": ["EC2"],
@@ -173,7 +191,9 @@ async def test_what_an_instance_must_be_able_to_do_is_told(ecs, fargate):
         *(aws + one for one in ("apparmor", "selinux", "privileged-container")),
         *(short + one for one in ("task-eni", "task-cpu-mem-limit", "docker-plugin.nfs")),
         *(short + one for one in ("execution-role-ecr-pull", "container-restart-policy")),
-        short + "network.container-port-range",
+        *(short + one for one in ("network.container-port-range", "env-files.s3")),
+        *(short + f"secrets.{one}" for one in ("asm.environment-variables", VIA_SSM)),
+        short + "private-registry-authentication.secretsmanager",
     }
 
 

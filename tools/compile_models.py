@@ -35,7 +35,7 @@ from ecsd.protocol.table import (  # noqa: E402
 )
 
 # To add a service: its botocore name here.
-SERVICES = ("acm", "ec2", "ecs", "elbv2", "iam", "logs", "route53", "servicediscovery", "sts")
+SERVICES = ("acm", "ec2", "ecs", "elbv2", "iam", "logs", "route53", "s3", "servicediscovery", "sts")
 SHAPES = TABLES.parent / "shapes"
 STAMP = "stamp"
 
@@ -102,7 +102,11 @@ def compile_table(service: str, model: Mapping[str, Any]) -> Table:
     """Return the table of a botocore service model."""
     metadata = model["metadata"]
     shapes = model["shapes"]
-    operations = {name: _operation(name, op, shapes) for name, op in model["operations"].items()}
+    operations = {
+        name: _operation(name, op, shapes)
+        for name, op in model["operations"].items()
+        if not _is_superseded(op, model["operations"].values())
+    }
     protocols = tuple(metadata.get("protocols") or [metadata["protocol"]])
     return Table(
         identity=Identity(
@@ -118,6 +122,16 @@ def compile_table(service: str, model: Mapping[str, Any]) -> Table:
         query_compatible="awsQueryCompatible" in metadata,
         shapes={name: _shape(shapes[name], shapes) for name in _used(operations, shapes)},
         operations=operations,
+    )
+
+
+def _is_superseded(
+    operation: Mapping[str, Any], all_operations: Iterable[Mapping[str, Any]]
+) -> bool:
+    """Say whether it is deprecated and another one has its method and path (GetBucketLifecycle)."""
+    return bool(operation.get("deprecated")) and any(
+        other["http"] == operation["http"] and not other.get("deprecated")
+        for other in all_operations
     )
 
 

@@ -9,8 +9,10 @@ from typing import Any
 from ecsd.errors import AwsError
 from ecsd.gateway.dispatch import Dispatcher, GatewayParts, with_body
 from ecsd.gateway.own_pages import JSON, OwnPages
-from ecsd.gateway.request_body import ClientGoneError, Message, Receive, read_body
+from ecsd.gateway.request_body import ClientGoneError, Message, Receive, RequestBody, read_body
+from ecsd.gateway.s3_address import as_s3
 from ecsd.protocol.message import HttpRequest, HttpResponse
+from ecsd.store.finders.s3 import find_bucket
 
 AsgiScope = Mapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -40,6 +42,9 @@ def make_app(parts: GatewayParts) -> AsgiApp:
     async def _respond(request: HttpRequest, receive: Receive) -> HttpResponse:
         if request.headers.get("sec-fetch-site") == "cross-site":
             return OTHER_SITE
+        s3 = as_s3(request, lambda name: find_bucket(parts.store, name) is not None)
+        if s3 is not None:
+            return await dispatcher.answer_s3(request, s3, RequestBody(receive))
         try:
             page = pages.answer(request)
             if page is not None:
@@ -75,7 +80,11 @@ def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
 
 async def _send(response: HttpResponse, send: Send, *, with_body: bool) -> None:
     headers = [(name.encode(), value.encode()) for name, value in response.headers.items()]
-    headers.append((b"content-length", str(len(response.body)).encode()))
+    if "content-length" not in response.headers:
+        headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     body = response.body if with_body else b""
+    if response.pieces is not None:
+        async for piece in response.pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": body})

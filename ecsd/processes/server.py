@@ -35,6 +35,7 @@ from ecsd.operations.load import load_operations
 from ecsd.processes import journal, paths
 from ecsd.processes.inspection import pages
 from ecsd.processes.keys import find_key
+from ecsd.processes.objects import open_blobs
 from ecsd.processes.side_by_side import run_until
 from ecsd.protocol.wire import Wire
 from ecsd.settings import Settings
@@ -63,6 +64,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     gc.enable()
     streams = SegmentStreams(settings.data_dir / "streams")
     gc.freeze()
+    blobs = open_blobs(settings, store, ids)
     observations = Observations(store, clock, ids)
     hub = Hub(observations)
     authority = Authority(paths.authority(settings))
@@ -73,6 +75,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
             operations=load_operations(),
             store=store,
             streams=streams,
+            blobs=blobs,
             clock=clock,
             ids=ids,
             settings=settings,
@@ -109,6 +112,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         log.info("stopped")
     finally:
         streams.close()
+        blobs.close()
         store.close()
 
 

@@ -1,6 +1,10 @@
 """The gateway in process: ASGI messages in, an answer out."""
 
+import atexit
 import json
+import shutil
+import tempfile
+from pathlib import Path
 from typing import NamedTuple
 
 from ecsd.certificates.authority import Authority
@@ -12,10 +16,13 @@ from ecsd.ids import SeededIds
 from ecsd.operations.load import load_operations
 from ecsd.protocol.wire import Wire
 from ecsd.settings import Settings
+from ecsd.store.blobs import Blobs
 from ecsd.store.stream_memory import MemoryLogStreams
 
 OPERATIONS = load_operations()
 WIRE = Wire(SeededIds(4).uuid)  # shared: tables are read once
+FOLDER = Path(tempfile.mkdtemp(prefix="ecsd-objects-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 SIGNING = {"elbv2": "elasticloadbalancing"}
 
 
@@ -40,6 +47,7 @@ class Client:
             operations=OPERATIONS if operations is None else operations,
             store=store,
             streams=MemoryLogStreams(),
+            blobs=new_blobs(),
             clock=clock or SystemClock(),
             ids=ids,
             settings=settings,
@@ -90,6 +98,11 @@ class Client:
             version = table.identity.api_version
             body = f"Action={operation}&Version={version}&".encode() + body
         return await self.raw("POST", "/", {**headers, **extra}, body)
+
+
+def new_blobs(ids=None):
+    """Blobs in a folder of their own, which goes when the tests end."""
+    return Blobs(Path(tempfile.mkdtemp(dir=FOLDER)), ids or SeededIds(5), bytes(32))
 
 
 def authorization(service, key="AKID", region="us-east-1"):

@@ -105,7 +105,7 @@ def compile_table(service: str, model: Mapping[str, Any]) -> Table:
     operations = {
         name: _operation(name, op, shapes)
         for name, op in model["operations"].items()
-        if not _is_superseded(op, model["operations"].values())
+        if not is_superseded(op, model)
     }
     protocols = tuple(metadata.get("protocols") or [metadata["protocol"]])
     return Table(
@@ -125,14 +125,12 @@ def compile_table(service: str, model: Mapping[str, Any]) -> Table:
     )
 
 
-def _is_superseded(
-    operation: Mapping[str, Any], all_operations: Iterable[Mapping[str, Any]]
-) -> bool:
-    """Say whether it is deprecated and another one has its method and path (GetBucketLifecycle)."""
-    return bool(operation.get("deprecated")) and any(
-        other["http"] == operation["http"] and not other.get("deprecated")
-        for other in all_operations
-    )
+def is_superseded(operation: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
+    """Say whether a REST operation has given its method and path to another: GetBucketLifecycle."""
+    if not model["metadata"]["protocol"].startswith("rest-") or not operation.get("deprecated"):
+        return False
+    others = model["operations"].values()
+    return any(one["http"] == operation["http"] and not one.get("deprecated") for one in others)
 
 
 def _operation(name: str, model: Mapping[str, Any], shapes: Mapping[str, Any]) -> Operation:

@@ -15,6 +15,7 @@ import uvloop
 from ecsd.certificates.authority import Authority
 from ecsd.certificates.material import Material
 from ecsd.clock import Clock, SystemClock
+from ecsd.controllers.bucket import BucketController
 from ecsd.controllers.certificate import CertificateController
 from ecsd.controllers.connect_certificate import ConnectCertificateController
 from ecsd.controllers.controller import Controller, Controllers
@@ -39,6 +40,7 @@ from ecsd.processes.objects import open_blobs
 from ecsd.processes.side_by_side import run_until
 from ecsd.protocol.wire import Wire
 from ecsd.settings import Settings
+from ecsd.store.blobs import Blobs
 from ecsd.store.segments import SegmentStreams
 from ecsd.store.sqlite import SqliteBackend
 from ecsd.store.store import Store
@@ -68,7 +70,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     observations = Observations(store, clock, ids)
     hub = Hub(observations)
     authority = Authority(paths.authority(settings))
-    planned = _controllers(store, streams, (clock, ids, authority), hub, settings)
+    planned = _controllers(store, (streams, blobs), (clock, ids, authority), hub, settings)
     parts = _Parts(hub, Controllers(store, clock, planned), observations, clock)
     app = make_app(
         GatewayParts(
@@ -82,7 +84,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
             authority=authority,
             find_key=find_key(store, settings, authority),
             wire=Wire(ids.uuid, refuse_unknown=settings.unknown_members == "refuse"),
-            pages=pages(store, parts.controllers, authority, clock),
+            pages=pages(store, blobs, parts.controllers, (authority, clock)),
         )
     )
     web = _Web(
@@ -153,12 +155,13 @@ async def _open_up(parts: _Parts) -> None:
 
 def _controllers(
     store: Store,
-    streams: SegmentStreams,
+    kept: tuple[SegmentStreams, Blobs],
     parts: tuple[Clock, IdSource, Authority],
     hub: Hub,
     settings: Settings,
 ) -> list[Controller]:
     clock, ids, authority = parts
+    streams, blobs = kept
     shown = timedelta(seconds=settings.ended_shown)
 
     async def issue(names: Sequence[str], key_algorithm: str, now: datetime) -> Material:
@@ -170,6 +173,7 @@ def _controllers(
         TargetGroupController(store, clock),
         InstanceController(store, clock),
         LogGroupController(store, streams, clock),
+        BucketController(store, blobs, clock, ids),
         ExpiryController(store, clock),
         CertificateController(store, clock, authority, issue),
         ConnectCertificateController(store, clock, authority, issue),

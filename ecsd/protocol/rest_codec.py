@@ -40,7 +40,6 @@ S3_ROOTS = {
     "GetObjectAttributes": "GetObjectAttributesResponse",
     "GetObjectTagging": "Tagging",
     "ListBucketAnalyticsConfigurations": "ListBucketAnalyticsConfigurationResult",
-    "ListBucketIntelligentTieringConfigurations": "ListBucketIntelligentTieringConfigurationsOutput",
     "ListBucketInventoryConfigurations": "ListInventoryConfigurationsResult",
     "ListBucketMetricsConfigurations": "ListMetricsConfigurationsResult",
     "ListBuckets": "ListAllMyBucketsResult",
@@ -131,6 +130,8 @@ class RestCodec(ABC):
             if ref.location == "statusCode" and output.get(ref.name) is not None:
                 status = output[ref.name]
         headers = self.headers(request_id)
+        if any(ref.name == shape.payload for ref in shape.members if self._is_raw(ref)):
+            del headers["content-type"]  # the body is whatever it is
         headers.update(outside_headers(self._shapes, shape.members, output))
         inside = {
             ref.name for ref in shape.members if ref.location in OUTSIDE and ref.name in output
@@ -140,6 +141,9 @@ class RestCodec(ABC):
             return HttpResponse(status, headers, b"", streamed)
         body = write({name: value for name, value in output.items() if name not in inside})
         return HttpResponse(status, headers, body)
+
+    def _is_raw(self, ref: Ref) -> bool:
+        return self._shapes[ref.shape].type in RAW
 
     def is_streamed(self, operation: Operation) -> bool:
         """Say whether the operation takes its body as it comes; ``parse`` leaves it out then."""

@@ -9,10 +9,11 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from ecsd.decisions.s3.lifecycle import expired_versions, expiry_of, is_stray_marker
 from ecsd.decisions.s3.places import next_ordinal, place
 from ecsd.records.s3.bucket import Bucket
 from ecsd.records.s3.stored_object import NULL, MultipartUpload, StoredObject, UploadPart
-from ecsd.store.finders.s3 import blobs_of, find_version, newest_version
+from ecsd.store.finders.s3 import blobs_of, find_version, newest_version, versions_of
 from ecsd.store.store import Transaction, View
 
 
@@ -83,3 +84,21 @@ def named_blobs(objects: Iterable[StoredObject], parts: Iterable[UploadPart]) ->
     pieces = [piece for one in objects for piece in one.pieces]
     pieces += [one.piece for one in parts]
     return {piece.blob: piece.size for piece in pieces}
+
+
+def expire(
+    change: Transaction, bucket: Bucket, name: str, now: datetime, version_id: str
+) -> list[str]:
+    """Do to one object what the bucket's rules say by now; return the blobs that are free."""
+    rules = bucket.lifecycle
+    freed: list[str] = []
+    versions = versions_of(change, bucket.name, name)
+    if is_stray_marker(rules, versions):
+        return remove_version(change, versions[0])
+    expiry = expiry_of(rules, versions[0]) if versions else None
+    if expiry is not None and expiry.at <= now:
+        freed += enter_delete_marker(change, bucket, name, now, version_id)[1]
+        versions = versions_of(change, bucket.name, name)
+    for one in expired_versions(rules, versions, now):
+        freed += remove_version(change, one)
+    return freed

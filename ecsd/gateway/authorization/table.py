@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ecsd.gateway.authorization import ec2, ecs, iam, services
+from ecsd.gateway.authorization import ec2, ecs, iam, s3, services
 from ecsd.gateway.authorization.need import Asked, Need
 
 NEEDS: Mapping[str, Callable[[Asked], Iterable[Need]]] = {
@@ -13,6 +13,7 @@ NEEDS: Mapping[str, Callable[[Asked], Iterable[Need]]] = {
     "iam": iam.needs,
     "logs": services.logs_needs,
     "route53": services.route53_needs,
+    "s3": s3.needs,
     "servicediscovery": services.servicediscovery_needs,
 }
 # Operations that need no permission: who asks is enough, or their own rules decide (trust).

@@ -19,6 +19,7 @@ from ecsd.operations.s3.requests import (
 from ecsd.records.s3.bucket import Bucket, PublicAccessBlock
 from ecsd.records.s3.stored_object import MultipartUpload, StoredObject
 from ecsd.store.finders.s3 import find_bucket
+from ecsd.store.object_versions import remove_upload
 
 HOME = "us-east-1"  # the region that has no location constraint
 MOST_BUCKETS = 10_000
@@ -122,15 +123,12 @@ async def list_buckets(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("s3", "DeleteBucket")
 async def delete_bucket(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Delete a bucket that holds no version of any object; unfinished uploads keep it too."""
+    """Delete a bucket that holds no version of any object; uploads that are unfinished go too."""
     own = owned(call, request)
     name = own.bucket.name
     async with call.store.transaction(own.scope) as change:
         bucket = present(change, own)
-        held = change.count(StoredObject, "bucket", name) + change.count(
-            MultipartUpload, "bucket", name
-        )
-        if held:
+        if change.count(StoredObject, "bucket", name):
             raise AwsError(
                 "BucketNotEmpty",
                 "The bucket you tried to delete is not empty. You must delete all versions in the "
@@ -138,7 +136,10 @@ async def delete_bucket(call: Call, request: dict[str, Any]) -> dict[str, Any]:
                 status=409,
                 details={"BucketName": name},
             )
+        uploads = change.select(MultipartUpload, bucket=name)
+        freed = [blob for one in uploads for blob in remove_upload(change, one)]
         change.remove(bucket)
+    call.blobs.remove(freed)
     return {}
 
 

@@ -93,7 +93,7 @@ class Verifier:
         _check_signed_headers(request, signature)
         text = _string_to_sign(request, signature, _payload_hash(request, signature, body))
         right = hmac.digest(self._signing_key(known.secret, signature), text, "sha256").hex()
-        if not hmac.compare_digest(right, signature.signature):
+        if not hmac.compare_digest(right.encode(), signature.signature.encode()):
             raise _mismatch()
         return known
 

@@ -48,7 +48,7 @@ class ChunkSigner:
 
     def _check(self, text: str, signature: str) -> None:
         right = hmac.digest(self._key, text.encode(), "sha256").hex()
-        if not hmac.compare_digest(right, signature):
+        if not hmac.compare_digest(right.encode(), signature.encode()):
             raise AwsError(
                 "SignatureDoesNotMatch",
                 "The signature of a chunk does not match what we calculated.",

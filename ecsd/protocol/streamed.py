@@ -20,17 +20,3 @@ class StreamedBody(Protocol):
     def pieces(self) -> AsyncIterator[bytes]:
         """Yield the bytes. Raises AwsError: they are not what the request said they would be."""
         ...
-
-
-class HeldBody:
-    """A body that is held whole, such as a copy's."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self.trailers: Mapping[str, str] = {}
-        self.declared_size: int | None = len(body)
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """Yield the bytes."""
-        if self._body:
-            yield self._body

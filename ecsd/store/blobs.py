@@ -181,9 +181,13 @@ class Writing:
 
     def abandon(self) -> None:
         """Remove what was written."""
-        if self._file is not None:
-            self._file.close()
-        self._path.unlink(missing_ok=True)
+        if self._file is None:
+            return  # nothing was
+        self._file.close()
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:  # swept at the next start
+            log.warning("a blob stays", extra={"blob": self.name, "cause": str(error)})
 
     async def _in_thread(self, block: bytes, *, last: bool) -> None:
         loop = asyncio.get_running_loop()

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from msgspec.structs import replace
+
 from ecsd.decisions.s3.byte_range import Span
 from ecsd.decisions.s3.conditions import Conditions, Verdict, judge, names
 from ecsd.errors import AwsError
@@ -21,7 +23,8 @@ from ecsd.operations.s3.requests import (
     view_of,
 )
 from ecsd.operations.s3.versions import no_such_key, require_object
-from ecsd.records.s3.stored_object import Checksum, Headers, StoredObject
+from ecsd.records.s3.stored_object import Checksum, Headers, Piece, StoredObject
+from ecsd.records.tag import Tag
 from ecsd.store.finders.s3 import OwnedBucket, newest_version, require_bucket
 from ecsd.store.object_versions import enter_version
 from ecsd.store.store import View
@@ -47,20 +50,9 @@ async def put_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     check_acl(request, own)
     check_name(request["Key"])
     check_unchanged(view_of(call, own), request)
+    new = _new(call, request, headers_of(request), tags_of_header(request.get("Tagging")))
     piece = await take(call, request["Body"], expected(request))
-    new = StoredObject(
-        place="",
-        bucket=own.bucket.name,
-        name=request["Key"],
-        modified_at=call.clock.now(),
-        etag=piece.md5,
-        size=piece.size,
-        pieces=(piece,),
-        headers=headers_of(request),
-        checksum=piece.checksum,
-        tags=tags_of_header(request.get("Tagging")),
-    )
-    entered = await enter(call, own, new, request)
+    entered = await enter(call, own, _held(new, piece), request)
     return {
         "ETag": quoted(entered.etag),
         "ServerSideEncryption": ENCRYPTION,
@@ -90,21 +82,11 @@ async def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     kept = source.checksum.algorithm if source.checksum else ""
     wanted = expected({"ChecksumAlgorithm": request.get("ChecksumAlgorithm") or kept})
     check_unchanged(view_of(call, own), request)
-    body = CopiedBody(call, source, Span(0, source.size))
-    piece = await take(call, body, wanted)
-    new = StoredObject(
-        place="",
-        bucket=own.bucket.name,
-        name=request["Key"],
-        modified_at=call.clock.now(),
-        etag=piece.md5,
-        size=piece.size,
-        pieces=(piece,),
-        headers=headers_of(request) if replacing else source.headers,
-        checksum=piece.checksum,
-        tags=tags_of_header(request.get("Tagging")) if retagged else source.tags,
-    )
-    entered = await enter(call, own, new, request)
+    headers = headers_of(request) if replacing else source.headers
+    tags = tags_of_header(request.get("Tagging")) if retagged else source.tags
+    new = _new(call, request, headers, tags)
+    piece = await take(call, CopiedBody(call, source, Span(0, source.size)), wanted)
+    entered = await enter(call, own, _held(new, piece), request)
     return {
         "CopyObjectResult": {
             "ETag": quoted(entered.etag),
@@ -115,6 +97,24 @@ async def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         "CopySourceVersionId": version_member(from_bucket, source).get("VersionId"),
         **version_member(own, entered),
     }
+
+
+def _new(
+    call: Call, request: Mapping[str, Any], headers: Headers, tags: tuple[Tag, ...]
+) -> StoredObject:
+    """Return the object that a request makes, its bytes still to come."""
+    return StoredObject(
+        place="",
+        bucket=request["Bucket"],
+        name=request["Key"],
+        modified_at=call.clock.now(),
+        headers=headers,
+        tags=tags,
+    )
+
+
+def _held(new: StoredObject, piece: Piece) -> StoredObject:
+    return replace(new, etag=piece.md5, size=piece.size, pieces=(piece,), checksum=piece.checksum)
 
 
 class CopiedBody:

@@ -77,7 +77,9 @@ class Client:
             "path": path,
             "raw_path": path.encode(),
             "query_string": query.encode(),
-            "headers": [(n.lower().encode(), v.encode("latin-1")) for n, v in headers.items()],
+            "headers": [
+                (n.lower().encode(), v.encode("latin-1", "replace")) for n, v in headers.items()
+            ],
         }
         await self.app(scope, receive, send)
         if not sent:

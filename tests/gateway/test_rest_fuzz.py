@@ -44,6 +44,7 @@ WORDS = (
     "C0",
 )
 MARKUP = [b"<", b">", b"</", b"&", b"&amp;", b"<x/>", b"<!--", b"<![CDATA[", b"\xff", b"<?xml?>"]
+NOT_IMPLEMENTED = 501  # S3's answer to what it does not know
 HUGE = "h" * 1_000_000
 
 
@@ -91,7 +92,7 @@ class World:
     async def refuses_or_answers(self, service, name, members, spoil=lambda body: body):
         before = self.store.revision
         answer = await self.send(service, name, members, spoil)
-        assert answer.status < 500 or b"<Code>NotImplemented<" in answer.body, (answer, members)
+        assert answer.status < 500 or answer.status == NOT_IMPLEMENTED, (answer, members)
         if answer.status >= 400:
             assert self.store.revision == before, ("refused, yet stored", answer, members)
         assert list(all_findings(self.store)) == []

@@ -20,7 +20,7 @@ from ecsd.protocol.xml_writers import XmlWriters, element_name, escape, namespac
 
 ReadBody = Callable[[bytes], dict[str, Any]]
 WriteBody = Callable[[Mapping[str, Any]], bytes]
-NOT_MODIFIED = 304
+PARTIAL, NOT_MODIFIED = 206, 304
 RAW = ("blob", "string")
 S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 # What S3's documents are called, where that is not the shape's name. Source: S3 API Reference.
@@ -125,7 +125,7 @@ class RestCodec(ABC):
         write = self._write.get(operation.name)
         if write is None:
             write = self._write[operation.name] = self._body_writer(operation, shape)
-        status = operation.status
+        status = self.status(operation, output)
         for ref in shape.members:
             if ref.location == "statusCode" and output.get(ref.name) is not None:
                 status = output[ref.name]
@@ -144,6 +144,10 @@ class RestCodec(ABC):
 
     def _is_raw(self, ref: Ref) -> bool:
         return self._shapes[ref.shape].type in RAW
+
+    def status(self, operation: Operation, output: Mapping[str, Any]) -> int:
+        """Return the status of an answer that names none."""
+        return operation.status
 
     def is_streamed(self, operation: Operation) -> bool:
         """Say whether the operation takes its body as it comes; ``parse`` leaves it out then."""
@@ -274,6 +278,10 @@ class RestXmlCodec(RestCodec):
             return super().headers(request_id)
         named = {"x-amz-request-id": request_id, "x-amz-id-2": request_id}
         return {"content-type": self.content_type, **named}
+
+    def status(self, operation: Operation, output: Mapping[str, Any]) -> int:
+        """Return the status of an answer that names none: of a part of an object 206."""
+        return PARTIAL if self._bare and output.get("ContentRange") else operation.status
 
     def members_reader(self, members: list[Ref], required: set[str]) -> ReadBody:
         """Return the reader of a body that holds these members."""

@@ -59,6 +59,9 @@ async def test_a_body_in_chunks_is_taken_out_of_them(bucket):
     got = await bucket.raw("GET", "/bucket/k", SIGNED, b"")
     assert (got.body, got.headers["content-length"]) == (b"hello", "5")
     assert "content-encoding" not in got.headers
+    some = await bucket.raw("GET", "/bucket/k", {**SIGNED, "range": "bytes=1-2"}, b"")
+    assert (some.status, some.body) == (206, b"el")
+    assert some.headers["content-range"] == "bytes 1-2/5"
     head = await bucket.raw("HEAD", "/bucket/k", SIGNED, b"")
     assert (head.status, head.body, head.headers["content-length"]) == (200, b"", "5")
 

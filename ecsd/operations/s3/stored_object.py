@@ -39,7 +39,7 @@ OVERRIDES = {
     "ResponseContentType": "ContentType",
     "ResponseExpires": "Expires",
 }
-PARTIAL, NOT_MODIFIED = 206, 304
+NOT_MODIFIED = 304
 PAGE = 1000
 
 

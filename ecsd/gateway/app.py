@@ -3,10 +3,12 @@
 uvicorn holds the socket: keep-alive, chunked bodies, ``Expect: 100-continue``, back-pressure.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any
 
-from ecsd.errors import AwsError
+from ecsd.errors import AwsError, StoreError
 from ecsd.gateway.dispatch import Dispatcher, GatewayParts, with_body
 from ecsd.gateway.own_pages import JSON, OwnPages
 from ecsd.gateway.request_body import ClientGoneError, Message, Receive, RequestBody, read_body
@@ -15,6 +17,7 @@ from ecsd.protocol.message import HttpRequest, HttpResponse
 from ecsd.store.finders.s3 import find_bucket
 
 AsgiScope = Mapping[str, Any]
+log = logging.getLogger(__name__)
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
 
@@ -85,6 +88,11 @@ async def _send(response: HttpResponse, send: Send, *, with_body: bool) -> None:
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     body = response.body if with_body else b""
     if response.pieces is not None:
-        async for piece in response.pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        async with aclosing(response.pieces) as pieces:
+            try:
+                async for piece in pieces:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            except StoreError as error:  # the connection ends early: the client sees what lacks
+                log.error("an answer was cut off", extra={"cause": str(error)})  # noqa: TRY400 - the text is the whole reason
+                return
     await send({"type": "http.response.body", "body": body})

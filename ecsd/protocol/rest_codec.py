@@ -1,7 +1,7 @@
 """REST JSON and REST XML: path, query and headers, and a body in either."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from ecsd.errors import AwsError
@@ -137,7 +137,7 @@ class RestCodec(ABC):
             ref.name for ref in shape.members if ref.location in OUTSIDE and ref.name in output
         }
         streamed = output.get(shape.payload) if shape.payload else None
-        if isinstance(streamed, AsyncIterator):
+        if isinstance(streamed, AsyncGenerator):
             return HttpResponse(status, headers, b"", streamed)
         body = write({name: value for name, value in output.items() if name not in inside})
         return HttpResponse(status, headers, body)

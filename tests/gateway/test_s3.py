@@ -326,3 +326,18 @@ async def test_the_root_can_mend_a_policy_that_shuts_it_out(strict):
     assert tagging.status == 403
     assert (await strict.ask(ROOT_KEY, "s3", "DeleteBucketPolicy", Bucket="bucket")).status == 204
     assert (await strict.ask(ROOT_KEY, "s3", "GetObject", Bucket="bucket", Key="k")).status == 200
+
+
+async def test_an_object_that_is_damaged_half_way_is_cut_off(bucket, caplog):
+    content = bytes(3 << 20)
+    await bucket.raw("PUT", "/bucket/k", SIGNED, content)
+    (path,) = bucket.parts.blobs._folder.glob("*/*")
+    stored = bytearray(path.read_bytes())
+    stored[-20] ^= 1
+    path.write_bytes(stored)
+    got = await bucket.raw("GET", "/bucket/k", SIGNED, b"")
+    assert got.headers["content-length"] == str(len(content))
+    assert got.body == content[: 2 << 20]  # what was not damaged; then nothing, no end either
+    assert "an answer was cut off" in caplog.text
+    part = await bucket.raw("GET", "/bucket/k", {**SIGNED, "range": "bytes=2097152-"}, b"")
+    assert (part.status, b"<Code>InternalError</Code>" in part.body) == (500, True)

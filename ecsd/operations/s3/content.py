@@ -1,6 +1,7 @@
 """The bytes of objects: taken in to disk while they are summed up, and given out again."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any, NamedTuple
 
 from ecsd.decisions.s3.byte_range import Span, parts_of
@@ -88,7 +89,7 @@ async def take(call: Call, body: StreamedBody, wanted: Expected, number: int = 0
     )
 
 
-async def opened(call: Call, one: StoredObject, span: Span) -> AsyncIterator[bytes]:
+async def opened(call: Call, one: StoredObject, span: Span) -> AsyncGenerator[bytes, None]:
     """Return a span of an object's bytes, in pieces; the first was read already.
 
     Raises:
@@ -109,7 +110,7 @@ def damaged(one: StoredObject) -> AwsError:
     )
 
 
-async def _reading(call: Call, one: StoredObject, span: Span) -> AsyncIterator[bytes]:
+async def _reading(call: Call, one: StoredObject, span: Span) -> AsyncGenerator[bytes, None]:
     wanted = parts_of([piece.size for piece in one.pieces], span)
     with call.blobs.hold([one.pieces[number].blob for number, _ in wanted]):
         for number, own in wanted:
@@ -118,11 +119,12 @@ async def _reading(call: Call, one: StoredObject, span: Span) -> AsyncIterator[b
                 yield content
 
 
-async def _with(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    if first:
-        yield first
-    async for piece in rest:
-        yield piece
+async def _with(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(rest):
+        if first:
+            yield first
+        async for piece in rest:
+            yield piece
 
 
 def _check(wanted: Expected, value: str, md5: bytes, trailers: Mapping[str, str]) -> None:

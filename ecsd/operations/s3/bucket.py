@@ -155,6 +155,8 @@ def _check_new(request: dict[str, Any], config: dict[str, Any]) -> None:
         raise not_supported("ObjectLockEnabledForBucket")
     if request.get("BucketNamespace", "global") != "global":
         raise not_supported("BucketNamespace")
+    if request.get("ObjectOwnership") == "ObjectWriter":
+        raise not_supported("ObjectOwnership ObjectWriter")
     for member in ("Location", "Bucket"):
         if config.get(member):
             raise not_supported(f"CreateBucketConfiguration.{member}")

@@ -150,6 +150,7 @@ async def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict
     async with call.store.transaction(own.scope) as change:
         bucket = present(change, own)
         upload = _require(change, own, request)
+        _check_type(upload, request.get("ChecksumType"))
         check_unchanged(change, request)
         stored = parts_of(change, upload.upload_id)
         judged = judge_parts(named, [one.piece for one in stored])
@@ -276,6 +277,15 @@ def _check_algorithm(upload: MultipartUpload, wanted: Expected) -> None:
             f"Checksum Type mismatch occurred, expected checksum Type: "
             f"{upload.checksum_algorithm.lower()}, actual checksum Type: "
             f"{wanted.algorithm.lower()}",
+        )
+
+
+def _check_type(upload: MultipartUpload, asked: str | None) -> None:
+    if asked is not None and upload.checksum_algorithm and asked != upload.checksum_type:
+        raise AwsError(
+            "InvalidRequest",
+            f"The upload was created using the {upload.checksum_type} checksum type. The complete "
+            "request must use the same checksum type.",
         )
 
 

@@ -45,9 +45,13 @@ async def test_parts_make_an_object(ask, read, bucket):
     assert [one["Size"] for one in told["ObjectParts"]["Parts"]] == [len(FIRST), len(LAST)]
 
 
-async def test_a_composite_checksum_is_that_of_the_parts(ask, bucket):
+async def test_a_composite_checksum_is_that_of_the_parts(ask, refused, bucket):
     where = await begun(ask, bucket, ChecksumAlgorithm="SHA256")
     named = await parts(ask, where, FIRST, LAST, ChecksumAlgorithm="SHA256")
+    other = {"MultipartUpload": named, "ChecksumType": "FULL_OBJECT"}
+    assert (await refused("CompleteMultipartUpload", **where, **other)).code == "InvalidRequest"
+    crc = {"PartNumber": 3, "Body": b"", "ChecksumAlgorithm": "CRC32"}
+    assert (await refused("UploadPart", **where, **crc)).code == "InvalidRequest"
     made = await ask("CompleteMultipartUpload", **where, MultipartUpload=named)
     sums = b"".join(hashlib.sha256(one).digest() for one in (FIRST, LAST))
     assert made["ChecksumSHA256"] == f"{checksum_of('SHA256', sums)}-2"

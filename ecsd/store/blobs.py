@@ -202,7 +202,9 @@ class Writing:
 
     def _write(self, block: bytes, last: bool) -> None:
         if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if not self._path.parent.exists():
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                _sync_folder(self._path.parent.parent)
             self._file = self._path.open("xb")
         if block:
             self._md5.update(block)
@@ -213,8 +215,7 @@ class Writing:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            for folder in (self._path.parent, self._path.parent.parent):
-                _sync_folder(folder)
+            _sync_folder(self._path.parent)
 
 
 def stored_size(size: int) -> int:

@@ -1,5 +1,6 @@
 """The gateway in process: ASGI messages in, an answer out."""
 
+import asyncio
 import atexit
 import json
 import shutil
@@ -57,12 +58,16 @@ class Client:
             pages=pages or {},
         )
         self.app = make_app(self.parts)
+        self.leaves = None  # an event: the client goes
 
     async def raw(self, method, path, headers, body, *, query="", pieces=None):
         sent = []
         waiting = list(pieces if pieces is not None else [body])
 
         async def receive():
+            if not waiting:
+                await (self.leaves or asyncio.Event()).wait()
+                return {"type": "http.disconnect"}
             piece = waiting.pop(0)
             if piece is None:
                 return {"type": "http.disconnect"}
@@ -70,6 +75,7 @@ class Client:
 
         async def send(message):
             sent.append(message)
+            await asyncio.sleep(0)
 
         scope = {
             "type": "http",

@@ -1,5 +1,6 @@
 """S3 through the gateway: addresses, streamed bodies, presigned URLs; strict mode's signatures."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -326,6 +327,15 @@ async def test_the_root_can_mend_a_policy_that_shuts_it_out(strict):
     assert tagging.status == 403
     assert (await strict.ask(ROOT_KEY, "s3", "DeleteBucketPolicy", Bucket="bucket")).status == 204
     assert (await strict.ask(ROOT_KEY, "s3", "GetObject", Bucket="bucket", Key="k")).status == 200
+
+
+async def test_a_client_that_leaves_gets_no_more(bucket):
+    await bucket.raw("PUT", "/bucket/k", SIGNED, bytes(3 << 20))
+    bucket.leaves = asyncio.Event()
+    bucket.leaves.set()
+    got = await bucket.raw("GET", "/bucket/k", SIGNED, b"")
+    assert len(got.body) < 3 << 20
+    assert bucket.parts.blobs._held == {}
 
 
 async def test_an_object_that_is_damaged_half_way_is_cut_off(bucket, caplog):

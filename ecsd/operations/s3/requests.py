@@ -89,6 +89,13 @@ def refuse_members(request: Mapping[str, Any], *more: str) -> None:
         raise not_supported(f"StorageClass {storage}")
 
 
+def refuse_customer_keys(request: Mapping[str, Any]) -> None:
+    """Refuse to read or write with keys that the customer brings."""
+    for name in CUSTOMER_KEYS:
+        if request.get(name):
+            raise not_supported(name)
+
+
 def check_acl(request: Mapping[str, Any], own: OwnedBucket) -> None:
     """Refuse an ACL of an object that is more than private."""
     acl = request.get("ACL", "private")

@@ -13,7 +13,6 @@ from ecsd.operations.call import Call, operation
 from ecsd.operations.s3.content import opened
 from ecsd.operations.s3.object_put import checksum_members, precondition_failed, version_member
 from ecsd.operations.s3.requests import (
-    CUSTOMER_KEYS,
     ENCRYPTION,
     MOST_OBJECT_TAGS,
     acl_not_supported,
@@ -23,6 +22,7 @@ from ecsd.operations.s3.requests import (
     owner_of,
     parse_tags,
     quoted,
+    refuse_customer_keys,
     refuse_members,
     show_tags,
     view_of,
@@ -64,9 +64,7 @@ async def head_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 async def get_object_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes that are asked for by name."""
     own = owned(call, request)
-    for name in CUSTOMER_KEYS:
-        if request.get(name):
-            raise not_supported(name)
+    refuse_customer_keys(request)
     found = require_object(view_of(call, own), own, request["Key"], request.get("VersionId"))
     answer: dict[str, Any] = {"LastModified": found.modified_at, **version_member(own, found)}
     for name in request["ObjectAttributes"]:
@@ -158,9 +156,7 @@ class _Chosen(NamedTuple):
 
 def _asked_for(call: Call, request: dict[str, Any]) -> tuple[OwnedBucket, StoredObject]:
     own = owned(call, request)
-    for name in CUSTOMER_KEYS:
-        if request.get(name):
-            raise not_supported(name)
+    refuse_customer_keys(request)
     found = require_object(view_of(call, own), own, request["Key"], request.get("VersionId"))
     asked = Conditions(
         request.get("IfMatch"),

@@ -18,7 +18,6 @@ from ecsd.operations.s3.object_put import (
     version_member,
 )
 from ecsd.operations.s3.requests import (
-    CUSTOMER_KEYS,
     ENCRYPTION,
     check_acl,
     invalid,
@@ -26,6 +25,7 @@ from ecsd.operations.s3.requests import (
     owned,
     present,
     quoted,
+    refuse_customer_keys,
     refuse_members,
     tags_of_header,
     view_of,
@@ -144,7 +144,7 @@ async def upload_part_copy(call: Call, request: dict[str, Any]) -> dict[str, Any
 async def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Make an object of the parts that are named; the others go."""
     own = owned(call, request)
-    _refuse_keys(request)
+    refuse_customer_keys(request)
     given = (request.get("MultipartUpload") or {}).get("Parts") or []
     named = [_named(one) for one in given]
     async with call.store.transaction(own.scope) as change:
@@ -219,16 +219,10 @@ def _require(view: View, own: OwnedBucket, request: dict[str, Any]) -> Multipart
 
 def _upload(call: Call, request: dict[str, Any]) -> tuple[OwnedBucket, MultipartUpload]:
     own = owned(call, request)
-    _refuse_keys(request)
+    refuse_customer_keys(request)
     if not 1 <= request["PartNumber"] <= MOST_PARTS:
         raise invalid(f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive")
     return own, _require(view_of(call, own), own, request)
-
-
-def _refuse_keys(request: dict[str, Any]) -> None:
-    for name in CUSTOMER_KEYS:
-        if request.get(name):
-            raise not_supported(name)
 
 
 def _place(upload: MultipartUpload, number: int) -> str:

@@ -7,12 +7,11 @@ from ecsd.decisions.s3.listing import version_page
 from ecsd.operations.call import Call, operation
 from ecsd.operations.s3.object_list import MOST, wanted_page
 from ecsd.operations.s3.requests import (
-    CUSTOMER_KEYS,
     invalid,
-    not_supported,
     owned,
     owner_of,
     quoted,
+    refuse_customer_keys,
     url_encoded,
     view_of,
 )
@@ -72,9 +71,7 @@ async def list_multipart_uploads(call: Call, request: dict[str, Any]) -> dict[st
 async def list_parts(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """List the parts that an upload has so far."""
     own = owned(call, request)
-    for name in CUSTOMER_KEYS:
-        if request.get(name):
-            raise not_supported(name)
+    refuse_customer_keys(request)
     view = view_of(call, own)
     upload = require_upload(view, own, request)
     most = request.get("MaxParts", MOST)

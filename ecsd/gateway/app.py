@@ -88,9 +88,8 @@ async def _send(response: HttpResponse, receive: Receive, send: Send, *, with_bo
         headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     body = response.body if with_body else b""
-    if response.pieces is not None:
-        if not await _send_pieces(response.pieces, receive, send):
-            return
+    if response.pieces is not None and not await _send_pieces(response.pieces, receive, send):
+        return
     await send({"type": "http.response.body", "body": body})
 
 

@@ -12,10 +12,13 @@ import boto3
 import pytest
 from botocore.config import Config
 from gateway_client import Client, authorization
+from msgspec.structs import replace
 from signed_client import ROOT_KEY, SignedClient
 
 from ecsd.clock import SystemClock
 from ecsd.protocol.checksums import checksum_of
+from ecsd.records.iam.user import AccessKey, User
+from ecsd.store.scope import Scope
 
 HOST = {"host": "localhost:4566"}
 SIGNED = {**HOST, "authorization": authorization("s3")}
@@ -319,6 +322,45 @@ async def test_users_need_their_own_policy_or_the_buckets(strict):
     listed = await strict.ask(bob, "s3", "ListObjectsV2", Bucket="bucket", Prefix="home/b")
     assert listed.status == 200
     assert (await strict.ask(bob, "s3", "ListObjectsV2", Bucket="bucket")).status == 403
+
+
+async def test_who_may_not_list_does_not_hear_what_is_missing(strict):
+    reads = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    bob = await strict.user("bob", reads)
+    where = {"Bucket": "bucket", "Key": "missing"}
+    assert (await strict.ask(bob, "s3", "GetObject", **where)).code == "AccessDenied"
+    await strict.policy("bob", {**reads, "Action": ["s3:GetObject", "s3:ListBucket"]})
+    assert (await strict.ask(bob, "s3", "GetObject", **where)).code == "NoSuchKey"
+
+
+async def test_another_account_needs_both_sides(store, strict):
+    other = Scope("222222222222", "us-east-1").globally()
+    user = User(
+        user_name="ann",
+        user_id="AIDAANNANNANNANNANNAN",
+        path="/",
+        arn="arn:aws:iam::222222222222:user/ann",
+        created_at=SystemClock().now(),
+    )
+    seal = strict.client.parts.authority.seal
+    key = AccessKey(
+        access_key_id="AKIAANNANNANNANNANNA",
+        user_name="ann",
+        sealed_secret=seal.seal("ann-secret", "AKIAANNANNANNANNANNA"),
+        created_at=SystemClock().now(),
+    )
+    async with store.transaction(other) as change:
+        change.put(user, key)
+    ann, where = ("AKIAANNANNANNANNANNA", "ann-secret", None), {"Bucket": "bucket", "Key": "k"}
+    await attach(strict, statement({"AWS": "222222222222"}), block=True)
+    assert (await strict.ask(ann, "s3", "GetObject", **where)).status == 403
+    reads = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}
+    text = json.dumps({"Version": "2012-10-17", "Statement": [reads]})
+    async with store.transaction(other) as change:
+        change.put(replace(user, inline_policies={"p": text}))
+    assert (await strict.ask(ann, "s3", "GetObject", **where)).status == 200
+    await strict.ask(ROOT_KEY, "s3", "DeleteBucketPolicy", Bucket="bucket")
+    assert (await strict.ask(ann, "s3", "GetObject", **where)).status == 403
 
 
 async def test_the_root_can_mend_a_policy_that_shuts_it_out(strict):

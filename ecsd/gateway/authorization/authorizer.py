@@ -13,7 +13,7 @@ from ecsd.decisions.iam.wording import refusal
 from ecsd.decisions.s3.public_policy import is_public
 from ecsd.errors import AwsError
 from ecsd.gateway.authorization import s3
-from ecsd.gateway.authorization.need import Asked
+from ecsd.gateway.authorization.need import Asked, Need
 from ecsd.gateway.authorization.table import FREE, needs_of
 from ecsd.gateway.s3_address import is_presigned_v2
 from ecsd.operations.call import Call
@@ -81,7 +81,7 @@ def _authorize_s3(call: Call, request: HttpRequest, asked: Asked) -> None:
         **_of_connection(request),
         "s3:signatureversion": (_signature_version(request),),
     }
-    for need in s3.needs(asked):
+    for need in [*s3.needs(asked), *_of_absence(call, asked)]:
         found = find_bucket(call.store, s3.bucket_of(need))
         owner = "" if found is None else found.scope.account
         own = owner in ("", call.scope.account)
@@ -99,6 +99,17 @@ def _authorize_s3(call: Call, request: HttpRequest, asked: Asked) -> None:
             said = call.caller.arn or "anonymous"
             message = refusal(decision, said, need.action, need.resource)
             raise AwsError("AccessDenied", message, status=403)
+
+
+def _of_absence(call: Call, asked: Asked) -> list[Need]:
+    """Return what it needs to hear that an object is not there. Source: S3 API, GetObject."""
+    found = find_bucket(call.store, str(asked.members.get("Bucket", "")))
+    if found is None or asked.operation not in ("GetObject", "HeadObject"):
+        return []
+    view = call.store.view(found.scope)
+    newest = newest_version(view, found.bucket.name, asked.members["Key"])
+    there = newest is not None and (not newest.delete_marker or "VersionId" in asked.members)
+    return [] if there else [Need("s3:ListBucket", found.bucket.arn)]
 
 
 def _bucket_policy(bucket: Bucket, *, own: bool) -> Source | None:

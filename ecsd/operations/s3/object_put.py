@@ -10,7 +10,7 @@ from ecsd.decisions.s3.byte_range import Span
 from ecsd.decisions.s3.conditions import Conditions, Verdict, judge, names
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
-from ecsd.operations.s3.content import expected, opened, take
+from ecsd.operations.s3.content import damaged, expected, opened, take
 from ecsd.operations.s3.requests import (
     ENCRYPTION,
     check_acl,
@@ -25,6 +25,7 @@ from ecsd.operations.s3.requests import (
 from ecsd.operations.s3.versions import no_such_key, require_object
 from ecsd.records.s3.stored_object import Checksum, Headers, Piece, StoredObject
 from ecsd.records.tag import Tag
+from ecsd.store.blobs import BlobError
 from ecsd.store.finders.s3 import OwnedBucket, newest_version, require_bucket
 from ecsd.store.object_versions import enter_version
 from ecsd.store.store import View
@@ -129,9 +130,12 @@ class CopiedBody:
         self.declared_size: int | None = span.end - span.start
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """Yield the bytes."""
-        async for piece in await opened(self._call, self._source, self._span):
-            yield piece
+        """Yield the bytes. Raises AwsError: InternalError: they are damaged."""
+        try:
+            async for piece in await opened(self._call, self._source, self._span):
+                yield piece
+        except BlobError as error:
+            raise damaged(self._source) from error
 
 
 class CopySource(NamedTuple):

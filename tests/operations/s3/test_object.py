@@ -207,6 +207,10 @@ async def test_a_damaged_object_is_told_and_not_served(ask, read, refused, bucke
     with pytest.raises(Exception, match="InternalError"):
         await read(bucket, "k")
     assert path.name in blobs.damaged
+    path.write_bytes(content[:-5] + b"\0" + content[-4:])  # in its last block
+    copy = await refused("CopyObject", Bucket=bucket, Key="c", CopySource=f"{bucket}/k")
+    assert (copy.code, copy.status) == ("InternalError", 500)
+    path.write_bytes(content[:5] + b"\0" + content[6:])
     assert (await read(bucket, "k", Range=f"bytes={2 << 20}-"))["Body"] == BIG[2 << 20 :]
     await ask("DeleteObject", Bucket=bucket, Key="k")
     assert blobs.damaged == {}

@@ -37,6 +37,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     exec_port: int = 0  # ECS Exec's data channels listen here; 0: 100 above the API's port
     exec_url: str = ""  # where clients reach that; empty: ws://HOST:PORT
     lambda_endpoint: str = ""  # URL of a server that answers Lambda's Invoke
+    s3_endpoint: str = ""  # URL of the S3 that ecsd itself reads; empty: its own
+    s3_access_key_id: str = ""  # for that S3
+    s3_secret_access_key: str = ""
     ended_shown: int = 3600  # seconds that what has ended stays visible: tasks, services
     access_key_id: str = ""  # strict mode: the root credentials
     secret_access_key: str = ""

@@ -44,6 +44,7 @@ SERVICES = (
     "kms",
     "logs",
     "route53",
+    "s3",
     "secretsmanager",
     "servicediscovery",
     "ssm",
@@ -115,7 +116,11 @@ def compile_table(service: str, model: Mapping[str, Any]) -> Table:
     """Return the table of a botocore service model."""
     metadata = model["metadata"]
     shapes = model["shapes"]
-    operations = {name: _operation(name, op, shapes) for name, op in model["operations"].items()}
+    operations = {
+        name: _operation(name, op, shapes)
+        for name, op in model["operations"].items()
+        if not is_superseded(op, model)
+    }
     protocols = tuple(metadata.get("protocols") or [metadata["protocol"]])
     return Table(
         identity=Identity(
@@ -132,6 +137,14 @@ def compile_table(service: str, model: Mapping[str, Any]) -> Table:
         shapes={name: _shape(shapes[name], shapes) for name in _used(operations, shapes)},
         operations=operations,
     )
+
+
+def is_superseded(operation: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
+    """Say whether a REST operation has given its method and path to another: GetBucketLifecycle."""
+    if not model["metadata"]["protocol"].startswith("rest-") or not operation.get("deprecated"):
+        return False
+    others = model["operations"].values()
+    return any(one["http"] == operation["http"] and not one.get("deprecated") for one in others)
 
 
 def _operation(name: str, model: Mapping[str, Any], shapes: Mapping[str, Any]) -> Operation:

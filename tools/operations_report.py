@@ -28,6 +28,7 @@ SERVICES = (
     "logs",
     "servicediscovery",
     "route53",
+    "s3",
 )
 REASONS = (  # what a refused operation waits for; the first that matches
     (r"Daemon", "daemons run on container instances, which are not there yet"),

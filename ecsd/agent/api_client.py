@@ -3,15 +3,12 @@
 Source: AWS General Reference, Signature Version 4; AWS JSON 1.1 protocol.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
-from html import unescape
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
-from yarl import URL
 
 from ecsd.clock import Clock
 from ecsd.errors import EcsdError
@@ -20,7 +17,6 @@ from ecsd.records.plan import RoleCredentials
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 ANSWER_SECONDS = 5
-EMPTY_DIGEST = hashlib.sha256(b"").hexdigest()
 
 
 class Keys(NamedTuple):
@@ -93,49 +89,6 @@ class ApiClient:
             return answer
         code = str(answer.get("__type", status)).rpartition("#")[2]
         raise ApiError(code, str(answer.get("message", answer.get("Message", ""))))
-
-    async def fetch(self, place: tuple[str, str], keys: Keys, at: tuple[str, str]) -> bytes:
-        """Return an object of S3. at: bucket and key.
-
-        Raises:
-            ApiError: refused, or no answer in time.
-        """
-        endpoint, region = place
-        path = f"/{quote('/'.join(at), safe='/~')}"
-        headers = {
-            "host": urlsplit(endpoint).netloc,
-            "x-amz-content-sha256": EMPTY_DIGEST,
-            "x-amz-date": self._clock.now().strftime("%Y%m%dT%H%M%SZ"),
-        }
-        if keys.token:
-            headers["x-amz-security-token"] = keys.token
-        signer = Signer(keys.access_key_id, keys.secret_access_key, region, "s3")
-        headers["authorization"] = signer.authorization("GET", path, headers, b"")
-        try:
-            async with self._clock.deadline(ANSWER_SECONDS):
-                status, body = await _get(f"{endpoint}{path}", headers)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            words = str(error) or "no answer"
-            raise ApiError("", f"RequestError: send request failed caused by: {words}") from error
-        if status == 200:  # noqa: PLR2004 - HTTP's OK
-            return body
-        code, message = (_element(body, name) for name in ("Code", "Message"))
-        raise ApiError(code or str(status), f"{message} status code: {status}")
-
-
-def _element(body: bytes, name: str) -> str:
-    """Return the text of an element of S3's errors."""
-    _, _, rest = body.decode(errors="replace").partition(f"<{name}>")
-    return unescape(rest.partition(f"</{name}>")[0])
-
-
-async def _get(url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
-    endless = aiohttp.ClientTimeout(total=None)
-    async with (
-        aiohttp.ClientSession(timeout=endless) as session,
-        session.get(URL(url, encoded=True), headers=headers) as response,
-    ):
-        return response.status, await response.read()
 
 
 async def _post(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from ecsd.agent.api_client import ApiClient, ApiError, Keys
+from ecsd.agent.s3_objects import S3Objects
 from ecsd.clock import Clock
 from ecsd.decisions.environment_file import parse_file, parse_place
 from ecsd.decisions.secret_reference import (
@@ -39,6 +40,7 @@ from ecsd.records.plan import RoleCredentials, TaskPlan
 T = TypeVar("T")
 ATTEMPTS = 5
 FIRST_PAUSE = 0.25  # seconds; doubles
+LARGEST_FILE = 1 << 20  # bytes of a file of variables
 MOST_NAMES = 10  # of one GetParameters
 
 
@@ -65,9 +67,10 @@ class _RefusedError(EcsdError):
 class StartupValues:
     """Asks the API for what tasks get at start."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, objects: S3Objects) -> None:
         self._clock = clock
         self._api = ApiClient(clock)
+        self._objects = objects
 
     async def resolve(self, plan: TaskPlan, execution: RoleCredentials | None) -> Values:
         """Return everything that a task's containers ask for.
@@ -158,7 +161,9 @@ class StartupValues:
             raise StartupValuesError(file_failure(f"{arn} is no ARN of an object"))
         try:
             content = await self._again(
-                lambda: self._api.fetch((asker.endpoint, asker.region), asker.keys, place)
+                lambda: self._objects.read(
+                    (asker.endpoint, asker.region), asker.keys, place, LARGEST_FILE
+                )
             )
         except _RefusedError as error:
             raise StartupValuesError(file_failure(str(error))) from error

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ecsd.agent.drivers.cgroups import Cgroups
 from ecsd.agent.drivers.engine import EngineRefusalError
@@ -51,6 +51,13 @@ class ContainerEngine(Protocol):
     def events(self) -> AbstractAsyncContextManager[AsyncIterator[EngineEvent]]: ...  # noqa: D102
 
 
+class Services(NamedTuple):
+    """What is asked of the API for tasks, in their execution roles' names."""
+
+    log_streams: LogStreams
+    startup_values: StartupValues
+
+
 class TaskHost:
     """The shared parts, and what the Engine said of itself when it was last reached."""
 
@@ -60,14 +67,13 @@ class TaskHost:
         engine: ContainerEngine,
         ground: Ground,
         report: Report,
-        log_streams: LogStreams,
+        services: Services,
     ) -> None:
         self.clock = clock
         self.engine = engine
         self.networks, self.proxies, self.roles = ground
         self.report = report
-        self.log_streams = log_streams
-        self.startup_values = StartupValues(clock)
+        self.log_streams, self.startup_values = services
         self.cgroups = Cgroups("cgroupfs")
         self.facts_for: Callable[[TaskPlan], HostFacts] = _unknown
         self.pulls = ImagePulls(engine)

@@ -21,8 +21,10 @@ from ecsd.agent.drivers.open_files import open_files
 from ecsd.agent.log_credentials import LogCredentials
 from ecsd.agent.log_streams import LogStreams
 from ecsd.agent.rooms import Ground, Report
+from ecsd.agent.s3_objects import S3Objects
+from ecsd.agent.startup_values import StartupValues
 from ecsd.agent.task_containers import erase_task
-from ecsd.agent.task_host import STARTS_AT_ONCE, ContainerEngine, TaskHost
+from ecsd.agent.task_host import STARTS_AT_ONCE, ContainerEngine, Services, TaskHost
 from ecsd.agent.task_runner import TaskRunner
 from ecsd.agent.turns import Turns
 from ecsd.clock import Clock
@@ -65,7 +67,8 @@ class HostTasks:
         self._engine = engine or Engine(settings.docker_socket, self._owner, clock)
         self._credentials = LogCredentials(settings, clock, ground.roles)
         streams = LogStreams(self._credentials, clock)
-        self._host = TaskHost(clock, self._engine, ground, report, streams)
+        values = StartupValues(clock, S3Objects(settings, clock))
+        self._host = TaskHost(clock, self._engine, ground, report, Services(streams, values))
         self._runners: dict[str, TaskRunner] = {}
         self._addresses: dict[tuple[str, str], str] = {}  # VPC and address → task
         self._lives: dict[str, asyncio.Task[None]] = {}

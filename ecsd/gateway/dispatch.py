@@ -1,7 +1,7 @@
 """From a whole request to a whole answer: route, verify, parse, operate, wait for the disk."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,17 +9,22 @@ from ecsd.certificates.authority import Authority
 from ecsd.clock import Clock
 from ecsd.errors import AwsError, StoreError
 from ecsd.gateway.authorization.authorizer import authorize
-from ecsd.gateway.identification import Identification
+from ecsd.gateway.identification import Identification, Origin
 from ecsd.gateway.refusal_words import in_words_of
-from ecsd.gateway.request_body import decompress
+from ecsd.gateway.request_body import ClientGoneError, RequestBody, decompress
+from ecsd.gateway.s3_body import S3Body
 from ecsd.gateway.sigv4 import KeyLookup
 from ecsd.gateway.unimplemented import UnimplementedCounter
 from ecsd.ids import LONG_TERM, IdSource
 from ecsd.operations.call import Call, Handler
+from ecsd.protocol.checksums import check_whole
 from ecsd.protocol.message import HttpRequest, HttpResponse
 from ecsd.protocol.query_codec import QueryCodec
+from ecsd.protocol.rest_codec import RestCodec
+from ecsd.protocol.table import Operation
 from ecsd.protocol.wire import Route, Wire
 from ecsd.settings import Settings
+from ecsd.store.blobs import Blobs
 from ecsd.store.store import Store
 from ecsd.store.streams import LogStreams
 
@@ -49,6 +54,7 @@ class GatewayParts:
     operations: Mapping[tuple[str, str], Handler]
     store: Store
     streams: LogStreams
+    blobs: Blobs
     clock: Clock
     ids: IdSource
     settings: Settings
@@ -83,7 +89,34 @@ class Dispatcher:
         route = self._parts.wire.route(request)
         if refused is not None:
             return route.codec.refuse(refused, request_id)
-        return await self._answer(route, request, raw, request_id)
+        return await self._bounded(
+            route, lambda: self._operate(route, request, raw, request_id), request_id
+        )
+
+    async def answer_s3(
+        self, sent: HttpRequest, request: HttpRequest, body: RequestBody
+    ) -> HttpResponse:
+        """Return S3's answer.
+
+        Args:
+            sent: as it came, which is what was signed.
+            request: the same in path style.
+            body: what is still to come.
+        """
+        request_id = self._parts.ids.uuid()
+        route = self._parts.wire.route_to("s3", request)
+
+        async def operate() -> HttpResponse:
+            return await self._operate_s3(route, (sent, request), body, request_id)
+
+        response = await self._bounded(route, operate, request_id)
+        if body.complete:
+            return response
+        if "expect" not in sent.headers:
+            await body.drain()
+            return response
+        headers = {**response.headers, "connection": "close"}  # what it holds back stays unsent
+        return HttpResponse(response.status, headers, response.body, response.pieces)
 
     def refuse(self, request: HttpRequest, error: AwsError) -> HttpResponse:
         """Return the refusal of a request whose body was not read."""
@@ -100,12 +133,12 @@ class Dispatcher:
                     "AccessDenied", "Only the root credentials may see this.", status=403
                 )
 
-    async def _answer(
-        self, route: Route, request: HttpRequest, raw: bytes, request_id: str
+    async def _bounded(
+        self, route: Route, operate: Callable[[], Awaitable[HttpResponse]], request_id: str
     ) -> HttpResponse:
         try:
             try:
-                response = await self._operate(route, request, raw, request_id)
+                response = await operate()
             except AwsError as error:
                 response = route.codec.refuse(error, request_id)
             await self._parts.store.durable()  # what was read may not be on disk yet
@@ -114,6 +147,8 @@ class Dispatcher:
             fault = self._server_fault(route)
             message = f"The store could not keep the change; nothing was kept: {error}"
             return route.codec.refuse(AwsError(fault, message, status=503), request_id)
+        except ClientGoneError:
+            raise  # nobody is there to read an answer
         except Exception as error:
             log.exception("a request failed: a bug", extra=_facts(route, request_id, error))
             message = f"An internal error occurred. Request id: {request_id}"
@@ -129,29 +164,70 @@ class Dispatcher:
             origin = self._identification.origin(request, raw, (route.service, route.operation))
         except AwsError as error:
             raise in_words_of(route, error) from error
+        handler, model = self._handler(route)
+        members = route.codec.parse(model, request, route.labels)
+        call = self._call(origin, request_id)
+        await self._admit(route, call, request, members)
+        output = await handler(call, members)
+        return route.codec.answer(model, output, request_id)
+
+    async def _operate_s3(
+        self,
+        route: Route,
+        requests: tuple[HttpRequest, HttpRequest],
+        body: RequestBody,
+        own_id: str,
+    ) -> HttpResponse:
+        sent, request = requests
+        try:
+            origin = self._identification.origin_of_s3(sent, request)
+        except AwsError as error:
+            raise in_words_of(route, error) from error
+        handler, model = self._handler(route)
+        content = S3Body(body, sent.headers, origin.chunk_signer)
+        streamed = isinstance(route.codec, RestCodec) and route.codec.is_streamed(model)
+        if not streamed:
+            request = with_body(request, await content.whole())
+            check_whole(request.headers, request.body)
+        members = route.codec.parse(model, request, route.labels)
+        if streamed:
+            members["Body"] = content
+        call = self._call(origin, own_id)
+        await self._admit(route, call, request, members)
+        output = await handler(call, members)
+        return route.codec.answer(model, output, own_id)
+
+    def _handler(self, route: Route) -> tuple[Handler, Operation]:
         handler = self._parts.operations.get((route.service, route.operation))
         if handler is None or route.model is None:
             raise self._unimplemented(route)
-        members = route.codec.parse(route.model, request, route.labels)
+        return handler, route.model
+
+    def _call(self, origin: Origin, request_id: str) -> Call:
         parts = self._parts
-        call = Call(
+        return Call(
             scope=origin.scope,
             caller=origin.caller,
             request_id=request_id,
             store=parts.store,
             streams=parts.streams,
+            blobs=parts.blobs,
             clock=parts.clock,
             ids=parts.ids,
             settings=parts.settings,
             authority=parts.authority,
             judged=origin.is_judged,
         )
+
+    async def _admit(
+        self, route: Route, call: Call, request: HttpRequest, members: Mapping[str, Any]
+    ) -> None:
+        """Let a request pass, and keep that its key was used."""
         if call.judged:
             self._authorize(route, call, request, members)
-        if origin.caller.access_key_id.startswith(LONG_TERM):
-            await self._identification.note_use(parts.store, origin, route.service)
-        output = await handler(call, members)
-        return route.codec.answer(route.model, output, request_id)
+        if call.caller.access_key_id.startswith(LONG_TERM):
+            origin = Origin(call.scope, call.caller)
+            await self._identification.note_use(self._parts.store, origin, route.service)
 
     def _authorize(
         self, route: Route, call: Call, request: HttpRequest, members: Mapping[str, Any]
@@ -173,17 +249,17 @@ class Dispatcher:
             "an operation is not implemented",
             extra={"service": service, "operation": route.operation},
         )
-        return AwsError(
-            "InvalidAction" if query else "UnknownOperationException",
-            f"The operation {service}:{route.operation} is not implemented by this ecsd.",
-        )
+        message = f"The operation {service}:{route.operation} is not implemented by this ecsd."
+        if service == "s3":
+            return AwsError("NotImplemented", message, status=501)
+        return AwsError("InvalidAction" if query else "UnknownOperationException", message)
 
     def _server_fault(self, route: Route) -> str:
         table = self._parts.wire.table(route.service)
         for name in SERVER_FAULTS:
             if table is not None and name in table.shapes:
                 return name
-        return "InternalError" if route.service == "ec2" else "InternalFailure"
+        return "InternalError" if route.service in ("ec2", "s3") else "InternalFailure"
 
 
 def with_body(request: HttpRequest, body: bytes) -> HttpRequest:

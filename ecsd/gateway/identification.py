@@ -9,9 +9,12 @@ from msgspec.structs import replace
 
 from ecsd.clock import Clock
 from ecsd.errors import AwsError, StoreError
-from ecsd.gateway.sigv4 import KeyLookup, Verifier
+from ecsd.gateway import sigv2
+from ecsd.gateway.s3_address import is_presigned_v2
+from ecsd.gateway.sigv4 import KeyLookup, KnownKey, Verifier, check_presigned_time
 from ecsd.operations.call import Caller
-from ecsd.protocol.credential_scope import DEFAULT_ACCOUNT, credential_scope
+from ecsd.protocol.aws_chunked import ChunkSigner, form_of
+from ecsd.protocol.credential_scope import DEFAULT_ACCOUNT, account_of, credential_scope
 from ecsd.protocol.message import HttpRequest
 from ecsd.records.iam.user import AccessKey
 from ecsd.settings import Settings
@@ -35,6 +38,7 @@ class Origin(NamedTuple):
     scope: Scope
     caller: Caller
     is_judged: bool = False
+    chunk_signer: ChunkSigner | None = None  # S3: where chunks of the body are signed and verified
 
 
 class Identification:
@@ -64,17 +68,50 @@ class Identification:
             nobody = Caller(arn="", user_id=UNSIGNED[operation], access_key_id="")
             return Origin(Scope(DEFAULT_ACCOUNT, region), nobody, self._strict)
         if self._strict:
-            known = self.verifier.verify(request, raw, self._clock.now())
-            return Origin(Scope(known.account, region), known.caller, is_judged=True)
+            return _of(self.verifier.verify(request, raw, self._clock.now()), region, judged=True)
         if credential is None:
             return Origin(Scope(DEFAULT_ACCOUNT, region), root_caller(DEFAULT_ACCOUNT, ""))
-        found = self._find_key(credential.access_key_id)
+        return self._believed(credential.access_key_id, region, request)
+
+    def origin_of_s3(self, sent: HttpRequest, path_style: HttpRequest) -> Origin:
+        """Return the origin of a request to S3, whose body is still to come.
+
+        In strict mode an unsigned one is nobody's: buckets' policies may allow it.
+
+        Raises:
+            AwsError: as ``origin``; in both modes: a presigned URL whose time is over.
+        """
+        now = self._clock.now()
+        credential = credential_scope(sent)
+        region = credential.region if credential else self._settings.region
+        if credential is None and is_presigned_v2(sent.query):
+            if self._strict:
+                known = sigv2.verify(sent, path_style, self._find_key, now)
+                return _of(known, region, judged=True)
+            sigv2.check_time(sent, now)
+            return self._believed(sigv2.access_key_id(sent), region, sent)
+        if self._strict:
+            if credential is None and "authorization" not in sent.headers:
+                return Origin(Scope("", region), Caller("", "anonymous", ""), is_judged=True)
+            known = self.verifier.verify(sent, None, now)
+            form = form_of(sent.headers.get("x-amz-content-sha256", ""))
+            signed = form is not None and form.signed
+            signer = self.verifier.chunk_signer(sent, known) if signed else None
+            return _of(known, region, judged=True)._replace(chunk_signer=signer)
+        if credential is None:
+            return Origin(Scope(DEFAULT_ACCOUNT, region), root_caller(DEFAULT_ACCOUNT, ""))
+        check_presigned_time(sent, now)
+        return self._believed(credential.access_key_id, region, sent)
+
+    def _believed(self, access_key_id: str, region: str, request: HttpRequest) -> Origin:
+        """Return the origin that local mode takes a key for."""
+        found = self._find_key(access_key_id)
         if found is not None:
             found.check_alive(self._clock.now())
-            return Origin(Scope(found.account, region), found.caller, found.is_judged)
-        self._check_not_ended(credential.access_key_id, request)
-        account = credential.account
-        return Origin(Scope(account, region), root_caller(account, credential.access_key_id))
+            return _of(found, region, judged=found.is_judged)
+        self._check_not_ended(access_key_id, request)
+        account = account_of(access_key_id)
+        return Origin(Scope(account, region), root_caller(account, access_key_id))
 
     def _check_not_ended(self, access_key_id: str, request: HttpRequest) -> None:
         """Refuse a session of ours that has ended: it would be taken for the account's root."""
@@ -103,6 +140,10 @@ class Identification:
                     change.put(used)
         except StoreError as error:  # what is only read may go on while nothing can be written
             log.warning("the use of a key was not noted", extra={"cause": str(error)})
+
+
+def _of(known: KnownKey, region: str, *, judged: bool) -> Origin:
+    return Origin(Scope(known.account, region), known.caller, judged)
 
 
 def root_caller(account: str, access_key_id: str) -> Caller:

@@ -55,6 +55,8 @@ S3 = {
     ),
     "ExpiredToken": Said("ExpiredToken", 400, "The provided token has expired."),
     "RequestExpired": Said("RequestTimeTooSkewed", 403),
+    "ExpiredPresigned": Said("AccessDenied", 403),
+    "AccessDenied": Said("AccessDenied", 403),
 }
 
 

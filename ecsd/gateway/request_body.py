@@ -1,7 +1,7 @@
-"""Request bodies: read whole, bounded, decompressed."""
+"""Request bodies: read whole, bounded, decompressed; those of objects as they come."""
 
 import zlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 from ecsd.errors import AwsError
@@ -15,6 +15,30 @@ GZIP = 31  # zlib's wbits for a gzip header
 
 class ClientGoneError(Exception):
     """The client closed the connection before its request was complete."""
+
+
+class RequestBody:
+    """A body that is read as it comes, once."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.complete = False
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield what is left of the body. Raises ClientGoneError."""
+        while not self.complete:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            self.complete = not message.get("more_body")
+            piece = message.get("body", b"")
+            if piece:
+                yield piece
+
+    async def drain(self) -> None:
+        """Read what is left and forget it, so that the client gets to see the answer."""
+        async for _ in self.pieces():
+            pass
 
 
 async def read_body(receive: Receive, limit: int = MOST_BYTES) -> bytes:

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 
 from ecsd.errors import AwsError
 from ecsd.operations.call import Caller
+from ecsd.protocol.aws_chunked import ChunkSigner
 from ecsd.protocol.message import HttpRequest
 from ecsd.store.sessions import token_digest
 
@@ -73,8 +74,11 @@ class Verifier:
         self._lookup = lookup
         self._keys: dict[tuple[str, ...], tuple[str, bytes]] = {}
 
-    def verify(self, request: HttpRequest, body: bytes, now: datetime) -> KnownKey:
+    def verify(self, request: HttpRequest, body: bytes | None, now: datetime) -> KnownKey:
         """Return whose key signed the request. ``body`` is as sent, still compressed.
+
+        ``body`` is None where it is still to come (S3): whoever reads it compares it with
+        ``x-amz-content-sha256``, which is signed.
 
         Raises:
             AwsError: 403 MissingAuthenticationToken, IncompleteSignature, InvalidClientTokenId,
@@ -82,7 +86,7 @@ class Verifier:
         """
         signature = read_signature(request)
         known = self._lookup(signature.credential[0])
-        if known is None or not _has_token(known, signature.token):
+        if known is None or not has_token(known, signature.token):
             raise _refused(
                 "InvalidClientTokenId", "The security token included in the request is invalid."
             )
@@ -91,9 +95,16 @@ class Verifier:
         _check_signed_headers(request, signature)
         text = _string_to_sign(request, signature, _payload_hash(request, signature, body))
         right = hmac.digest(self._signing_key(known.secret, signature), text, "sha256").hex()
-        if not hmac.compare_digest(right, signature.signature):
+        if not hmac.compare_digest(right.encode(), signature.signature.encode()):
             raise _mismatch()
         return known
+
+    def chunk_signer(self, request: HttpRequest, known: KnownKey) -> ChunkSigner:
+        """Return what verifies the chunks of a request's body."""
+        signature = read_signature(request)
+        scope = "/".join((*signature.credential[1:], "aws4_request"))
+        key = self._signing_key(known.secret, signature)
+        return ChunkSigner(key, signature.moment, scope, signature.signature)
 
     def _signing_key(self, secret: str, signature: Signature) -> bytes:
         found = self._keys.get(signature.credential)
@@ -106,6 +117,12 @@ class Verifier:
             self._keys.clear()
         self._keys[signature.credential] = (secret, key)
         return key
+
+
+def check_presigned_time(request: HttpRequest, now: datetime) -> None:
+    """Refuse a presigned URL whose time is over, or that says no time."""
+    if "X-Amz-Signature=" in request.query:
+        _check_time(_read_presigned(request.query), now)
 
 
 def read_signature(request: HttpRequest) -> Signature:
@@ -170,6 +187,8 @@ def _check_time(signature: Signature, now: datetime) -> None:
     allowed = skew if signature.expires is None else timedelta(seconds=signature.expires)
     if date != signature.moment[:8]:
         raise _mismatch()
+    if signature.expires is not None and service == "s3" and now > moment + allowed:
+        raise _refused("ExpiredPresigned", "Request has expired")
     if not moment - skew <= now <= moment + allowed:
         raise _refused(
             "RequestExpired", f"Request has expired: it is dated {moment}, the time here is {now}."
@@ -183,12 +202,19 @@ def _check_signed_headers(request: HttpRequest, signature: Signature) -> None:
         raise _refused("IncompleteSignature", f"The header {min(unsigned)} must be signed.")
 
 
-def _payload_hash(request: HttpRequest, signature: Signature, body: bytes) -> str:
+def _payload_hash(request: HttpRequest, signature: Signature, body: bytes | None) -> str:
     claimed = request.headers.get("x-amz-content-sha256")
     if claimed == UNSIGNED:
         return UNSIGNED
     if signature.expires is not None and signature.credential[3] == "s3":
-        return UNSIGNED
+        return UNSIGNED if claimed is None else claimed
+    if body is None:
+        if claimed is None:
+            raise AwsError(
+                "InvalidRequest",
+                "Missing required header for this request: x-amz-content-sha256",
+            )
+        return claimed
     right = hashlib.sha256(body).hexdigest()
     if claimed is not None and claimed != right:
         raise _mismatch()
@@ -243,7 +269,7 @@ def _header(headers: Mapping[str, str], name: str) -> str:
     return " ".join(headers[name].split())
 
 
-def _has_token(known: KnownKey, token: str) -> bool:
+def has_token(known: KnownKey, token: str) -> bool:
     """Return whether the token is the key's; a long-term key has none, and needs none."""
     if not known.token_digest:
         return True

@@ -12,6 +12,7 @@ from ecsd.certificates.authority import Authority
 from ecsd.clock import Clock
 from ecsd.ids import IdSource
 from ecsd.settings import Settings
+from ecsd.store.blobs import Blobs
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store, Transaction, View
 from ecsd.store.streams import LogStreams
@@ -44,6 +45,7 @@ class Call:
     request_id: str
     store: Store
     streams: LogStreams
+    blobs: Blobs
     clock: Clock
     ids: IdSource
     settings: Settings
@@ -69,7 +71,7 @@ OPERATIONS: dict[tuple[str, str], Handler] = {}
 def operation(service: str, name: str) -> Callable[[HandlerType], HandlerType]:
     """Register an operation, such as ``@operation("ecs", "CreateCluster")``.
 
-    Services by botocore's names: acm, ecs, ec2, elbv2, iam, kms, logs, route53, secretsmanager,
+    Services by botocore's names: acm, ecs, ec2, elbv2, iam, kms, logs, route53, s3, secretsmanager,
     servicediscovery, ssm, sts.
     Request members arrive under the model's names, validated against the model; timestamps are
     aware datetimes, blobs are bytes.

@@ -11,6 +11,7 @@ from ecsd.decisions.domain_name import resolved
 from ecsd.records.ecs.task_end import TaskEnd
 from ecsd.records.host import Host
 from ecsd.records.servicediscovery.namespace import Namespace
+from ecsd.store.blobs import Blobs
 from ecsd.store.finders.route53 import all_zones
 from ecsd.store.findings import all_findings
 from ecsd.store.scope import GLOBAL, HOSTS, Scope
@@ -18,9 +19,10 @@ from ecsd.store.store import Store
 
 
 def pages(
-    store: Store, controllers: Controllers, authority: Authority, clock: Clock
+    store: Store, blobs: Blobs, controllers: Controllers, parts: tuple[Authority, Clock]
 ) -> Mapping[str, Callable[[], object]]:
     """Return page → what it shows, as plain values."""
+    authority, clock = parts
 
     def scopes() -> object:
         return [
@@ -71,7 +73,7 @@ def pages(
         ]
 
     def findings() -> object:
-        return [one._asdict() for one in all_findings(store)]
+        return [one._asdict() for one in all_findings(store, blobs.damaged)]
 
     def root() -> object:
         return {"root": authority.root(clock.now())}

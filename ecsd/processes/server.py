@@ -15,6 +15,7 @@ import uvloop
 from ecsd.certificates.authority import Authority
 from ecsd.certificates.material import Material
 from ecsd.clock import Clock, SystemClock
+from ecsd.controllers.bucket import BucketController
 from ecsd.controllers.certificate import CertificateController
 from ecsd.controllers.connect_certificate import ConnectCertificateController
 from ecsd.controllers.controller import Controller, Controllers
@@ -38,9 +39,11 @@ from ecsd.operations.load import load_operations
 from ecsd.processes import journal, paths
 from ecsd.processes.inspection import pages
 from ecsd.processes.keys import find_key
+from ecsd.processes.objects import open_blobs
 from ecsd.processes.side_by_side import run_until
 from ecsd.protocol.wire import Wire
 from ecsd.settings import Settings
+from ecsd.store.blobs import Blobs
 from ecsd.store.segments import SegmentStreams
 from ecsd.store.sqlite import SqliteBackend
 from ecsd.store.store import Store
@@ -66,23 +69,25 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     gc.enable()
     streams = SegmentStreams(settings.data_dir / "streams")
     gc.freeze()
+    blobs = open_blobs(settings, store, ids)
     observations = Observations(store, clock, ids)
     hub = Hub(observations)
     authority = Authority(paths.authority(settings))
-    planned = _controllers(store, streams, (clock, ids, authority), hub, settings)
+    planned = _controllers(store, (streams, blobs), (clock, ids, authority), hub, settings)
     parts = _Parts(hub, Controllers(store, clock, planned), observations, clock)
     app = make_app(
         GatewayParts(
             operations=load_operations(),
             store=store,
             streams=streams,
+            blobs=blobs,
             clock=clock,
             ids=ids,
             settings=settings,
             authority=authority,
             find_key=find_key(store, settings, authority),
             wire=Wire(ids.uuid, refuse_unknown=settings.unknown_members == "refuse"),
-            pages=pages(store, parts.controllers, authority, clock),
+            pages=pages(store, blobs, parts.controllers, (authority, clock)),
         )
     )
     web = _Web(
@@ -112,6 +117,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         log.info("stopped")
     finally:
         streams.close()
+        blobs.close()
         store.close()
 
 
@@ -152,12 +158,13 @@ async def _open_up(parts: _Parts) -> None:
 
 def _controllers(
     store: Store,
-    streams: SegmentStreams,
+    kept: tuple[SegmentStreams, Blobs],
     parts: tuple[Clock, IdSource, Authority],
     hub: Hub,
     settings: Settings,
 ) -> list[Controller]:
     clock, ids, authority = parts
+    streams, blobs = kept
     shown = timedelta(seconds=settings.ended_shown)
 
     async def issue(names: Sequence[str], key_algorithm: str, now: datetime) -> Material:
@@ -169,6 +176,7 @@ def _controllers(
         TargetGroupController(store, clock),
         InstanceController(store, clock),
         LogGroupController(store, streams, clock),
+        BucketController(store, blobs, clock, ids),
         ExpiryController(store, clock),
         KeyController(store, clock, ids, authority.seal),
         PlannedEndController(store, clock),

@@ -29,7 +29,12 @@ class CredentialScope(NamedTuple):
     @property
     def account(self) -> str:
         """The account: a 12-digit access key id is one; else the default."""
-        return self.access_key_id if ACCOUNT.fullmatch(self.access_key_id) else DEFAULT_ACCOUNT
+        return account_of(self.access_key_id)
+
+
+def account_of(access_key_id: str) -> str:
+    """Return the account that local mode takes a key for: 12 digits are one; else the default."""
+    return access_key_id if ACCOUNT.fullmatch(access_key_id) else DEFAULT_ACCOUNT
 
 
 def credential_scope(request: HttpRequest) -> CredentialScope | None:

@@ -1,6 +1,6 @@
 """HTTP as the codecs see it: plain values, no socket."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 
 import msgspec
 
@@ -28,8 +28,13 @@ class HttpRequest(msgspec.Struct, frozen=True):
 
 
 class HttpResponse(msgspec.Struct, frozen=True):
-    """One answer, whole. Content-Length is the server's business."""
+    """One answer. Content-Length is the server's business where the headers do not have it.
+
+    Attributes:
+        pieces: the rest of a body that is not held whole, after ``body``; its length is a header.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    pieces: AsyncGenerator[bytes, None] | None = None

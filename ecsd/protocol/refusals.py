@@ -18,6 +18,7 @@ CODES = {
     "ecr": "InvalidParameterException",
     "servicediscovery": "InvalidInput",
     "route53": "InvalidInput",
+    "s3": "InvalidArgument",
 }
 # ECS answers these with ClientException (ecs_semantics 2.1).
 ECS_CLIENT = frozenset(

@@ -1,7 +1,7 @@
 """REST JSON and REST XML: path, query and headers, and a body in either."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from ecsd.errors import AwsError
@@ -20,7 +20,35 @@ from ecsd.protocol.xml_writers import XmlWriters, element_name, escape, namespac
 
 ReadBody = Callable[[bytes], dict[str, Any]]
 WriteBody = Callable[[Mapping[str, Any]], bytes]
+PARTIAL, NOT_MODIFIED = 206, 304
 RAW = ("blob", "string")
+S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+# What S3's documents are called, where that is not the shape's name. Source: S3 API Reference.
+S3_ROOTS = {
+    "CompleteMultipartUpload": "CompleteMultipartUploadResult",
+    "CreateMultipartUpload": "InitiateMultipartUploadResult",
+    "DeleteObjects": "DeleteResult",
+    "GetBucketAccelerateConfiguration": "AccelerateConfiguration",
+    "GetBucketAcl": "AccessControlPolicy",
+    "GetBucketLifecycleConfiguration": "LifecycleConfiguration",
+    "GetBucketLocation": "LocationConstraint",
+    "GetBucketLogging": "BucketLoggingStatus",
+    "GetBucketRequestPayment": "RequestPaymentConfiguration",
+    "GetBucketTagging": "Tagging",
+    "GetBucketVersioning": "VersioningConfiguration",
+    "GetObjectAcl": "AccessControlPolicy",
+    "GetObjectAttributes": "GetObjectAttributesResponse",
+    "GetObjectTagging": "Tagging",
+    "ListBucketAnalyticsConfigurations": "ListBucketAnalyticsConfigurationResult",
+    "ListBucketInventoryConfigurations": "ListInventoryConfigurationsResult",
+    "ListBucketMetricsConfigurations": "ListMetricsConfigurationsResult",
+    "ListBuckets": "ListAllMyBucketsResult",
+    "ListMultipartUploads": "ListMultipartUploadsResult",
+    "ListObjectVersions": "ListVersionsResult",
+    "ListObjects": "ListBucketResult",
+    "ListObjectsV2": "ListBucketResult",
+    "ListParts": "ListPartsResult",
+}
 NOTHING = Shape("structure")
 
 
@@ -97,17 +125,34 @@ class RestCodec(ABC):
         write = self._write.get(operation.name)
         if write is None:
             write = self._write[operation.name] = self._body_writer(operation, shape)
-        status = operation.status
+        status = self.status(operation, output)
         for ref in shape.members:
             if ref.location == "statusCode" and output.get(ref.name) is not None:
                 status = output[ref.name]
         headers = self.headers(request_id)
+        if any(ref.name == shape.payload for ref in shape.members if self._is_raw(ref)):
+            del headers["content-type"]  # the body is whatever it is
         headers.update(outside_headers(self._shapes, shape.members, output))
         inside = {
             ref.name for ref in shape.members if ref.location in OUTSIDE and ref.name in output
         }
+        streamed = output.get(shape.payload) if shape.payload else None
+        if isinstance(streamed, AsyncGenerator):
+            return HttpResponse(status, headers, b"", streamed)
         body = write({name: value for name, value in output.items() if name not in inside})
         return HttpResponse(status, headers, body)
+
+    def _is_raw(self, ref: Ref) -> bool:
+        return self._shapes[ref.shape].type in RAW
+
+    def status(self, operation: Operation, output: Mapping[str, Any]) -> int:
+        """Return the status of an answer that names none."""
+        return operation.status
+
+    def is_streamed(self, operation: Operation) -> bool:
+        """Say whether the operation takes its body as it comes; ``parse`` leaves it out then."""
+        shape = self._shape(operation.input)
+        return any(ref.streaming for ref in shape.members if ref.name == shape.payload)
 
     def _body_writer(self, operation: Operation, shape: Shape) -> WriteBody:
         payload = next((ref for ref in shape.members if ref.name == shape.payload), None)
@@ -203,7 +248,8 @@ class RestXmlCodec(RestCodec):
     ) -> None:
         super().__init__(table, new_token, refuse_unknown=refuse_unknown)
         self._bare = table is not None and table.identity.name == "s3"
-        self._namespace = f' xmlns="{escape(table.namespace)}"' if table and table.namespace else ""
+        space = S3_NAMESPACE if self._bare else table.namespace if table else ""
+        self._namespace = f' xmlns="{escape(space)}"' if space else ""
         if table is not None:
             self._readers = Readers(table, XmlValues(), refuse_unknown=refuse_unknown)
             self._writers = XmlWriters(table)
@@ -212,16 +258,30 @@ class RestXmlCodec(RestCodec):
         """Return the HTTP answer of a refusal."""
         known = ErrorShape(self._table, error)
         headers = self.headers(request_id)
-        content = error_element(self._writers if self._table else None, known, error)
         request = f"<RequestId>{request_id}</RequestId>"
         if self._bare:
-            headers["x-amz-request-id"] = headers["x-amz-id-2"] = request_id
-            text = f"<Error>{content}{request}</Error>"
+            if known.status == NOT_MODIFIED:  # has no body
+                return HttpResponse(known.status, {**headers, "etag": error.details["ETag"]}, b"")
+            told = {"Code": known.code, "Message": error.message, **error.details}
+            content = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in told.items())
+            text = f"<Error>{content}{request}<HostId>{request_id}</HostId></Error>"
         else:
+            content = error_element(self._writers if self._table else None, known, error)
             text = (
                 f"<ErrorResponse{self._namespace}><Error>{content}</Error>{request}</ErrorResponse>"
             )
         return HttpResponse(known.status, headers, (DECLARATION + text).encode())
+
+    def headers(self, request_id: str) -> dict[str, str]:
+        """Return the headers of every answer."""
+        if not self._bare:
+            return super().headers(request_id)
+        named = {"x-amz-request-id": request_id, "x-amz-id-2": request_id}
+        return {"content-type": self.content_type, **named}
+
+    def status(self, operation: Operation, output: Mapping[str, Any]) -> int:
+        """Return the status of an answer that names none: of a part of an object 206."""
+        return PARTIAL if self._bare and output.get("ContentRange") else operation.status
 
     def members_reader(self, members: list[Ref], required: set[str]) -> ReadBody:
         """Return the reader of a body that holds these members."""
@@ -239,6 +299,8 @@ class RestXmlCodec(RestCodec):
         """Return the writer of a body that holds these members."""
         write = self._writers.structure_of(operation.name, members, required)
         root = operation.output.shape if operation.output else ""
+        root = S3_ROOTS.get(operation.name, root) if self._bare else root
+        unwrapped = self._bare and operation.name == "GetBucketLocation"
         space = self._namespace
 
         def to_body(output: Mapping[str, Any]) -> bytes:
@@ -246,6 +308,9 @@ class RestXmlCodec(RestCodec):
             write(parts, output)
             if not members or not root:
                 return b""
+            if unwrapped:  # the answer is its one member
+                text = escape(output.get("LocationConstraint") or "")
+                parts[:] = [text]
             return f"{DECLARATION}<{root}{space}>{''.join(parts)}</{root}>".encode()
 
         return to_body

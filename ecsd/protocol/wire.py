@@ -82,6 +82,17 @@ class Wire:
                 return self._query_route(request, {})
         return self._rest_route(request)
 
+    def route_to(self, service: str, request: HttpRequest) -> Route:
+        """Return where a request goes that is known to be for one REST service."""
+        identity = self._first(lambda each: each.name == service)
+        protocol = identity.protocols[0] if identity else "rest-xml"
+        found = self._rest_paths(service).find(request)
+        if found is None:
+            named = f"{request.method} {request.path[:128]}"
+            return msgspec.structs.replace(self._route(service, "", protocol), operation=named)
+        route = self._route(service, found.operation.name, protocol)
+        return msgspec.structs.replace(route, labels=found.labels)
+
     def table(self, service: str) -> Table | None:
         """Return a service's table, or None if it has none."""
         if service not in self._tables:
@@ -126,10 +137,9 @@ class Wire:
         signed = _signing_name(request)
         for identity in self._identities:
             if identity.signing_name == signed and identity.protocols[0].startswith("rest-"):
-                found = self._rest_paths(identity.name).find(request)
-                if found is not None:
-                    route = self._route(identity.name, found.operation.name, identity.protocols[0])
-                    return msgspec.structs.replace(route, labels=found.labels)
+                route = self.route_to(identity.name, request)
+                if route.model is not None:
+                    return route
         identity_ = self._first(lambda each: each.signing_name == signed)
         protocol = identity_.protocols[0] if identity_ else ""
         if not protocol:
@@ -141,7 +151,9 @@ class Wire:
     def _rest_paths(self, service: str) -> RestPaths:
         if service not in self._paths:
             table = self.table(service)
-            self._paths[service] = RestPaths(table.operations.values() if table else ())
+            self._paths[service] = (
+                RestPaths(table.operations.values(), table.shapes) if table else RestPaths((), {})
+            )
         return self._paths[service]
 
     def _route(self, service: str, operation: str, protocol: str) -> Route:

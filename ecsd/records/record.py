@@ -23,11 +23,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         KEY: the member that identifies a record inside its scope.
         INDEXES: members and properties by which ``View.select`` finds records; one that is a tuple
             is indexed by each of its elements.
+        ORDERED: whether ``View.following`` finds records by the order of their keys.
     """
 
     KIND: ClassVar[str] = ""
     KEY: ClassVar[str] = ""
     INDEXES: ClassVar[tuple[str, ...]] = ()
+    ORDERED: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         """Enter the class in the catalogue of kinds."""

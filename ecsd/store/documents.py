@@ -1,5 +1,6 @@
 """Records in memory with their indexes: the readable half of the document store."""
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import TypeVar, cast
 
@@ -18,6 +19,7 @@ class Documents:
         self._shelves: dict[tuple[str, Scope], Shelf] = {}
         self._indexes: dict[tuple[str, Scope, str, object], dict[str, None]] = {}
         self._scopes: dict[str, dict[Scope, None]] = {}
+        self._orders: dict[tuple[str, Scope], list[str]] = {}  # made when first asked for
 
     def get(self, kind: type[R], scope: Scope, key: str) -> R | None:
         """Return a record, or None."""
@@ -38,6 +40,19 @@ class Documents:
         rest = [(name, value) for name, value in wanted.items() if name != index]
         found = cast("list[R]", [shelf[key] for key in keys])
         return [one for one in found if all(getattr(one, name) == value for name, value in rest)]
+
+    def following(self, kind: type[R], scope: Scope, key: str) -> R | None:
+        """Return the record with the least key that is not below this one, or None."""
+        if not kind.ORDERED:
+            raise LookupError(f"{kind.KIND} has no order")
+        shelf = self._shelves.get((kind.KIND, scope))
+        if not shelf:
+            return None
+        order = self._orders.get((kind.KIND, scope))
+        if order is None:
+            order = self._orders[kind.KIND, scope] = sorted(shelf)
+        at = bisect_left(order, key)
+        return cast("R", shelf[order[at]]) if at < len(order) else None
 
     def count(self, kind: type[Record], scope: Scope, index: str, value: object) -> int:
         """Return how many records have this indexed value."""
@@ -73,12 +88,23 @@ class Documents:
         old = shelf.get(key)
         if old is not None:
             self._unindex(scope, key, old)
+        if (old is None) is not (new is None):
+            self._reorder(name, scope, key, there=new is not None)
         if new is None:
             shelf.pop(key, None)
         else:
             shelf[key] = new
             self._index(scope, key, new)
         return old
+
+    def _reorder(self, name: str, scope: Scope, key: str, *, there: bool) -> None:
+        order = self._orders.get((name, scope))
+        if order is None:
+            return
+        if there:
+            insort(order, key)
+        else:
+            del order[bisect_left(order, key)]
 
     def _index(self, scope: Scope, key: str, record: Record) -> None:
         for name in record.INDEXES:

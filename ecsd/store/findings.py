@@ -1,6 +1,6 @@
 """The invariant checker over a whole store: tests, the crash test and ``ecsd doctor`` call it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ecsd.decisions.invariants.balancing import Balancing, check_balancing, check_entrances
 from ecsd.decisions.invariants.discovery import Discovery, check_discovery
@@ -8,6 +8,7 @@ from ecsd.decisions.invariants.ecs import Containers, check_ecs
 from ecsd.decisions.invariants.finding import Finding
 from ecsd.decisions.invariants.logs import Logging, check_logs
 from ecsd.decisions.invariants.network import check_network, check_vpc_numbers
+from ecsd.decisions.invariants.objects import Objects, check_objects
 from ecsd.decisions.invariants.stored_values import StoredValues, check_stored_values
 from ecsd.decisions.invariants.zones import Zones, check_zones
 from ecsd.records.acm.certificate import Certificate
@@ -27,6 +28,8 @@ from ecsd.records.logs.log_group import LogGroup, LogStream
 from ecsd.records.logs.storage_to_free import StorageToFree
 from ecsd.records.route53.hosted_zone import HostedZone
 from ecsd.records.route53.record_set import RecordSet
+from ecsd.records.s3.bucket import Bucket
+from ecsd.records.s3.stored_object import MultipartUpload, StoredObject, UploadPart
 from ecsd.records.secretsmanager.secret import Secret, SecretVersion
 from ecsd.records.servicediscovery.instance import Instance
 from ecsd.records.servicediscovery.namespace import Namespace
@@ -36,8 +39,11 @@ from ecsd.store.finders.ec2 import network_of
 from ecsd.store.store import Store, View
 
 
-def all_findings(store: Store) -> Iterator[Finding]:
-    """Yield everything that contradicts itself, in every account and region."""
+def all_findings(store: Store, damaged: Mapping[str, str] | None = None) -> Iterator[Finding]:
+    """Yield everything that contradicts itself, in every account and region.
+
+    damaged: blob → what is wrong with it, of the blob store.
+    """
     yield from check_vpc_numbers([vpc for _, vpc in store.everywhere(Vpc)])
     yield from check_entrances([one for _, one in store.everywhere(LoadBalancer)])
     for scope in store.scopes():
@@ -55,6 +61,15 @@ def all_findings(store: Store) -> Iterator[Finding]:
             )
         )
         yield from check_zones(Zones(view.select(HostedZone), view.select(RecordSet)))
+        yield from check_objects(
+            Objects(
+                view.select(Bucket),
+                view.select(StoredObject),
+                view.select(MultipartUpload),
+                view.select(UploadPart),
+                damaged or {},
+            )
+        )
         yield from check_logs(
             Logging(view.select(LogGroup), view.select(LogStream), view.select(StorageToFree))
         )

@@ -56,6 +56,10 @@ class View:
         """Return records whose members equal ``wanted`` (at least one of them indexed), or all."""
         return self._documents.select(kind, self.scope, **wanted)
 
+    def following(self, kind: type[R], key: str) -> R | None:
+        """Return the record of an ordered kind with the least key not below this one, or None."""
+        return self._documents.following(kind, self.scope, key)
+
     def count(self, kind: type[Record], index: str, value: object) -> int:
         """Return how many records have this indexed value."""
         return self._documents.count(kind, self.scope, index, value)

@@ -9,10 +9,12 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from msgspec.structs import replace
 
+from ecsd.agent.s3_objects import S3Objects
 from ecsd.agent.startup_values import StartupValues, StartupValuesError
 from ecsd.clock import SystemClock
 from ecsd.decisions.startup_values import Login
 from ecsd.records.plan import RoleCredentials
+from ecsd.settings import Settings
 from tests.agent.fake_api import FakeApi, refused
 from tests.agent.task_world import plan
 
@@ -63,7 +65,9 @@ def secrets(*references, **more):
 
 async def resolved(api, *containers, execution=ROLE, clock=None):
     asked = replace(plan(*containers), logs_endpoint=api.endpoint)
-    return await StartupValues(clock or Hasty()).resolve(asked, execution)
+    clock = clock or Hasty()
+    values = StartupValues(clock, S3Objects(Settings(), clock))
+    return await values.resolve(asked, execution)
 
 
 async def words_of(api, *containers, **more):

@@ -1,6 +1,11 @@
 """The gateway in process: ASGI messages in, an answer out."""
 
+import asyncio
+import atexit
 import json
+import shutil
+import tempfile
+from pathlib import Path
 from typing import NamedTuple
 
 from ecsd.certificates.authority import Authority
@@ -12,10 +17,13 @@ from ecsd.ids import SeededIds
 from ecsd.operations.load import load_operations
 from ecsd.protocol.wire import Wire
 from ecsd.settings import Settings
+from ecsd.store.blobs import Blobs
 from ecsd.store.stream_memory import MemoryLogStreams
 
 OPERATIONS = load_operations()
 WIRE = Wire(SeededIds(4).uuid)  # shared: tables are read once
+FOLDER = Path(tempfile.mkdtemp(prefix="ecsd-objects-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 SIGNING = {"elbv2": "elasticloadbalancing"}
 
 
@@ -40,6 +48,7 @@ class Client:
             operations=OPERATIONS if operations is None else operations,
             store=store,
             streams=MemoryLogStreams(),
+            blobs=new_blobs(),
             clock=clock or SystemClock(),
             ids=ids,
             settings=settings,
@@ -49,12 +58,16 @@ class Client:
             pages=pages or {},
         )
         self.app = make_app(self.parts)
+        self.leaves = None  # an event: the client goes
 
     async def raw(self, method, path, headers, body, *, query="", pieces=None):
         sent = []
         waiting = list(pieces if pieces is not None else [body])
 
         async def receive():
+            if not waiting:
+                await (self.leaves or asyncio.Event()).wait()
+                return {"type": "http.disconnect"}
             piece = waiting.pop(0)
             if piece is None:
                 return {"type": "http.disconnect"}
@@ -62,6 +75,7 @@ class Client:
 
         async def send(message):
             sent.append(message)
+            await asyncio.sleep(0)
 
         scope = {
             "type": "http",
@@ -69,7 +83,9 @@ class Client:
             "path": path,
             "raw_path": path.encode(),
             "query_string": query.encode(),
-            "headers": [(n.lower().encode(), v.encode("latin-1")) for n, v in headers.items()],
+            "headers": [
+                (n.lower().encode(), v.encode("latin-1", "replace")) for n, v in headers.items()
+            ],
         }
         await self.app(scope, receive, send)
         if not sent:
@@ -90,6 +106,11 @@ class Client:
             version = table.identity.api_version
             body = f"Action={operation}&Version={version}&".encode() + body
         return await self.raw("POST", "/", {**headers, **extra}, body)
+
+
+def new_blobs(ids=None):
+    """Blobs in a folder of their own, which goes when the tests end."""
+    return Blobs(Path(tempfile.mkdtemp(dir=FOLDER)), ids or SeededIds(5), bytes(32))
 
 
 def authorization(service, key="AKID", region="us-east-1"):

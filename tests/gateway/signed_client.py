@@ -6,7 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 import cbor2
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore_judge import model_of, read_by, request_by
@@ -47,7 +47,8 @@ class SignedClient:
         url = f"{HOST}{made.path}{'?' if made.query else ''}{made.query}"
         request = AWSRequest(made.method, url, data=made.body, headers=headers)
         if key is not None:
-            SigV4Auth(Credentials(*key), model.signing_name, "us-east-1").add_auth(request)
+            auth = S3SigV4Auth if service == "s3" else SigV4Auth
+            auth(Credentials(*key), model.signing_name, "us-east-1").add_auth(request)
         sent = {name.lower(): _text(value) for name, value in request.headers.items()}
         sent["host"] = "localhost:4566"
         answer = await self.client.raw(made.method, made.path, sent, made.body, query=made.query)

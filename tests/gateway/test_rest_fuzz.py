@@ -44,6 +44,7 @@ WORDS = (
     "C0",
 )
 MARKUP = [b"<", b">", b"</", b"&", b"&amp;", b"<x/>", b"<!--", b"<![CDATA[", b"\xff", b"<?xml?>"]
+NOT_IMPLEMENTED = 501  # S3's answer to what it does not know
 HUGE = "h" * 1_000_000
 
 
@@ -71,6 +72,11 @@ class World:
         members = {"HostedZoneId": zone.rpartition("/")[2], "ChangeBatch": {"Changes": changes}}
         answer = await self.send("route53", "ChangeResourceRecordSets", members)
         assert answer.status == 200, answer
+        if ("s3", "CreateBucket") in OPERATIONS:
+            for name, more in (("CreateBucket", {}), ("PutObject", {"Key": "web", "Body": b"web"})):
+                answer = await self.send("s3", name, {"Bucket": "bucket", **more})
+                assert answer.status == 200, answer
+            found.append("bucket")
         self.known = tuple(dict.fromkeys(one.rpartition("/")[2] for one in found))
         return self
 
@@ -86,7 +92,7 @@ class World:
     async def refuses_or_answers(self, service, name, members, spoil=lambda body: body):
         before = self.store.revision
         answer = await self.send(service, name, members, spoil)
-        assert answer.status < 500, (answer, members)
+        assert answer.status < 500 or answer.status == NOT_IMPLEMENTED, (answer, members)
         if answer.status >= 400:
             assert self.store.revision == before, ("refused, yet stored", answer, members)
         assert list(all_findings(self.store)) == []

@@ -81,13 +81,17 @@ def make_call(
     streams: object | None = None,
     **others: object,
 ) -> Call:
-    """Return one request's surroundings: ``streams`` for Logs, ``caller``, ``settings`` for IAM."""
+    """Return one request's surroundings.
+
+    ``streams`` is for Logs, ``blobs`` for S3, ``caller`` and ``settings`` for IAM.
+    """
     call = Call(
         scope=Scope(account, region),
         caller=Caller(f"arn:aws:iam::{account}:root", account, account),
         request_id="00000000-0000-4000-8000-000000000000",
         store=store,
         streams=streams,  # type: ignore[arg-type]
+        blobs=None,  # type: ignore[arg-type]
         clock=clock or VirtualClock(),  # type: ignore[arg-type]
         ids=ids or SeededIds(7),
         settings=Settings(),

@@ -29,6 +29,16 @@ def model_of(service):
     return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
 
+def operations_of(service):
+    """The operations of a model that requests can mean: others took some names' paths over."""
+    model = Loader().load_service_model(service, "service-2")
+    return [
+        name
+        for name, operation in model["operations"].items()
+        if not compile_models.is_superseded(operation, model)
+    ]
+
+
 def compile_into(folder, services):
     """Compile without patterns: values that match an arbitrary one are hard to make up."""
     identities = []

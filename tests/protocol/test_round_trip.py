@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from botocore_judge import FOR_TESTS, OURS, Values, model_of, read_by, request_by
+from botocore_judge import FOR_TESTS, OURS, Values, model_of, operations_of, read_by, request_by
 
 from ecsd.errors import AwsError
 
@@ -16,6 +16,8 @@ SPOKEN = {
 }
 
 
+# Operations of S3 that are asked for at hosts of their own.
+ELSEWHERE = ("ListDirectoryBuckets", "WriteGetObjectResponse")
 SERVICES = [
     pytest.param(service, protocol, id=f"{service}-{protocol}")
     for service in (*OURS, *FOR_TESTS)
@@ -26,7 +28,9 @@ SERVICES = [
 @pytest.mark.parametrize(("service", "protocol"), SERVICES)
 def test_every_request_of_botocore_is_read_as_it_was_meant(wire, service, protocol):
     model = model_of(service)
-    for number, name in enumerate(model.operation_names):
+    for number, name in enumerate(operations_of(service)):
+        if name in ELSEWHERE:
+            continue
         operation = model.operation_model(name)
         for full in (True, False):
             values = Values(number)
@@ -39,9 +43,21 @@ def test_every_request_of_botocore_is_read_as_it_was_meant(wire, service, protoc
 
 
 def expected(operation, members):
-    """Idempotency tokens are filled in."""
+    """Idempotency tokens are filled in; names of headers have no case."""
     tokens = operation.idempotent_members if operation.input_shape else ()
-    return {**dict.fromkeys(tokens, "token"), **members}
+    lowered = {
+        name: {key.lower(): value for key, value in members[name].items()}
+        for name in members
+        if operation.input_shape.members[name].serialization.get("location") == "headers"
+    }
+    return {**dict.fromkeys(tokens, "token"), **members, **lowered}
+
+
+def told(operation, output):
+    """An answer as botocore reads it back: a body that is one empty element is that element."""
+    payload = operation.output_shape and operation.output_shape.serialization.get("payload")
+    structure = payload and operation.output_shape.members[payload].type_name == "structure"
+    return output | {payload: {}} if structure and payload not in output else output
 
 
 @pytest.mark.parametrize(("service", "protocol"), SERVICES)
@@ -49,10 +65,10 @@ def test_botocore_reads_every_answer_as_it_was_meant(wire, service, protocol):
     model = model_of(service)
     table = wire.table(service)
     codec = wire._codec(service, SPOKEN[protocol])
-    for number, name in enumerate(model.operation_names):
+    for number, name in enumerate(operations_of(service)):
         operation = model.operation_model(name)
-        if operation.has_event_stream_output:
-            continue
+        if operation.has_event_stream_output or (service, name) == ("s3", "GetBucketLocation"):
+            continue  # the latter's answer is read by a handler of botocore's S3 client
         for full in (True, False):
             output = (
                 Values(number).of(operation.output_shape, full=full)
@@ -60,7 +76,8 @@ def test_botocore_reads_every_answer_as_it_was_meant(wire, service, protocol):
                 else {}
             )
             response = codec.answer(table.operations[name], output, "request-1")
-            assert read_by(protocol, operation, response) == output, name
+            read = read_by(protocol, operation, response)
+            assert read in (output, told(operation, output)), name
 
 
 @pytest.mark.parametrize(("service", "protocol"), SERVICES)

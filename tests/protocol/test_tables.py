@@ -3,14 +3,14 @@
 import re
 
 import pytest
-from botocore_judge import OURS, compile_models, model_of
+from botocore_judge import OURS, compile_models, operations_of
 
 from ecsd.protocol.table import TableError, read_table
 
 
 @pytest.mark.parametrize("service", OURS)
 def test_a_table_has_every_operation_of_the_model(service):
-    assert sorted(read_table(service).operations) == sorted(model_of(service).operation_names)
+    assert sorted(read_table(service).operations) == sorted(operations_of(service))
 
 
 @pytest.mark.parametrize("service", OURS)

@@ -11,6 +11,9 @@ from typing import NamedTuple
 from ecsd.decisions.iam.principal import Naming, Principal, PrincipalKind
 from ecsd.decisions.iam.statement import Policy, Statement
 
+# Callers that have no policies of their own.
+WITHOUT_POLICIES = (PrincipalKind.SERVICE, PrincipalKind.FEDERATED, PrincipalKind.ANONYMOUS)
+
 
 class Request(NamedTuple):
     """What somebody wants to do.
@@ -143,8 +146,8 @@ def _allowance(request: Request, policies: Policies) -> tuple[Side, bool]:
             return Side.RESOURCE, True
         lacking = _lacking_limit(request, policies)
         return (lacking, False) if lacking is not None else (Side.RESOURCE, True)
-    if request.principal.kind in (PrincipalKind.SERVICE, PrincipalKind.FEDERATED):
-        return Side.RESOURCE, naming is not None  # they have no policies of their own
+    if request.principal.kind in WITHOUT_POLICIES:
+        return Side.RESOURCE, naming is not None
     if request.principal.kind is not PrincipalKind.ROOT and not side_allows(
         request, policies, Side.IDENTITY
     ):

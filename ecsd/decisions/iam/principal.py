@@ -16,6 +16,7 @@ class PrincipalKind(Enum):
     SESSION = "session"  # of a role
     SERVICE = "service"
     FEDERATED = "federated"  # comes with another provider's token
+    ANONYMOUS = "anonymous"  # nobody: only what names everybody is for it
 
 
 class Principal(NamedTuple):
@@ -72,6 +73,8 @@ class Principals:
     def _names_itself(self, principal: Principal) -> bool:
         if self.everybody:
             return True
+        if principal.kind is PrincipalKind.ANONYMOUS:
+            return False
         if principal.kind is PrincipalKind.SERVICE:
             return principal.arn in self._services
         if principal.kind is PrincipalKind.FEDERATED:

@@ -7,16 +7,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecsd.decisions.iam.evaluation import Policies, Request, Source, decide
+from ecsd.decisions.iam.principal import Principal, PrincipalKind
+from ecsd.decisions.iam.statement import compile_policy
 from ecsd.decisions.iam.wording import refusal
+from ecsd.decisions.s3.public_policy import is_public
 from ecsd.errors import AwsError
-from ecsd.gateway.authorization.need import Asked
+from ecsd.gateway.authorization import s3
+from ecsd.gateway.authorization.need import Asked, Need
 from ecsd.gateway.authorization.table import FREE, needs_of
+from ecsd.gateway.s3_address import is_presigned_v2
 from ecsd.operations.call import Call
 from ecsd.protocol.message import HttpRequest
+from ecsd.records.s3.bucket import Bucket
 from ecsd.store.finders.iam_caller import Identity, Keys, context_of, identify, tag_keys
+from ecsd.store.finders.s3 import OwnedBucket, find_bucket, newest_version
 from ecsd.store.finders.tags import resource_tags
 
 WITH_POLICIES = ("kms", "secretsmanager")  # services whose resources have policies of their own
+# What a bucket's policy cannot take from its owner's root. Source: S3 User Guide, Bucket policies.
+OF_ROOT = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
 RESOURCE_TAG = tuple(
     f"{service}:resourcetag/" for service in ("aws", "ecs", "ec2", "iam", "secretsmanager", "ssm")
 )
@@ -33,6 +42,9 @@ def authorize(
     """
     service, signing_name, operation = route
     caller = call.caller
+    if service == "s3":
+        _authorize_s3(call, request, Asked(operation, members, call.view, caller.arn))
+        return
     if not caller.arn:
         return  # unsigned: the operation judges the token that it brings
     identity = identify(call.store, call.scope.account, caller.arn, caller.access_key_id)
@@ -57,6 +69,73 @@ def authorize(
         if not decision.allowed:
             message = refusal(decision, caller.arn, need.action, need.resource)
             raise AwsError("AccessDenied", message, status=403)
+
+
+def _authorize_s3(call: Call, request: HttpRequest, asked: Asked) -> None:
+    """Let a request to S3 pass, or refuse it: the bucket's policy has a say.
+
+    It has to allow what callers of other accounts do, and decides alone over unsigned requests.
+    Source: S3 User Guide, How Amazon S3 authorizes a request; Blocking public access.
+    """
+    identity = identify(call.store, call.scope.account, call.caller.arn, call.caller.access_key_id)
+    if not call.caller.arn:
+        identity = Identity(Principal(PrincipalKind.ANONYMOUS, "", ""), Policies(), {})
+    root = identity.principal.kind is PrincipalKind.ROOT
+    common = {
+        **context_of(identity, call.clock.now(), call.scope.region),
+        **_of_connection(request),
+        "s3:signatureversion": (_signature_version(request),),
+    }
+    for need in [*s3.needs(asked), *_of_absence(call, asked)]:
+        found = find_bucket(call.store, s3.bucket_of(need))
+        owner = "" if found is None else found.scope.account
+        own = owner in ("", call.scope.account)
+        if root and own and (found is None or need.action in OF_ROOT):
+            continue
+        source = None if found is None else _bucket_policy(found.bucket, own=own)
+        context = common | need.context
+        if found is not None:
+            context |= _object_tags(call, found, need.resource)
+        decision = decide(
+            Request(identity.principal, need.action, need.resource, context, owner),
+            identity.policies._replace(resource=source),
+        )
+        if not decision.allowed:
+            said = call.caller.arn or "anonymous"
+            message = refusal(decision, said, need.action, need.resource)
+            raise AwsError("AccessDenied", message, status=403)
+
+
+def _of_absence(call: Call, asked: Asked) -> list[Need]:
+    """Return what it needs to hear that an object is not there. Source: S3 API, GetObject."""
+    found = find_bucket(call.store, str(asked.members.get("Bucket", "")))
+    if found is None or asked.operation not in ("GetObject", "HeadObject"):
+        return []
+    view = call.store.view(found.scope)
+    newest = newest_version(view, found.bucket.name, asked.members["Key"])
+    there = newest is not None and (not newest.delete_marker or "VersionId" in asked.members)
+    return [] if there else [Need("s3:ListBucket", found.bucket.arn)]
+
+
+def _bucket_policy(bucket: Bucket, *, own: bool) -> Source | None:
+    """Return the policy that counts: a public one may be kept to the owner's account."""
+    block = bucket.public_access_block
+    if bucket.policy is None:
+        return None
+    restricted = block is not None and block.restrict_public_buckets
+    if restricted and not own and is_public(bucket.policy):
+        return None
+    return Source(compile_policy(bucket.policy), bucket.arn, "resource")
+
+
+def _object_tags(call: Call, found: OwnedBucket, resource: str) -> Keys:
+    name = resource.removeprefix(f"{found.bucket.arn}/")
+    one = newest_version(call.store.view(found.scope), found.bucket.name, name)
+    return {} if one is None else tag_keys("s3:existingobjecttag", one.tags)
+
+
+def _signature_version(request: HttpRequest) -> str:
+    return "AWS" if is_presigned_v2(request.query) else "AWS4-HMAC-SHA256"
 
 
 def _check_session_token(identity: Identity, service: str, operation: str) -> None:

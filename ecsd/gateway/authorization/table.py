@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ecsd.gateway.authorization import ec2, ecs, iam, kms, services, stored_values
+from ecsd.gateway.authorization import ec2, ecs, iam, kms, s3, services, stored_values
 from ecsd.gateway.authorization.need import Asked, Need
 
 NEEDS: Mapping[str, Callable[[Asked], Iterable[Need]]] = {
@@ -14,6 +14,7 @@ NEEDS: Mapping[str, Callable[[Asked], Iterable[Need]]] = {
     "kms": kms.needs,
     "logs": services.logs_needs,
     "route53": services.route53_needs,
+    "s3": s3.needs,
     "secretsmanager": stored_values.secretsmanager_needs,
     "servicediscovery": services.servicediscovery_needs,
     "ssm": stored_values.ssm_needs,

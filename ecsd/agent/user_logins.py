@@ -71,7 +71,7 @@ class UserLogins:
         self._ids = ids
         self._rules: dict[str, dict[str, Rule]] = {}  # balancer → ARN → rule
         self._balancers: dict[str, str] = {}  # listener → balancer
-        self._refreshed: dict[str, tuple[int, Refreshed]] = {}  # rule and token → since when, what
+        self._refreshed: dict[tuple[str, str, str], tuple[int, Refreshed]] = {}  # since when, what
         self._http: aiohttp.ClientSession | None = None
 
     def follow(self, plan: BalancerPlan) -> None:
@@ -218,11 +218,12 @@ class UserLogins:
         return renewed if isinstance(renewed, Failed) else self._given(rule, renewed, cookies)
 
     async def _refresh_once(self, rule: Rule, session: Session) -> Session | Failed:
-        """Refresh a session; requests that bear the same refresh token share what comes of it.
+        """Refresh a session; requests that bear the same tokens share what comes of it.
 
         An IdP may take a refresh token once only, and a page asks for many things at a time.
         """
-        now, key = self._now(), f"{rule.arn}|{session.refresh_token}"
+        # Where a refresh token is good for ever, the access token tells sessions apart.
+        now, key = self._now(), (rule.arn, session.refresh_token, session.access_token)
         for old in [one for one, (at, _) in self._refreshed.items() if now - at > KEPT_SECONDS]:
             del self._refreshed[old]
         while key in self._refreshed:

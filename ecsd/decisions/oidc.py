@@ -7,7 +7,7 @@ authentication flow, troubleshooting (HTTP 401, 500, 561), access logs (error re
 
 import json
 import re
-from base64 import urlsafe_b64decode
+from base64 import b64encode, urlsafe_b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -144,9 +144,10 @@ def refresh_form(refresh_token: str) -> dict[str, str]:
     return {"grant_type": "refresh_token", "refresh_token": refresh_token}
 
 
-def client_credentials(client_id: str, client_secret: str) -> tuple[str, str]:
-    """Return user and password of HTTP's Basic scheme. Source: RFC 6749, 2.3.1."""
-    return quote_plus(client_id), quote_plus(client_secret)
+def client_credentials(client_id: str, client_secret: str) -> str:
+    """Return the Authorization header of HTTP's Basic scheme. Source: RFC 6749, 2.3.1."""
+    both = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
+    return f"Basic {b64encode(both.encode()).decode()}"
 
 
 def read_tokens(status: int, body: bytes, *, refreshed: bool = False) -> Tokens | Failed:

@@ -203,7 +203,10 @@ def test_a_large_session_expires_and_a_token_is_refreshed(functions, provider, s
     assert [one for one in site.cookies if one.startswith(COOKIE)] == [f"{COOKIE}-0"]
     provider.tokens["refresh_token"] = "refresh-2"
     assert site.ask(location)[0] in (200, 307)
-    assert eventually(lambda: told(functions))["x-amzn-oidc-accesstoken"] in ("access-1", "access-2")
+    assert eventually(lambda: told(functions))["x-amzn-oidc-accesstoken"] in (
+        "access-1",
+        "access-2",
+    )
 
     # Who has logged out at the IdP has to log in again.
     provider.issued = 99

@@ -28,15 +28,15 @@ def identity_session() -> aiohttp.ClientSession:
 
 
 async def ask_for_tokens(
-    session: aiohttp.ClientSession, url: str, form: Mapping[str, str], client: tuple[str, str]
+    session: aiohttp.ClientSession, url: str, form: Mapping[str, str], authorization: str
 ) -> Answer:
-    """Return a token endpoint's answer. client: user and password of HTTP's Basic scheme.
+    """Return a token endpoint's answer. authorization: the client's, the whole header.
 
     Raises:
         aiohttp.ClientError, OSError: nobody answers; TimeoutError, an OSError: not in time.
     """
-    credentials = aiohttp.BasicAuth(*client, encoding="utf-8")
-    async with session.post(url, data=form, auth=credentials, allow_redirects=False) as response:
+    headers = {"Authorization": authorization}
+    async with session.post(url, data=form, headers=headers, allow_redirects=False) as response:
         return await _read(response)
 
 

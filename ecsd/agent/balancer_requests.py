@@ -4,7 +4,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from ecsd.agent.drivers.request_server import RequestServer
+from ecsd.agent.drivers.request_server import Bodies, RequestServer
 from ecsd.agent.function_targets import FunctionTargets
 from ecsd.agent.user_logins import UserLogins
 from ecsd.clock import Clock
@@ -26,7 +26,8 @@ class BalancerRequests:
         self._functions = FunctionTargets()
         self._logins = UserLogins(clock, IdSource())
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
-        self._server = RequestServer(socket, user, self._answer, LARGEST_BODY, error_answer(413))
+        bodies = Bodies(LARGEST_BODY, error_answer(413), frozenset({LOGIN, CALLBACK}))
+        self._server = RequestServer(socket, user, self._answer, bodies)
 
     async def run(self) -> None:
         """Answer until cancelled."""

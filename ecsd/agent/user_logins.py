@@ -27,7 +27,6 @@ from ecsd.decisions.oidc import Failed, Login, Tokens
 from ecsd.decisions.user_session import (
     Session,
     claims_header,
-    expired_cookie,
     expired_cookies,
     is_open,
     joined,
@@ -148,7 +147,7 @@ class UserLogins:
             return self._refuse(given, rule.arn)
         log.info("a user has logged in", extra={"rule": rule.arn})
         place = ("Location", f"https://{host}{checked.target}")
-        return Answered(FOUND, headers=[place, *given, expired_cookie(NONCE_COOKIE)])
+        return Answered(FOUND, headers=[place, *given])  # another login may need the nonce yet
 
     # ------------------------------------------------------------------ inside
 

@@ -116,18 +116,14 @@ def session_cookies(
 def expired_cookies(name: str, cookies: Mapping[str, str], first: int = 0) -> list[tuple[str, str]]:
     """Return the headers that take a session's shards from a client, from the nth on."""
     names = [f"{name}-{number}" for number in range(first, MOST_SHARDS)]
-    return [expired_cookie(one) for one in names if one in cookies]
+    gone = f"Expires={GONE}; Path=/; Secure; HttpOnly"
+    return [("Set-Cookie", f"{one}=; {gone}") for one in names if one in cookies]
 
 
 def set_cookie(name: str, value: str, ends: int) -> tuple[str, str]:
     """Return the header that gives a client a cookie until a time."""
     expires = format_datetime(datetime.fromtimestamp(ends, UTC), usegmt=True)
     return "Set-Cookie", f"{name}={value}; Expires={expires}; Path=/; Secure; HttpOnly"
-
-
-def expired_cookie(name: str) -> tuple[str, str]:
-    """Return the header that takes a cookie away."""
-    return "Set-Cookie", f"{name}=; Expires={GONE}; Path=/; Secure; HttpOnly"
 
 
 def claims_header(

@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import signal
 import ssl
 from base64 import urlsafe_b64decode
 from urllib.parse import parse_qs, urlsplit
@@ -18,6 +20,11 @@ from tests.integration.sample import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 PORT = 8445
+OWN = {
+    "Type": "fixed-response",
+    "Order": 2,
+    "FixedResponseConfig": {"StatusCode": "200", "MessageBody": "own"},
+}
 COOKIE = "AWSELBAuthSessionCookie"
 FORGED = {"X-Amzn-Oidc-Data": "forged", "X_Amzn_Oidc_Identity": "forged"}
 
@@ -106,6 +113,7 @@ def site(account, functions, provider):
         "/allow": actions(OnUnauthenticatedRequest="allow"),
         "/open": [{"Type": "forward", "TargetGroupArn": group}],
         "/short": actions(SessionCookieName="short", SessionTimeout=1),
+        "/own": [*actions(OnUnauthenticatedRequest="deny")[:1], OWN],
     }
     for number, (path, one) in enumerate(wanted.items(), start=1):
         elbv2.create_rule(
@@ -133,7 +141,7 @@ def told(functions):
 
 
 def test_a_user_logs_in_and_the_target_knows_who_it_is(account, ecsd, functions, provider, site):
-    status, location = site.ask("/page?a=b%20c", "POST", body=b"x=y")
+    status, location = site.ask("/page?a=b%20c", "POST", body=b"x" * 3_000_000)
     assert status == 302
     asked = parse_qs(urlsplit(location).query)
     assert location.startswith(f"{provider.url}/authorize?")
@@ -143,8 +151,8 @@ def test_a_user_logs_in_and_the_target_knows_who_it_is(account, ecsd, functions,
     stranger = Browser(account)
     assert stranger.ask(back)[0] == 401  # another browser's login
     assert site.ask(back) == (302, f"https://{site.host}/page?a=b%20c")
-    assert list(site.cookies) == [f"{COOKIE}-0"]
-    assert site.ask(back)[0] == 401  # the nonce has gone
+    assert list(site.cookies) == ["AWSALBAuthNonce", f"{COOKIE}-0"]
+    assert site.ask(back)[0] == 561  # a code is good once
     functions.asked.clear()
 
     assert site.ask("/page", headers=FORGED) == (200, "hello")
@@ -181,6 +189,11 @@ def test_a_user_logs_in_and_the_target_knows_who_it_is(account, ecsd, functions,
         assert site.ask("/deny")[0] == 401
     site.cookies = {f"{COOKIE}-0": whole}
     assert site.ask("/deny")[0] == 200
+    # Nobody but HAProxy is needed for a session.
+    os.kill(ecsd.pids()["agent"], signal.SIGKILL)
+    assert [site.ask("/own") for _ in range(3)] == [(200, "own")] * 3
+    assert stranger.ask("/own")[0] == 401
+    assert eventually(lambda: site.ask("/deny")[0] == 200)
     site.cookies = {"short-0": whole}
     assert site.ask("/short")[0] == 302  # a session is good for its own cookie alone
 

@@ -130,9 +130,7 @@ def _check_users(balancing: Balancing) -> Iterator[Finding]:
         listener = listeners.get(part.listener_arn)
         authenticates = authentication_of(actions) is not None
         if authenticates != (part.client_secret is not None):
-            yield fatal(
-                part.key, "has users and no client secret, or the other way round"
-            )
+            yield fatal(part.key, "has users and no client secret, or the other way round")
         if not authenticates or listener is None:
             continue
         if listener.protocol != "HTTPS":

@@ -42,6 +42,7 @@ from ecsd.records.plan import BalancerPlan, ListenerPlan
 
 STICKY = "AWSALBTG"
 HTTP2 = ("h2", "http/1.1")
+USES = ("use_backend", "default_backend")  # after all rules, as HAProxy goes through them
 CONNECT_MS = 3300  # three attempts stay within ELB's 10 seconds
 PAGES = {
     400: "400 Bad Request",
@@ -222,7 +223,7 @@ class _Listener:
             *_life(int(attributes.get("client_keep_alive.seconds", "3600"))),
             *request_lines(attributes, self._listener),
             *(unforged_lines() if authenticates(self._plan) else []),
-            *self._choices(),
+            *sorted(self._choices(), key=lambda one: one.startswith(USES)),
         ]
         return [f"frontend f_{self._name}", *(f"  {line}" for line in lines + self._after)]
 

@@ -3,6 +3,7 @@
 Source: Elastic Load Balancing API Reference, AuthenticateOidcActionConfig.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +11,12 @@ from msgspec.structs import replace
 
 from ecsd.decisions.authenticate_checks import ONLY_HTTPS, authentication_of, plain_endpoints
 from ecsd.decisions.user_session import SESSIONS, SIGNATURE, sealed_for
-from ecsd.errors import AwsError
+from ecsd.errors import AwsError, CertificateError
 from ecsd.operations.call import Call
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule, UserKeys
 from ecsd.store.store import Transaction
+
+log = logging.getLogger(__name__)
 
 Actions = Sequence[dict[str, Any]]
 
@@ -59,8 +62,11 @@ def is_same_secret(call: Call, known: Listener, wanted: Listener) -> bool:
 
 
 def provide_keys(call: Call, change: Transaction, balancer: LoadBalancer) -> None:
-    """Give a load balancer the keys that authenticating users takes, once."""
-    if balancer.user_keys is not None:
+    """Give a load balancer the keys that authenticating users takes, once.
+
+    Keys that do not open any more, since the seal's file was lost, are replaced: sessions end.
+    """
+    if balancer.user_keys is not None and _opens(call, balancer, balancer.user_keys):
         return
     from ecsd.certificates.user_sessions import new_keys
 
@@ -78,3 +84,14 @@ def check_rules(change: Transaction, listener: Listener) -> None:
     """Refuse a protocol while a rule of the listener authenticates users."""
     for rule in change.select(Rule, listener_arn=listener.listener_arn):
         check_protocol(listener.protocol, rule.actions)
+
+
+def _opens(call: Call, balancer: LoadBalancer, keys: UserKeys) -> bool:
+    arn, unseal = balancer.load_balancer_arn, call.authority.seal.unseal
+    try:
+        unseal(keys.sealed_private_key, sealed_for(arn, SIGNATURE))
+        unseal(keys.sealed_session_key, sealed_for(arn, SESSIONS))
+    except CertificateError as error:
+        log.warning("a load balancer gets new keys for its users", extra={"cause": str(error)})
+        return False
+    return True

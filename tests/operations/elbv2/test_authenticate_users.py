@@ -3,6 +3,7 @@
 import pytest
 from msgspec import json
 
+from ecsd.certificates.authority import Authority
 from ecsd.decisions.user_session import SESSIONS, SIGNATURE, sealed_for
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.settings import Settings
@@ -103,6 +104,18 @@ async def test_a_balancer_has_its_keys_from_the_first_user_on(elb, store, made):
         Actions=actions(),
     )
     assert store.view(SCOPE).get(LoadBalancer, arn).user_keys == keys
+
+
+async def test_where_the_seal_was_lost_the_secret_is_given_again(client, store, made):
+    arn, balancer = made[0]["ListenerArn"], made[0]["LoadBalancerArn"]
+    before = store.view(SCOPE).get(LoadBalancer, balancer).user_keys
+    fresh = Authority(None)
+    fresh.seal.seal("", "")
+    elb = client("elbv2", clock=At(NOW), authority=fresh)
+    await elb("ModifyListener", ListenerArn=arn, DefaultActions=actions())
+    keys = store.view(SCOPE).get(LoadBalancer, balancer).user_keys
+    assert keys.key_id != before.key_id
+    assert fresh.seal.unseal(keys.sealed_session_key, sealed_for(balancer, SESSIONS))
 
 
 async def test_terraform_changes_what_it_changes_and_reads_back_what_it_wrote(elb, store, made):

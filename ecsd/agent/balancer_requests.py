@@ -4,12 +4,14 @@ import asyncio
 import logging
 from pathlib import Path
 
-from ecsd.agent.drivers.request_server import RequestServer
+from ecsd.agent.drivers.request_server import Bodies, RequestServer
 from ecsd.agent.function_targets import FunctionTargets
+from ecsd.agent.user_logins import UserLogins
 from ecsd.clock import Clock
 from ecsd.decisions.error_pages import error_answer
 from ecsd.decisions.function_event import LARGEST_BODY, Answered, Asked
-from ecsd.decisions.haproxy_agent import FUNCTION, MOST_AT_ONCE, OWN, WAIT
+from ecsd.decisions.haproxy_agent import CALLBACK, FUNCTION, LOGIN, MOST_AT_ONCE, OWN, WAIT
+from ecsd.ids import IdSource
 from ecsd.records.plan import BalancerPlan
 
 log = logging.getLogger(__name__)
@@ -22,8 +24,10 @@ class BalancerRequests:
         self.socket = socket
         self._clock = clock
         self._functions = FunctionTargets()
+        self._logins = UserLogins(clock, IdSource())
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
-        self._server = RequestServer(socket, user, self._answer, LARGEST_BODY, error_answer(413))
+        bodies = Bodies(LARGEST_BODY, error_answer(413), frozenset({LOGIN, CALLBACK}))
+        self._server = RequestServer(socket, user, self._answer, bodies)
 
     async def run(self) -> None:
         """Answer until cancelled."""
@@ -33,14 +37,17 @@ class BalancerRequests:
         finally:
             await self._server.stop()
             await self._functions.close()
+            await self._logins.close()
 
     def follow(self, plan: BalancerPlan) -> None:
         """Answer what a plan says."""
         self._functions.follow(plan)
+        self._logins.follow(plan)
 
     def forget(self, load_balancer_arn: str) -> None:
         """Answer nothing of a balancer any more."""
         self._functions.forget(load_balancer_arn)
+        self._logins.forget(load_balancer_arn)
 
     async def _answer(self, asked: Asked) -> Answered:
         told = {
@@ -50,6 +57,10 @@ class BalancerRequests:
         asked = asked._replace(headers=headers)
         if FUNCTION in told:
             return await self._invoked(told[FUNCTION], asked)
+        if CALLBACK in told:
+            return await self._logins.receive(told[CALLBACK], asked)
+        if LOGIN in told:
+            return await self._logins.admit(told[LOGIN], asked)
         log.error("HAProxy hands on a request without a purpose", extra={"path": asked.target})
         return error_answer(500)
 

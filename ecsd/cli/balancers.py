@@ -108,6 +108,10 @@ def _action(action: dict[str, Any], names: dict[str, str]) -> str:
             return f"redirect ({config['StatusCode']}) to {where}{query}"
         case "fixed-response":
             return f"answer {action['FixedResponseConfig']['StatusCode']}"
+        case "authenticate-oidc":
+            config = action["AuthenticateOidcConfig"]
+            others = config["OnUnauthenticatedRequest"]
+            return f"users of {config['Issuer']} pass, others: {others}"
         case kind:
             return str(kind)
 

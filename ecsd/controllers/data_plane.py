@@ -10,6 +10,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from ecsd.certificates.authority import Authority
+from ecsd.certificates.user_secrets import user_secrets
 from ecsd.controllers.controller import Place
 from ecsd.decisions.balancer_plan import compile_balancer
 from ecsd.decisions.hook_plan import compile_hook
@@ -177,7 +178,8 @@ class DataPlaneController:
             one.certificate_arn: self._seal.unseal(one.sealed_key, one.certificate_arn)
             for one in parts.certificates
         }
-        return compile_balancer(parts, keys, self._lambda_endpoint)
+        users = user_secrets(parts, self._seal)
+        return compile_balancer(parts, keys, self._lambda_endpoint, users)
 
     def _task(self, view: View, arn: str) -> tuple[Plan | None, str | None]:
         task = view.get(Task, arn)

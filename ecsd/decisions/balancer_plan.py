@@ -15,6 +15,7 @@ from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.plan import (
+    AuthenticationPlan,
     BalancerPlan,
     HealthCheckPlan,
     ListenerPlan,
@@ -22,6 +23,7 @@ from ecsd.records.plan import (
     TargetGroupPlan,
     TargetPlan,
     TlsPlan,
+    UserKeysPlan,
 )
 
 WORLD = "0.0.0.0/0"
@@ -44,8 +46,18 @@ class BalancerParts(NamedTuple):
     certificates: Sequence[Certificate] = ()
 
 
+class UserSecrets(NamedTuple):
+    """What a host needs to authenticate users. authentications: by ARN of rule or listener."""
+
+    authentications: Mapping[str, AuthenticationPlan]
+    keys: UserKeysPlan
+
+
 def compile_balancer(
-    parts: BalancerParts, keys: Mapping[str, str] | None = None, functions: str = ""
+    parts: BalancerParts,
+    keys: Mapping[str, str] | None = None,
+    functions: str = "",
+    users: UserSecrets | None = None,
 ) -> BalancerPlan:
     """Return the plan; lists are sorted, so that equal state gives an equal plan.
 
@@ -53,6 +65,7 @@ def compile_balancer(
         parts: the records.
         keys: certificate's ARN → private key (PEM); a host needs them, a digest does not.
         functions: URL of who answers Lambda's Invoke; likewise.
+        users: secrets of rules that authenticate them; likewise.
     """
     balancer = parts.balancer
     return BalancerPlan(
@@ -77,6 +90,8 @@ def compile_balancer(
         attributes=balancer.attributes,
         kind=balancer.type,
         zones=tuple(one.availability_zone for one in balancer.zones),
+        authentications=dict(sorted(users.authentications.items())) if users else {},
+        user_keys=users.keys if users else None,
     )
 
 

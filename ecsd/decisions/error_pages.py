@@ -4,12 +4,14 @@ Source: Application Load Balancers guide, troubleshooting.
 """
 
 from ecsd.decisions.function_event import Answered
-from ecsd.decisions.haproxy_action import page
+from ecsd.decisions.haproxy_action import UNAUTHORIZED, page
 from ecsd.decisions.listener import PAGES
+
+MORE = {401: UNAUTHORIZED, 414: "414 URI Too Long", 561: "561 Unauthorized"}
 
 
 def error_answer(status: int) -> Answered:
     """Return the page of an error."""
-    title = PAGES[status]
+    title = MORE.get(status) or PAGES[status]
     headers = [("Content-Type", "text/html")]
     return Answered(status, title[4:], headers, page(title).encode())

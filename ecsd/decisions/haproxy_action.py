@@ -7,12 +7,14 @@ in priority order, at no cost for the rules that do not match. Source: ecs_seman
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ecsd.decisions.authenticate_checks import AUTHENTICATE, in_order
 from ecsd.decisions.haproxy_condition import HOST
 from ecsd.decisions.haproxy_text import format_literal, url_literal, word
 from ecsd.errors import BalancerError
 
 SERVED = "hdr server awselb/2.0 hdr date %[date,http_date]"
 STICKY = "AWSALBTG"
+UNAUTHORIZED = "401 Authorization Required"
 PLACEHOLDERS = {
     "#{host}": f"%[{HOST}]",
     "#{path}": "%[path,bytes(1)]",
@@ -48,8 +50,9 @@ def compile_action(
     Raises:
         BalancerError: an action that this balancer cannot carry out.
     """
-    action = actions[0] if len(actions) == 1 else {}
-    match str(action.get("Type")):
+    *before, action = in_order(actions) or [{}]
+    known = all(one.get("Type") == AUTHENTICATE for one in before)  # that is the listener's to do
+    match str(action.get("Type")) if known else "":
         case "forward":
             return _forward(action)
         case "redirect":

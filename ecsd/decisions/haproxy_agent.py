@@ -1,4 +1,4 @@
-"""What HAProxy hands to the agent: requests for Lambda functions.
+"""What HAProxy hands to the agent: requests for Lambda functions, and users that log in.
 
 The agent listens on a unix socket, which is in no network namespace. While no agent runs, HAProxy
 answers 502. Source: HAProxy 2.6 Configuration Manual; Application Load Balancers guide, Lambda
@@ -11,6 +11,8 @@ from ecsd.records.plan import TargetGroupPlan
 
 OWN = "x-ecsd-"  # headers between HAProxy and the agent
 FUNCTION = f"{OWN}function"
+LOGIN = f"{OWN}login"  # ARN of the rule, or the listener, whose user has no valid session
+CALLBACK = f"{OWN}callback"  # ARN of the listener to which an IdP has sent a user back
 LONGEST_CALL = 15 * 60 + 10  # seconds: the agent gives up earlier
 MOST_AT_ONCE = 200  # requests with the agent; others wait their turn
 WAIT = 60  # seconds

@@ -9,12 +9,24 @@ ecs_semantics 5.3; HAProxy 2.6 Configuration Manual.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from ecsd.decisions import oidc
+from ecsd.decisions.authenticate_checks import authentication_of
 from ecsd.decisions.haproxy_action import SERVED, Answer, Forward, answer, compile_action, page
-from ecsd.decisions.haproxy_agent import compile_function_backend
+from ecsd.decisions.haproxy_agent import CALLBACK, LOGIN, agent_lines, compile_function_backend
+from ecsd.decisions.haproxy_authenticate import (
+    DENIED,
+    STALE,
+    VALID,
+    authenticates,
+    buffer_lines,
+    listener_authenticates,
+    session_lines,
+    unforged_lines,
+)
 from ecsd.decisions.haproxy_backend import (
     Server,
     backend_name,
@@ -27,10 +39,12 @@ from ecsd.decisions.haproxy_headers import request_lines
 from ecsd.decisions.haproxy_text import word
 from ecsd.decisions.haproxy_tls import bind_options, certificate_files, crt_list
 from ecsd.decisions.haproxy_transform import RULE, transform_lines
+from ecsd.errors import BalancerError
 from ecsd.records.plan import BalancerPlan, ListenerPlan
 
 STICKY = "AWSALBTG"
 HTTP2 = ("h2", "http/1.1")
+USES = ("use_backend", "default_backend")  # after all rules, as HAProxy goes through them
 CONNECT_MS = 3300  # three attempts stay within ELB's 10 seconds
 PAGES = {
     400: "400 Bad Request",
@@ -165,7 +179,8 @@ def compile_config(
     Raises:
         BalancerError: a rule that this balancer cannot enforce.
     """
-    sections = list(joined([global_lines(place.limits), default_lines()]))
+    larger = any(authenticates(one) for one in plans)
+    sections = list(joined([global_lines(place.limits, larger=larger), default_lines()]))
     servers: dict[str, dict[str, Server]] = {}
     lists: dict[str, str] = {}
     certificates: dict[str, str] = {}
@@ -198,8 +213,8 @@ def compile_part(plan: BalancerPlan, place: Place) -> Part:
     forwarded = dict.fromkeys(groups)
     rewrites: list[str] = []
     for listener in plan.listeners:
-        compiled = _Listener(plan, listener)
-        sections.append(compiled.frontend(place))
+        compiled = _Listener(plan, listener, place)
+        sections.append(compiled.frontend())
         sections += compiled.answers
         forwarded |= dict.fromkeys(compiled.groups)
         rewrites += compiled.rewrites
@@ -221,11 +236,13 @@ def joined(sections: Iterable[Sequence[str]]) -> tuple[str, ...]:
     return tuple("\n".join(lines) for lines in sections)
 
 
-def global_lines(limits: Limits) -> tuple[str, ...]:
-    """Return the rest of the section that ``Config.text`` begins."""
+def global_lines(limits: Limits, *, larger: bool = False) -> tuple[str, ...]:
+    """Return the rest of the section that ``Config.text`` begins. larger: heads of requests."""
     lines = [f"  maxconn {limits.connections}", f"  nbthread {limits.threads}"]
     if limits.user:
         lines += [f"  user {word(limits.user)}", f"  group {word(limits.user)}"]
+    if larger:
+        lines += [f"  {line}" for line in buffer_lines()]
     return tuple(lines)
 
 
@@ -252,8 +269,9 @@ def default_lines() -> tuple[str, ...]:
 class _Listener:
     """A listener being compiled: its answers and the groups it forwards to are gathered."""
 
-    def __init__(self, plan: BalancerPlan, listener: ListenerPlan) -> None:
+    def __init__(self, plan: BalancerPlan, listener: ListenerPlan, place: Place) -> None:
         self._plan = plan
+        self._place = place
         self._listener = listener
         self._name = _digest(listener.listener_arn)
         self._after: list[str] = []
@@ -261,17 +279,18 @@ class _Listener:
         self.groups: list[str] = []
         self.rewrites: list[str] = []  # for the backends
 
-    def frontend(self, place: Place) -> list[str]:
+    def frontend(self) -> list[str]:
         """Return the frontend's lines."""
         attributes = self._plan.attributes
         idle = attributes.get("idle_timeout.timeout_seconds", "60")
         lines = [
-            *self._binds(place),
+            *self._binds(self._place),
             f"timeout client {idle}s",
             f"timeout http-keep-alive {idle}s",
             *_life(int(attributes.get("client_keep_alive.seconds", "3600"))),
             *request_lines(attributes, self._listener),
-            *self._choices(),
+            *(unforged_lines() if authenticates(self._plan) else []),
+            *sorted(self._choices(), key=lambda one: one.startswith(USES)),
         ]
         return [f"frontend f_{self._name}", *(f"  {line}" for line in lines + self._after)]
 
@@ -294,23 +313,73 @@ class _Listener:
 
     def _choices(self) -> list[str]:
         """Return ACLs and ``use_backend`` lines in priority order, the default rule last."""
+        own = self._listener
         lines: list[str] = []
-        rewriting = [number for number, rule in enumerate(self._listener.rules) if rule.transforms]
-        for number, rule in enumerate(self._listener.rules):
+        if listener_authenticates(own):
+            back = self._asked("callback", CALLBACK, own.listener_arn)
+            lines.append(_use(back, f"{{ path {oidc.CALLBACK} }}"))
+        marked = self._last_marked()
+        for number, rule in enumerate(own.rules):
             acls = compile_conditions(f"c{number}", rule.conditions)
             lines += [line for acl in acls.values() for line in acl]
-            if rewriting and number <= rewriting[-1]:
-                mark = f"{self._name}_{rule.priority}"
-                unmarked = f"!{{ var({RULE}) -m found }}"
-                lines.append(
-                    f"http-request set-var({RULE}) str({mark}) if {unmarked} {' '.join(acls)}"
-                )
-                self.rewrites += transform_lines(mark, rule.transforms)
-            action = compile_action(rule.actions, self._listener.protocol, self._listener.port)
-            lines += self._choose(str(rule.priority), action, " ".join(acls))
-        own = self._listener
+            name, condition = str(rule.priority), " ".join(acls)
+            if number <= marked:
+                lines.append(self._mark(name, condition))
+                self.rewrites += transform_lines(f"{self._name}_{name}", rule.transforms)
+            lines += self._authenticate(name, rule.rule_arn, rule.actions, condition)
+            action = compile_action(rule.actions, own.protocol, own.port)
+            lines += self._choose(name, action, condition)
+        if authentication_of(own.default_actions) is not None:
+            lines.append(self._mark("default", ""))
+        lines += self._authenticate("default", own.listener_arn, own.default_actions, "")
         action = compile_action(own.default_actions, own.protocol, own.port)
         return lines + self._choose("default", action, "")
+
+    def _last_marked(self) -> int:
+        """Return the last rule of which must be known whether it is the first that matches."""
+        rules = self._listener.rules
+        if authentication_of(self._listener.default_actions) is not None:
+            return len(rules)
+        asking = [
+            number
+            for number, rule in enumerate(rules)
+            if rule.transforms or authentication_of(rule.actions) is not None
+        ]
+        return asking[-1] if asking else -1
+
+    def _mark(self, rule: str, condition: str) -> str:
+        unmarked = f"!{{ var({RULE}) -m found }}"
+        mark = f"http-request set-var({RULE}) str({self._name}_{rule})"
+        return f"{mark} if {unmarked} {condition}".rstrip()
+
+    def _authenticate(
+        self, rule: str, arn: str, actions: Sequence[Mapping[str, Any]], condition: str
+    ) -> list[str]:
+        """Let users with a session pass; others log in, are denied, or pass as nobody."""
+        config = authentication_of(actions)
+        if config is None:
+            return []
+        keys = self._plan.authentications.get(arn)
+        if keys is None:
+            raise BalancerError(f"users cannot be authenticated without a key: {arn}")
+        lines = session_lines(f"{self._name}_{rule}", config, keys.session_key)
+        agent = self._asked(rule, LOGIN, arn)
+        match config["OnUnauthenticatedRequest"]:
+            case "authenticate":
+                return [*lines, _use(agent, f"{condition} !{VALID}")]
+            case "deny":
+                denied = self._answer(f"{rule}_denied", (DENIED,))
+                gates = [_use(agent, f"{condition} {STALE}"), _use(denied, f"{condition} !{VALID}")]
+                return [*lines, *gates]
+            case _:
+                return [*lines, _use(agent, f"{condition} {STALE}")]
+
+    def _asked(self, rule: str, header: str, arn: str) -> str:
+        """Return a backend that asks the agent about a rule's user."""
+        name = f"u_{self._name}_{rule}"
+        lines = agent_lines(self._place.agent_socket, header, arn)
+        self.answers.append((f"backend {name}", *lines))
+        return name
 
     def _choose(self, rule: str, action: Forward | Answer, condition: str) -> list[str]:
         if isinstance(action, Answer):

@@ -7,6 +7,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ecsd.decisions.authenticate_checks import (
+    AUTHENTICATE,
+    FINAL_LAST,
+    ONE_EACH,
+    ONLY_HTTPS,
+    ORDERED,
+    check_authentication,
+    check_order,
+    complete_authentication,
+)
+
 FINAL = ("forward", "redirect", "fixed-response")
 CONTENT_TYPES = (
     "text/plain",
@@ -34,6 +45,7 @@ MOST_GROUPS, MOST_WEIGHT, LONGEST_STICKINESS = 5, 999, 604800
 LONGEST_PART, LONGEST_BODY, LARGEST_PORT = 128, 1024, 65535
 TEXT = re.compile(r"[\x20-\x7e]*")
 LOOP = "The redirect configuration is not valid because it creates a loop"
+INVALID_ACTIONS = frozenset({LOOP, ONLY_HTTPS, ONE_EACH, ORDERED, FINAL_LAST})
 PORT = re.compile(r"#\{port\}|\d{1,5}")
 
 
@@ -49,6 +61,8 @@ def complete_action(action: Mapping[str, Any]) -> dict[str, Any]:
                 whole["TargetGroupArn"] = config["TargetGroups"][0]["TargetGroupArn"]
         case "redirect":
             config = REDIRECT | _redirect_config(action)
+        case "authenticate-oidc":
+            config = complete_authentication(config)
         case _:
             pass  # a fixed response is complete as it is
     whole[CONFIGS[kind]] = config
@@ -62,13 +76,20 @@ def check_actions(actions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         return
     for action in actions:
         kind = action.get("Type")
-        if kind not in FINAL:
+        if kind not in FINAL and kind != AUTHENTICATE:
             yield f"Action type '{kind}' is not supported by ecsd yet"
         else:
             yield from _members(action)
-    if len(actions) > 1:
+    if sum(one.get("Type") in FINAL for one in actions) > 1:
         yield "Exactly one action of type forward, redirect or fixed-response may be specified"
-    checks = {"forward": _forward, "redirect": _redirect, "fixed-response": _fixed}
+    if any(one.get("Type") == AUTHENTICATE for one in actions):
+        yield from check_order(actions)
+    checks = {
+        "forward": _forward,
+        "redirect": _redirect,
+        "fixed-response": _fixed,
+        AUTHENTICATE: check_authentication,
+    }
     for action in actions:
         yield from checks.get(action.get("Type", ""), _nothing)(action)
 

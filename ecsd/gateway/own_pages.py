@@ -1,14 +1,18 @@
-"""What ecsd shows of itself by GET: ``/``, and JSON at ``/_ecsd/<name>``."""
+"""What ecsd shows of itself by GET: ``/``, and at ``/_ecsd/<name>``, mostly JSON."""
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
 from ecsd import __version__
 from ecsd.gateway.dispatch import Dispatcher, GatewayParts
 from ecsd.protocol.message import HttpRequest, HttpResponse
+from ecsd.store.finders.elbv2 import find_public_key
 
 JSON = {"content-type": "application/json"}
+PEM = {"content-type": "application/x-pem-file"}
+PUBLIC_KEYS = "/_ecsd/public-keys/"  # + key id: what load balancers sign users' claims with
 Show = Callable[[], object]
 
 
@@ -21,6 +25,7 @@ class OwnPages:
 
     def __init__(self, parts: GatewayParts, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
+        self._find_public_key = partial(find_public_key, parts.store)
         self._private = {f"/_ecsd/{name}": show for name, show in parts.pages.items()}
         self._public: dict[str, Show] = {
             "/": _health,
@@ -38,12 +43,19 @@ class OwnPages:
             return None
         if request.path == "/" and "authorization" in request.headers:
             return None  # an operation of a service whose requests look so
+        if request.path.startswith(PUBLIC_KEYS):
+            return self._public_key(request.path.removeprefix(PUBLIC_KEYS))
         show = self._private.get(request.path)
         if show is not None:
             self._dispatcher.admit_operator(request)
         else:
             show = self._public.get(request.path)
         return None if show is None else HttpResponse(200, JSON, msgspec.json.encode(show()))
+
+    def _public_key(self, key_id: str) -> HttpResponse:
+        """Everybody may check a signature: targets do, which have no credentials here."""
+        key = self._find_public_key(key_id)
+        return HttpResponse(404, PEM, b"") if key is None else HttpResponse(200, PEM, key.encode())
 
 
 def _health() -> object:

@@ -231,6 +231,21 @@ class ListenerPlan(Message, frozen=True, kw_only=True):
     attributes: dict[str, str] = {}
 
 
+class AuthenticationPlan(Message, frozen=True, kw_only=True):
+    """What it takes to authenticate the users of one rule, beside what the rule says."""
+
+    client_secret: str
+    session_key: str  # AES-256, Base64: rules whose users have the same sessions have the same
+
+
+class UserKeysPlan(Message, frozen=True, kw_only=True):
+    """A balancer's own keys for its users."""
+
+    key_id: str
+    private_key: str  # PEM; it signs what targets are told of users
+    login_key: str  # AES-256, Base64: of logins under way
+
+
 class BalancerPlan(Message, frozen=True, kw_only=True):
     """A load balancer on this host; its health checks too."""
 
@@ -246,6 +261,8 @@ class BalancerPlan(Message, frozen=True, kw_only=True):
     attributes: dict[str, str] = {}
     kind: str = "application"  # application, network
     zones: tuple[str, ...] = ()  # of the addresses, in their order
+    authentications: dict[str, AuthenticationPlan] = {}  # by rule's ARN; a listener's: its default
+    user_keys: UserKeysPlan | None = None
 
 
 # ------------------------------------------------------------------ down: tasks

@@ -108,6 +108,15 @@ async def test_a_body_may_be_as_large_as_the_limit_and_no_larger(tmp_path):
         assert len(functions.asked) == 1
 
 
+@pytest.mark.parametrize("purpose", ["login", "callback"])
+async def test_whoever_logs_in_may_have_sent_any_body(tmp_path, purpose):
+    async with answering(tmp_path, "http://127.0.0.1:9/x") as ask:
+        body, headers = BytesIO(b"x" * (LARGEST_BODY + 1)), {f"x-ecsd-{purpose}": "arn:nobody"}
+        status, _, page = await ask("/", "POST", headers, data=body)
+        known = {"login": (503, b"503 Service"), "callback": (401, b"401 Authorization")}[purpose]
+        assert (status, known[1] in page) == (known[0], True)
+
+
 async def test_a_body_of_unknown_length_is_cut_off_at_the_limit(tmp_path):
     async def parts():
         for _ in range(2):

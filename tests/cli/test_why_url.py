@@ -27,6 +27,16 @@ def test_a_rule_is_told_in_words():
     assert forwards(rule["Actions"]) == {"arn:a": 3, "arn:b": 1}
 
 
+def test_users_are_told_of_too():
+    config = {"Issuer": "https://idp.test", "OnUnauthenticatedRequest": "deny"}
+    actions = [
+        {"Type": "authenticate-oidc", "AuthenticateOidcConfig": config},
+        {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}},
+    ]
+    words = "users of https://idp.test pass, others: deny, answer 200"
+    assert action_words(actions, {}) == words
+
+
 @pytest.mark.parametrize(
     ("xml", "value"),
     [

@@ -1,21 +1,24 @@
 """Plans of HTTPS balancers: private keys reach the host, and nothing else."""
 
 import pytest
+from msgspec.structs import replace
 
 from ecsd.certificates.authority import Authority
 from ecsd.clock import VIRTUAL_START
 from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.decisions.balancer_plan import compile_balancer, traffic_digest
+from ecsd.decisions.user_session import sealed_for
 from ecsd.errors import CertificateError
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.vpc import Vpc
-from ecsd.records.elbv2.load_balancer import Listener
+from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule, UserKeys
 from ecsd.settings import Settings
 from ecsd.store.finders.data_plane import balancer_parts
 from ecsd.store.store import Change
 from tests.conftest import SCOPE
 from tests.controllers.balancing import BALANCER, load_balancer
 from tests.controllers.hub import Published
+from tests.decisions.user_actions import KEYS, completed
 
 ARN = "arn:aws:acm:us-east-1:000000000000:certificate/1"
 LISTED = "arn:aws:acm:us-east-1:000000000000:certificate/2"
@@ -89,6 +92,51 @@ async def test_the_digest_that_a_rollout_waits_for_needs_no_keys(controller, pub
     without = compile_balancer(parts)
     assert without.certificates == {}
     assert traffic_digest(without) == traffic_digest(published[f"balancer/{BALANCER}"])
+
+
+async def test_a_plan_holds_what_users_are_authenticated_with(controller, published, filled):
+    """Rules with the same issuer, client and cookie share their sessions, others do not."""
+    seal, config = AUTHORITY.seal.seal, completed()
+    other = completed(SessionCookieName="other")
+    async with filled.transaction(SCOPE) as change:
+        keys = UserKeys(
+            key_id="key-1",
+            public_key="PEM",
+            sealed_private_key=seal(KEYS.private_key, sealed_for(BALANCER, "signature")),
+            sealed_session_key=seal(KEYS.session_key, sealed_for(BALANCER, "sessions")),
+        )
+        change.put(replace(change.get(LoadBalancer, BALANCER), user_keys=keys))
+        listener = change.get(Listener, "arn:listener")
+        actions = ({"Type": "authenticate-oidc", "AuthenticateOidcConfig": config},)
+        secret = seal("first", "arn:listener")
+        change.put(replace(listener, default_actions=actions, client_secret=secret))
+        for number, one in enumerate((config, other), start=1):
+            actions = ({"Type": "authenticate-oidc", "AuthenticateOidcConfig": one},)
+            change.put(
+                Rule(
+                    rule_arn=f"arn:rule/{number}",
+                    listener_arn="arn:listener",
+                    priority=number,
+                    conditions=(),
+                    actions=actions,
+                    client_secret=seal(f"secret {number}", f"arn:rule/{number}"),
+                )
+            )
+    await controller.reconcile(SCOPE, f"balancer/{BALANCER}")
+    plan = published[f"balancer/{BALANCER}"]
+    found = plan.authentications
+    assert {arn: one.client_secret for arn, one in found.items()} == {
+        "arn:listener": "first",
+        "arn:rule/1": "secret 1",
+        "arn:rule/2": "secret 2",
+    }
+    sessions = [found[f"arn:{one}"].session_key for one in ("listener", "rule/1", "rule/2")]
+    assert sessions[0] == sessions[1] != sessions[2]
+    assert (plan.user_keys.key_id, plan.user_keys.private_key) == ("key-1", KEYS.private_key)
+    assert len({*sessions, plan.user_keys.login_key, KEYS.session_key}) == 4
+    without = compile_balancer(balancer_parts(filled.view(SCOPE), BALANCER))
+    assert traffic_digest(without) == traffic_digest(plan)
+    assert "secret" not in str(without.listeners)
 
 
 def test_a_certificates_change_concerns_those_that_serve_it(controller):

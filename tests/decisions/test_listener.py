@@ -160,7 +160,7 @@ def test_a_condition_that_cannot_be_enforced_is_refused(condition):
 
 def test_an_action_that_cannot_be_carried_out_is_refused():
     with pytest.raises(BalancerError, match="cannot be carried out"):
-        text(default={"Type": "authenticate-oidc"})
+        text(default={"Type": "authenticate-cognito"})
 
 
 def test_the_edge_leads_names_to_sockets_and_tells_who_is_there():

@@ -49,7 +49,6 @@ def test_what_an_action_may_be(action):
 @pytest.mark.parametrize(
     ("action", "words"),
     [
-        ({"Type": "authenticate-oidc"}, "'authenticate-oidc' is not supported"),
         ({"Type": "authenticate-cognito"}, "'authenticate-cognito' is not supported"),
         ({"Type": "jwt-validation"}, "'jwt-validation' is not supported"),
         ({"Type": "forward"}, "A target group ARN must be specified"),

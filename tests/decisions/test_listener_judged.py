@@ -24,6 +24,7 @@ from tests.decisions.listener_plans import (
     plan,
     secure,
 )
+from tests.decisions.user_actions import with_users
 
 NASTY = st.text(
     st.one_of(
@@ -201,6 +202,36 @@ def test_no_name_in_a_certificate_breaks_out_of_the_list(names, policy, http2, a
             ["/usr/sbin/haproxy", "-c", "-f", str(file)], capture_output=True, check=False
         )
         assert judged.returncode == 0, judged.stderr
+
+
+NAMES = TOKEN.filter(lambda one: one != "AWSALBAuthNonce")
+
+
+@pytest.mark.integration
+@settings(max_examples=40)
+@given(
+    st.dictionaries(st.sampled_from(["Issuer", "ClientId", "Scope", "TokenEndpoint"]), NASTY),
+    NAMES,
+    st.sampled_from(["authenticate", "deny", "allow"]),
+    st.booleans(),
+)
+def test_nothing_that_is_said_of_users_breaks_out_of_the_configuration(
+    config, cookie, behaviour, default
+):
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(folder, PLACE.limits, agent_socket=PLACE.agent_socket)
+        pem = AUTHORITY_PEM.body + AUTHORITY_PEM.chain + AUTHORITY_PEM.private_key
+        config = {name: one for name, one in config.items() if one}
+        more = {"SessionCookieName": cookie, "OnUnauthenticatedRequest": behaviour}
+        made = with_users(default=default, made=secure(pem=pem), **config, **more)
+        compiled = compile_config([replace(made, addresses=(), entrance="")], {}, place)
+        for path, content in {**compiled.lists, **compiled.certificates}.items():
+            Path(path).write_text(content)
+        written = compiled.text(f"{folder}/s")
+        plain = with_users(default=default, OnUnauthenticatedRequest=behaviour)
+        expected = compile_config([plain], {}, place).text("/run/s")
+        assert sections(written) == sections(expected)
+        judge(written)
 
 
 def certificate_with(names):

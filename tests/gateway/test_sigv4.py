@@ -7,14 +7,18 @@ from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAu
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from gateway_client import Client
+from msgspec.structs import replace
 
 from ecsd.errors import AwsError
 from ecsd.gateway.identification import root_caller
 from ecsd.gateway.sigv4 import KnownKey, Verifier
 from ecsd.protocol.message import HttpRequest
 from ecsd.protocol.signing import Signer
+from ecsd.records.elbv2.load_balancer import UserKeys
 from ecsd.settings import Settings
 from ecsd.store.sessions import token_digest
+from tests.conftest import SCOPE
+from tests.controllers.balancing import load_balancer
 
 KEYS = {
     "AKID": KnownKey("secret", "000000000000", root_caller("000000000000", "AKID")),
@@ -172,3 +176,20 @@ async def test_strict_mode_shows_its_own_pages_to_the_root_key_alone(store, sign
     answer = await client.raw("GET", "/_ecsd/hosts", headers, b"")
     assert answer.status == status
     assert (await client.raw("GET", "/_ecsd/health", headers, b"")).status == 200
+
+
+async def test_strict_mode_shows_public_keys_to_everybody(store):
+    """Targets check with them what a load balancer tells of its users."""
+    keys = UserKeys(
+        key_id="key-1", public_key="PEM", sealed_private_key="x", sealed_session_key="y"
+    )
+    async with store.transaction(SCOPE) as change:
+        balancer = load_balancer(now())
+        change.put(replace(balancer, user_keys=keys))
+        change.put(replace(balancer, load_balancer_arn="arn:other"))
+    settings = Settings(mode="strict", access_key_id="AKID", secret_access_key="secret")
+    client = Client(store, settings=settings)
+    answer = await client.raw("GET", "/_ecsd/public-keys/key-1", {}, b"")
+    assert (answer.status, answer.body) == (200, b"PEM")
+    for name in ("", "key-2", "key-1/"):
+        assert (await client.raw("GET", f"/_ecsd/public-keys/{name}", {}, b"")).status == 404

@@ -99,6 +99,59 @@ resource "aws_lb_listener_rule" "grpc" {
     }
   }
 }
+resource "aws_lb_listener_rule" "users" {
+  listener_arn = aws_lb_listener.https.arn
+  priority     = 2
+  action {
+    type = "authenticate-oidc"
+    authenticate_oidc {
+      issuer                              = "https://idp.test"
+      authorization_endpoint              = "https://idp.test/authorize"
+      token_endpoint                      = "https://idp.test/token"
+      user_info_endpoint                  = "https://idp.test/userinfo"
+      client_id                           = "client"
+      client_secret                       = var.policy
+      authentication_request_extra_params = { prompt = "login" }
+    }
+  }
+  action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.grpc.arn
+  }
+  condition {
+    path_pattern {
+      values = ["/users/*"]
+    }
+  }
+}
+resource "aws_lb_listener" "users" {
+  load_balancer_arn = aws_lb.main.arn
+  port              = 8443
+  protocol          = "HTTPS"
+  certificate_arn   = aws_acm_certificate_validation.main.certificate_arn
+  default_action {
+    type = "authenticate-oidc"
+    authenticate_oidc {
+      issuer                     = "https://idp.test"
+      authorization_endpoint     = "https://idp.test/authorize"
+      token_endpoint             = "https://idp.test/token"
+      user_info_endpoint         = "https://idp.test/userinfo"
+      client_id                  = "client"
+      client_secret              = "secret"
+      on_unauthenticated_request = "deny"
+      scope                      = "openid email"
+      session_cookie_name        = "mine"
+      session_timeout            = 60
+    }
+  }
+  default_action {
+    type = "fixed-response"
+    fixed_response {
+      content_type = "text/plain"
+      status_code  = "200"
+    }
+  }
+}
 resource "aws_lb_listener" "http" {
   load_balancer_arn = aws_lb.main.arn
   port              = 80

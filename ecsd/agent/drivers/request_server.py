@@ -7,6 +7,7 @@ import os
 import pwd
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -18,21 +19,28 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 Answer = Callable[[Asked], Awaitable[Answered]]
 
 
+class Bodies(NamedTuple):
+    """What is read of bodies: ``largest`` bytes; what has more is answered by ``too_large``.
+
+    unread: headers (lower case) of requests that are answered whatever their body.
+    """
+
+    largest: int
+    too_large: Answered
+    unread: frozenset[str]
+
+
 class RequestServer:
     """Answers on a socket that root, and one user, may connect to.
 
-    user: that HAProxy's workers run as; empty: root. largest: bytes of a body; what has more is
-    answered by ``too_large``.
+    user: that HAProxy's workers run as; empty: root.
     """
 
-    def __init__(
-        self, path: Path, user: str, answer: Answer, largest: int, too_large: Answered
-    ) -> None:
+    def __init__(self, path: Path, user: str, answer: Answer, bodies: Bodies) -> None:
         self._path = path
         self._user = user
         self._answer = answer
-        self._largest = largest
-        self._too_large = too_large
+        self._bodies = bodies
         self._runner: web.ServerRunner | None = None
 
     async def start(self) -> None:
@@ -60,7 +68,7 @@ class RequestServer:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await self._body(request)
         if body is None:
-            answered = self._too_large
+            answered = self._bodies.too_large
         else:
             told = [(name, _text(value)) for name, value in request.headers.items()]
             answered = await self._answer(Asked(request.method, _target(request), told, body))
@@ -71,14 +79,16 @@ class RequestServer:
 
     async def _body(self, request: web.BaseRequest) -> bytes | None:
         """Return a request's body; None: it is too large."""
-        if (request.content_length or 0) > self._largest:
+        if any(one in request.headers for one in self._bodies.unread):
+            return b""
+        if (request.content_length or 0) > self._bodies.largest:
             return None
         if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
             request.transport.write(CONTINUE)
         body = bytearray()
         async for part in request.content.iter_any():
             body += part
-            if len(body) > self._largest:
+            if len(body) > self._bodies.largest:
                 return None
         return bytes(body)
 

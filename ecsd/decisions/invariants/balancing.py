@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ecsd.decisions.authenticate_checks import authentication_of
 from ecsd.decisions.invariants.finding import Finding, fatal
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
@@ -27,6 +28,7 @@ def check_balancing(balancing: Balancing) -> Iterator[Finding]:
     yield from _check_load_balancers(balancing)
     yield from _check_listeners(balancing)
     yield from _check_groups(balancing)
+    yield from _check_users(balancing)
 
 
 def check_entrances(everywhere: Sequence[LoadBalancer]) -> Iterator[Finding]:
@@ -116,3 +118,22 @@ def _check_protocols(balancing: Balancing) -> Iterator[Finding]:
         for arn in listener.target_group_arns:
             if arn in protocols and (protocols[arn] in TRANSPORTS) != flows:
                 yield fatal(listener.listener_arn, f"forwards to {arn}, of another protocol")
+
+
+def _check_users(balancing: Balancing) -> Iterator[Finding]:
+    """Yield listeners and rules whose users could not log in."""
+    keyed = {one.load_balancer_arn for one in balancing.load_balancers if one.user_keys}
+    listeners = {one.listener_arn: one for one in balancing.listeners}
+    parts: list[Listener | Rule] = [*balancing.listeners, *balancing.rules]
+    for part in parts:
+        actions = part.default_actions if isinstance(part, Listener) else part.actions
+        listener = listeners.get(part.listener_arn)
+        authenticates = authentication_of(actions) is not None
+        if authenticates != (part.client_secret is not None):
+            yield fatal(part.key, "has users and no client secret, or the other way round")
+        if not authenticates or listener is None:
+            continue
+        if listener.protocol != "HTTPS":
+            yield fatal(part.key, f"authenticates users over {listener.protocol}")
+        if listener.load_balancer_arn not in keyed:
+            yield fatal(part.key, "authenticates users of a load balancer without keys")

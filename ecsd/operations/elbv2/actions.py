@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ecsd.decisions.authenticate_checks import in_order
 from ecsd.decisions.condition_checks import check_conditions, complete_condition
 from ecsd.decisions.listener_checks import (
-    LOOP,
+    INVALID_ACTIONS,
     check_actions,
     check_flow_actions,
     complete_action,
@@ -13,6 +14,7 @@ from ecsd.decisions.listener_checks import (
 from ecsd.decisions.network_balancer_attributes import flow_contradiction
 from ecsd.decisions.rule_transforms import check_transforms
 from ecsd.errors import AwsError
+from ecsd.operations.elbv2.users import check_protocol
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.store.finders.elbv2 import (
     balancers_of_group,
@@ -44,7 +46,8 @@ def parse_actions(
     _refuse_first(check_actions(given))
     if balancer.type == "network":
         _refuse_first(check_flow_actions(given))
-    actions = tuple(complete_action(one) for one in given)
+    check_protocol(protocol, given)
+    actions = tuple(complete_action(one) for one in in_order(given))
     groups = forwarded_groups(actions)
     known = {one.target_group_arn for one in groups_of_balancer(view, balancer.load_balancer_arn)}
     if len(known.union(groups)) > MOST_GROUPS:
@@ -118,4 +121,5 @@ def parse_transforms(given: Sequence[dict[str, Any]], actions: Parts) -> Parts:
 def _refuse_first(problems: Iterator[str]) -> None:
     words = next(problems, None)
     if words is not None:
-        raise AwsError("InvalidLoadBalancerAction" if words == LOOP else "ValidationError", words)
+        invalid = words in INVALID_ACTIONS
+        raise AwsError("InvalidLoadBalancerAction" if invalid else "ValidationError", words)

@@ -11,6 +11,12 @@ from ecsd.operations.elbv2 import attribute, tag
 from ecsd.operations.elbv2.actions import check_versions, parse_actions
 from ecsd.operations.elbv2.paging import page
 from ecsd.operations.elbv2.tls import describe_tls, secured
+from ecsd.operations.elbv2.users import (
+    check_rules,
+    is_same_secret,
+    provide_keys,
+    sealed_secret,
+)
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import NETWORK_PROTOCOLS, TRANSPORTS
 from ecsd.store.finders.elbv2 import require_all, require_listener, require_load_balancer
@@ -35,22 +41,26 @@ async def create_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
         others = change.select(Listener, load_balancer_arn=arn)
         place = (request["Port"], protocol)
         known = next((one for one in others if (one.port, one.protocol) == place), None)
+        own_arn = f"{arn.replace(':loadbalancer/', ':listener/')}/{call.ids.balancer_id()}"
         listener = Listener(
-            listener_arn=f"{arn.replace(':loadbalancer/', ':listener/')}/{call.ids.balancer_id()}",
+            listener_arn=own_arn,
             load_balancer_arn=arn,
             port=request["Port"],
             protocol=protocol,
             default_actions=actions,
             target_group_arns=groups,
+            client_secret=sealed_secret(call, request["DefaultActions"], own_arn),
             tags=tag.parse(request.get("Tags")),
         )
         listener = secured(change, listener, request, call.clock.now())
         check_versions(change, listener.protocol, groups)
-        if known is not None and _is_equal(known, listener):
+        if known is not None and _is_equal(call, known, listener):
             return {"Listeners": [describe(known)]}
         _check_port(others, request["Port"], protocol)
         if len(others) >= MOST_LISTENERS:
             raise AwsError("TooManyListeners", f"At most {MOST_LISTENERS} listeners")
+        if listener.client_secret:
+            provide_keys(call, change, balancer)
         change.put(listener)
     return {"Listeners": [describe(listener)]}
 
@@ -89,12 +99,18 @@ async def modify_listener(call: Call, request: dict[str, Any]) -> dict[str, Any]
         if request.get("DefaultActions") or protocol != listener.protocol:
             actions, groups = parse_actions(change, balancer, given, protocol)
             listener = replace(listener, default_actions=actions, target_group_arns=groups)
+        if request.get("DefaultActions"):
+            arn, known = listener.listener_arn, listener.client_secret
+            listener = replace(listener, client_secret=sealed_secret(call, given, arn, known))
         listener = replace(listener, port=port, protocol=protocol)
+        check_rules(change, listener)
         listener = secured(change, listener, request, call.clock.now())
         forwarded = list(listener.target_group_arns)
         for rule in change.select(Rule, listener_arn=listener.listener_arn):
             forwarded += rule.target_group_arns
         check_versions(change, listener.protocol, forwarded)
+        if listener.client_secret:
+            provide_keys(call, change, balancer)
         change.put(listener)
     return {"Listeners": [describe(listener)]}
 
@@ -138,7 +154,7 @@ def describe(listener: Listener) -> dict[str, Any]:
     }
 
 
-def _is_equal(known: Listener, wanted: Listener) -> bool:
+def _is_equal(call: Call, known: Listener, wanted: Listener) -> bool:
     """Tell whether a listener is there already as it is wanted."""
     same = replace(
         wanted,
@@ -147,8 +163,9 @@ def _is_equal(known: Listener, wanted: Listener) -> bool:
         tags=known.tags,
         certificates=known.certificates,
         certificate_arns=known.certificate_arns,
+        client_secret=known.client_secret,
     )
-    return same == known
+    return same == known and is_same_secret(call, known, wanted)
 
 
 def _check(request: dict[str, Any]) -> None:

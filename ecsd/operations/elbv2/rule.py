@@ -14,6 +14,7 @@ from ecsd.operations.elbv2.actions import (
     parse_transforms,
 )
 from ecsd.operations.elbv2.paging import page
+from ecsd.operations.elbv2.users import provide_keys, sealed_secret
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import NETWORK_PROTOCOLS
 from ecsd.store.finders.elbv2 import (
@@ -50,16 +51,20 @@ async def create_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         check_versions(change, listener.protocol, groups)
         transforms = parse_transforms(request.get("Transforms") or [], actions)
         prefix = listener.listener_arn.replace(":listener/", ":listener-rule/")
+        arn = f"{prefix}/{call.ids.balancer_id()}"
         rule = Rule(
-            rule_arn=f"{prefix}/{call.ids.balancer_id()}",
+            rule_arn=arn,
             listener_arn=listener.listener_arn,
             priority=request["Priority"],
             conditions=conditions,
             actions=actions,
             transforms=transforms,
             target_group_arns=groups,
+            client_secret=sealed_secret(call, request["Actions"], arn),
             tags=tag.parse(request.get("Tags")),
         )
+        if rule.client_secret:
+            provide_keys(call, change, balancer)
         change.put(rule)
     return {"Rules": [describe(rule)]}
 
@@ -101,7 +106,10 @@ async def modify_rule(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             balancer = require_load_balancer(change, listener.load_balancer_arn)
             actions, groups = parse_actions(change, balancer, request["Actions"], listener.protocol)
             check_versions(change, listener.protocol, groups)
-            rule = replace(rule, actions=actions, target_group_arns=groups)
+            secret = sealed_secret(call, request["Actions"], rule.rule_arn, rule.client_secret)
+            rule = replace(rule, actions=actions, target_group_arns=groups, client_secret=secret)
+            if secret:
+                provide_keys(call, change, balancer)
         transforms = request.get("Transforms") or ([] if reset else rule.transforms)
         rule = replace(rule, transforms=parse_transforms(transforms, rule.actions))
         change.put(rule)

@@ -21,6 +21,15 @@ class Zone(Part, frozen=True, kw_only=True):
     public_ip: str | None = None
 
 
+class UserKeys(Part, frozen=True, kw_only=True):
+    """What a load balancer needs to authenticate users; secrets open for its ARN and a purpose."""
+
+    key_id: str  # of the signature on users' claims
+    public_key: str  # PEM; it checks that signature
+    sealed_private_key: str  # PEM
+    sealed_session_key: str  # Base64; the keys of sessions and logins follow from it
+
+
 class LoadBalancer(Record, frozen=True, kw_only=True):
     """A load balancer. state: provisioning, active, failed (as the agent observed it)."""
 
@@ -43,6 +52,7 @@ class LoadBalancer(Record, frozen=True, kw_only=True):
     state_reason: str | None = None
     traffic: str | None = None  # the digest of the listeners, rules and weights in force
     attributes: dict[str, str] = {}
+    user_keys: UserKeys | None = None  # from its first action that authenticates users on
     tags: tuple[Tag, ...] = ()
 
 
@@ -69,6 +79,7 @@ class Listener(Record, frozen=True, kw_only=True):
     certificate_arns: tuple[str, ...] = ()  # all of the above, each once
     mutual_authentication: str = "off"  # passthrough: clients' certificates go to targets
     alpn_policy: str | None = None  # of TLS: see decisions/alpn.py
+    client_secret: str | None = None  # of default actions with the IdP, sealed for the ARN
     attributes: dict[str, str] = {}
     tags: tuple[Tag, ...] = ()
 
@@ -87,4 +98,5 @@ class Rule(Record, frozen=True, kw_only=True):
     actions: tuple[dict[str, Any], ...]
     transforms: tuple[dict[str, Any], ...] = ()
     target_group_arns: tuple[str, ...] = ()
+    client_secret: str | None = None  # of its actions with the IdP, sealed for the ARN
     tags: tuple[Tag, ...] = ()

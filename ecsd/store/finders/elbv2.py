@@ -11,7 +11,7 @@ from ecsd.errors import AwsError
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.record import Record
-from ecsd.store.store import View
+from ecsd.store.store import Store, View
 
 R = TypeVar("R", bound=Record)
 DEFAULT_RULE = "0" * 16  # the id of a listener's default rule
@@ -167,3 +167,9 @@ def forwarded_groups(actions: Iterable[dict[str, object]]) -> tuple[str, ...]:
         elif action.get("TargetGroupArn"):
             arns[str(action["TargetGroupArn"])] = None
     return tuple(arns)
+
+
+def find_public_key(store: Store, key_id: str) -> str | None:
+    """Return the public key (PEM) of a signature on users' claims, of any account and region."""
+    found = (one.user_keys for _, one in store.everywhere(LoadBalancer))
+    return next((one.public_key for one in found if one and one.key_id == key_id), None)

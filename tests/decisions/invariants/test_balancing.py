@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from ecsd.decisions.invariants.balancing import Balancing, check_balancing, check_entrances
 from ecsd.decisions.network_interface import new_interface
 from ecsd.records.ec2.vpc import Subnet
-from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule, Zone
+from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule, UserKeys, Zone
 from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -95,6 +95,41 @@ SOUND = Balancing(
     targets=(TARGET,),
     interfaces=(INTERFACE,),
 )
+
+
+AUTHENTICATED = replace(
+    LISTENER,
+    protocol="HTTPS",
+    default_actions=({"Type": "authenticate-oidc", "AuthenticateOidcConfig": {}},),
+    client_secret="sealed",
+)
+KEYED = replace(
+    LB,
+    user_keys=UserKeys(key_id="1", public_key="", sealed_private_key="", sealed_session_key=""),
+)
+
+
+def test_users_that_can_log_in_are_sound():
+    sound = SOUND._replace(listeners=(AUTHENTICATED,), load_balancers=(KEYED, OTHER))
+    assert list(check_balancing(sound)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "balancer", "words"),
+    [
+        ({"client_secret": None}, KEYED, "no client secret"),
+        ({"default_actions": ()}, KEYED, "the other way round"),
+        ({"protocol": "HTTP"}, KEYED, "over HTTP"),
+        ({}, LB, "without keys"),
+    ],
+)
+def test_users_that_could_not_log_in_are_found(change, balancer, words):
+    broken = SOUND._replace(
+        listeners=(replace(AUTHENTICATED, **change),), load_balancers=(balancer, OTHER)
+    )
+    [finding] = check_balancing(broken)
+    assert finding.subject == AUTHENTICATED.listener_arn
+    assert words in finding.words
 
 
 def _elastic(zone):

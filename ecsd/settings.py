@@ -33,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     edge_tls_port: int = 443  # the same for HTTPS, by the name that TLS asks for
     exec_port: int = 0  # ECS Exec's data channels listen here; 0: 100 above the API's port
     exec_url: str = ""  # where clients reach that; empty: ws://HOST:PORT
+    registry_port: int = 0  # ECR's registry listens here; 0: 200 above the API's port
     lambda_endpoint: str = ""  # URL of a server that answers Lambda's Invoke
     ended_shown: int = 3600  # seconds that what has ended stays visible: tasks, services
     access_key_id: str = ""  # strict mode: the root credentials
@@ -59,6 +60,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def exec_place(self) -> tuple[str, int]:
         """Return host and port of ECS Exec's data channels."""
         return self.host, self.exec_port or self.port + 100
+
+    @property
+    def registry_place(self) -> tuple[str, int]:
+        """Return host and port on which ECR's registry listens."""
+        return self.host, self.registry_port or self.port + 200
+
+    @property
+    def registry_name(self) -> str:
+        """Return what images of ECR's registry begin with: dockerd trusts loopback without TLS."""
+        host, port = self.registry_place
+        everywhere = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}
+        return f"{everywhere.get(host, host)}:{port}"
+
+    @property
+    def registry_socket(self) -> Path:
+        """Return the unix socket of ECR's registry, for the server and its own HAProxy."""
+        return self.run_dir / "registry" / "registry.sock"
+
+    @property
+    def registry_blobs(self) -> Path:
+        """Return where ECR's registry keeps its blobs, as Distribution does."""
+        return self.data_dir / "registry"
 
     def obstacle(self) -> str | None:
         """Return what keeps these settings from being served, and what to do; None if nothing."""

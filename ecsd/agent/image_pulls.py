@@ -14,7 +14,9 @@ CONCURRENT_PULLS = 3  # dockerd itself downloads three layers at a time
 class ImageEngine(Protocol):
     """What pulling needs of the Engine."""
 
-    async def pull(self, image: str, platform: str | None = None) -> None:
+    async def pull(
+        self, image: str, platform: str | None = None, login: tuple[str, str] | None = None
+    ) -> None:
         """Fetch an image."""
         ...
 
@@ -43,6 +45,15 @@ class ImagePulls:
                     await self._engine.pull(image, platform)
                 if not await self._is_here(image, platform):
                     raise EngineRefusalError(404, f"no matching manifest for {platform}")
+
+    async def fetch(self, image: str, platform: str | None, login: tuple[str, str]) -> None:
+        """Return when the image is here as its registry has it now; its layers may be here.
+
+        Raises:
+            EngineError: the registry has no such image, refuses it, or is not reachable.
+        """
+        async with self._turns.turn():
+            await self._engine.pull(image, platform, login)
 
     async def _is_here(self, image: str, platform: str | None) -> bool:
         found = await self._engine.digests(image)

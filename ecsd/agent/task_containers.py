@@ -21,6 +21,7 @@ from ecsd.agent.drivers.engine import (
 )
 from ecsd.agent.drivers.engine_answers import EngineEvent, Inspected
 from ecsd.agent.log_streams import LogStreamError
+from ecsd.agent.registry_access import RegistryAuthError
 from ecsd.agent.rooms import Place
 from ecsd.agent.task_host import TaskHost
 from ecsd.agent.turns import BEGIN, FINISH
@@ -249,8 +250,9 @@ class TaskContainers:
             self.plan, container, holder or "", self._host.facts_for(self.plan)
         )
         full_name = container_names.container_name(self.plan, name)
-        # The Engine would run what is here, for whatever CPU it is.
-        if self.plan.platform and not await self._pull(name, image):
+        # The Engine would run what is here: for whatever CPU, and whoever may have it.
+        asked = self.plan.platform or name in self.plan.ecr_images
+        if asked and not await self._pull(container, image):
             return
         try:
             try:
@@ -258,7 +260,7 @@ class TaskContainers:
             except EngineRefusalError as error:
                 if error.status != NOT_FOUND or "image" not in error.words.lower():
                     raise
-                if not await self._pull(name, image):
+                if not await self._pull(container, image):
                     return
                 key = await engine.create(full_name, body)
             await self._host.roles.known(self.plan)
@@ -273,22 +275,44 @@ class TaskContainers:
             await engine.remove(key)  # the launch began anew meanwhile
             return
         digests = await engine.digests(image)
+        repository = container_names.repository(image)
         self.view[name] = Seen(
             status="CREATED",
             runtime_id=key,
-            image_digest=image.partition("@")[2] or (digests.digest() if digests else None),
-            image_reference=digests.reference() if digests else None,
+            image_digest=image.partition("@")[2]
+            or (digests.digest(repository) if digests else None),
+            image_reference=digests.reference(repository) if digests else None,
             image_id=digests.id if digests else None,
             created_at=self._host.clock.now(),
         )
 
-    async def _pull(self, name: str, image: str) -> bool:
+    async def _pull(self, container: dict[str, Any], image: str) -> bool:
+        name = container["name"]
+        if name in self.plan.ecr_images:
+            return await self._fetch(container, image)
         try:
             await self._host.pulls.provide(image, self.plan.platform)
         except EngineAwayError:
             raise
         except EngineError as error:
             self.fail(name, stop_cause.pull_failure(image, str(error)))
+            return False
+        return True
+
+    async def _fetch(self, container: dict[str, Any], image: str) -> bool:
+        """Have an image of ECR here as its tag is now, if the task's execution role may."""
+        name = container["name"]
+        await self._host.roles.known(self.plan)
+        try:
+            login = await self._host.registry.login(self.plan, image)
+            await self._host.pulls.fetch(image, self.plan.platform, login)
+        except EngineAwayError:
+            raise
+        except RegistryAuthError as error:
+            self.fail(name, str(error))
+            return False
+        except EngineError as error:
+            self.fail(name, stop_cause.ecr_pull_failure(str(container["image"]), str(error)))
             return False
         return True
 

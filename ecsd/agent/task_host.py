@@ -10,6 +10,7 @@ from ecsd.agent.drivers.engine import EngineRefusalError
 from ecsd.agent.drivers.engine_answers import Digests, EngineEvent, Host, Inspected, Owned
 from ecsd.agent.image_pulls import ImagePulls
 from ecsd.agent.log_streams import LogStreams
+from ecsd.agent.registry_access import RegistryAccess
 from ecsd.agent.rooms import Ground, Report
 from ecsd.agent.turns import Turns
 from ecsd.clock import Clock
@@ -39,7 +40,9 @@ class ContainerEngine(Protocol):
     async def last_lines(self, container: str, count: int) -> list[str]: ...  # noqa: D102
     async def stats(self, container: str) -> dict[str, Any]: ...  # noqa: D102
     async def owned(self, task_arn: str | None = None) -> list[Owned]: ...  # noqa: D102
-    async def pull(self, image: str, platform: str | None = None) -> None: ...  # noqa: D102
+    async def pull(  # noqa: D102
+        self, image: str, platform: str | None = None, login: tuple[str, str] | None = None
+    ) -> None: ...
     async def digests(self, image: str) -> Digests | None: ...  # noqa: D102
     async def provide_volume(self, volume: Volume) -> None: ...  # noqa: D102
     async def volumes(self) -> dict[str, str]: ...  # noqa: D102
@@ -56,13 +59,13 @@ class TaskHost:
         engine: ContainerEngine,
         ground: Ground,
         report: Report,
-        log_streams: LogStreams,
+        services: tuple[LogStreams, RegistryAccess],
     ) -> None:
         self.clock = clock
         self.engine = engine
         self.networks, self.proxies, self.roles = ground
         self.report = report
-        self.log_streams = log_streams
+        self.log_streams, self.registry = services
         self.cgroups = Cgroups("cgroupfs")
         self.facts_for: Callable[[TaskPlan], HostFacts] = _unknown
         self.pulls = ImagePulls(engine)

@@ -20,6 +20,7 @@ from ecsd.protocol.message import HttpRequest, HttpResponse
 from ecsd.protocol.query_codec import QueryCodec
 from ecsd.protocol.wire import Route, Wire
 from ecsd.settings import Settings
+from ecsd.store.images import Images
 from ecsd.store.store import Store
 from ecsd.store.streams import LogStreams
 
@@ -53,6 +54,7 @@ class GatewayParts:
     ids: IdSource
     settings: Settings
     authority: Authority
+    images: Images
     find_key: KeyLookup
     wire: Wire
     unimplemented: UnimplementedCounter = field(default_factory=UnimplementedCounter)
@@ -144,6 +146,7 @@ class Dispatcher:
             ids=parts.ids,
             settings=parts.settings,
             authority=parts.authority,
+            images=parts.images,
         )
         if origin.is_judged:
             self._authorize(route, call, request, members)

@@ -21,6 +21,8 @@ from ecsd.controllers.controller import Controller, Controllers
 from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.controllers.discovery_instance import InstanceController
 from ecsd.controllers.expiry import ExpiryController
+from ecsd.controllers.image_lifecycle import ImageLifecycleController
+from ecsd.controllers.image_registry import ImageRegistryController
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.controllers.observations import Observations
 from ecsd.controllers.reaper import ReaperController
@@ -39,6 +41,7 @@ from ecsd.processes.keys import find_key
 from ecsd.processes.side_by_side import run_until
 from ecsd.protocol.wire import Wire
 from ecsd.settings import Settings
+from ecsd.store.images import RegistryImages
 from ecsd.store.segments import SegmentStreams
 from ecsd.store.sqlite import SqliteBackend
 from ecsd.store.store import Store
@@ -67,7 +70,14 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     observations = Observations(store, clock, ids)
     hub = Hub(observations)
     authority = Authority(paths.authority(settings))
-    planned = _controllers(store, streams, (clock, ids, authority), hub, settings)
+    images = RegistryImages(
+        settings.registry_socket, settings.registry_blobs, authority.token_key, clock
+    )
+    planned = [
+        *_controllers(store, streams, (clock, ids, authority), hub, settings),
+        ImageLifecycleController(store, clock),
+        ImageRegistryController(store, images, clock),
+    ]
     parts = _Parts(hub, Controllers(store, clock, planned), observations, clock)
     app = make_app(
         GatewayParts(
@@ -78,6 +88,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
             ids=ids,
             settings=settings,
             authority=authority,
+            images=images,
             find_key=find_key(store, settings, authority),
             wire=Wire(ids.uuid, refuse_unknown=settings.unknown_members == "refuse"),
             pages=pages(store, parts.controllers, authority, clock),
@@ -109,6 +120,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         await run_until(web.serve(sockets=[listener]), works)
         log.info("stopped")
     finally:
+        await images.close()
         streams.close()
         store.close()
 

@@ -308,6 +308,7 @@ class TaskPlan(Message, frozen=True, kw_only=True):
     metadata: TaskMetadata | None = None
     connect_hosts: dict[str, str] = {}  # names of Service Connect → addresses of its loopback
     proxied: bool = False  # its containers start once its proxy is there
+    ecr_images: dict[str, str] = {}  # container → its image at ECR's registry here
 
 
 class RoleCredentials(Message, frozen=True, kw_only=True):
@@ -400,6 +401,20 @@ class ProxyPlan(Message, frozen=True, kw_only=True):
     log: LogPlan | None = None  # where what it says goes
 
 
+# ------------------------------------------------------------------ down: the registry of images
+
+
+class RegistryPlan(Message, frozen=True, kw_only=True):
+    """ECR's registry, which one host has.
+
+    collection: the number of the collection of unused blobs that is to have been made.
+    """
+
+    certificate: str  # PEM: whose key signs tokens
+    secret: str  # of the registry's own
+    collection: int = 0
+
+
 # ------------------------------------------------------------------ down: lifecycle hooks
 
 
@@ -433,4 +448,14 @@ class SessionPlan(Message, frozen=True, kw_only=True):
     log_group: str = ""
 
 
-Plan = VpcPlan | ZonePlan | BalancerPlan | ProxyPlan | TaskPlan | RolesPlan | HookPlan | SessionPlan
+Plan = (
+    VpcPlan
+    | ZonePlan
+    | BalancerPlan
+    | ProxyPlan
+    | TaskPlan
+    | RolesPlan
+    | HookPlan
+    | SessionPlan
+    | RegistryPlan
+)

@@ -31,22 +31,21 @@ class Answer(NamedTuple):
 class Client:
     """Sends requests to an application of its own."""
 
-    def __init__(
-        self, store, *, operations=None, settings=None, find_key=None, clock=None, pages=None
-    ):
+    def __init__(self, store, *, settings=None, find_key=None, clock=None, **more):
         settings = settings or Settings()
         ids = SeededIds(3)
         self.parts = GatewayParts(
-            operations=OPERATIONS if operations is None else operations,
+            operations=more.pop("operations", OPERATIONS),
             store=store,
             streams=MemoryLogStreams(),
             clock=clock or SystemClock(),
             ids=ids,
             settings=settings,
             authority=Authority(None),
+            images=more.pop("images", None),
             find_key=find_key or configured_key(settings),
             wire=WIRE,
-            pages=pages or {},
+            **more,
         )
         self.app = make_app(self.parts)
 

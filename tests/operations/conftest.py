@@ -62,7 +62,10 @@ def make_call(
     streams: object | None = None,
     **others: object,
 ) -> Call:
-    """Return one request's surroundings: ``streams`` for Logs, ``caller``, ``settings`` for IAM."""
+    """Return one request's surroundings.
+
+    ``streams`` for Logs, ``images`` for ECR, ``caller``, ``settings`` for IAM.
+    """
     call = Call(
         scope=Scope(account, region),
         caller=Caller(f"arn:aws:iam::{account}:root", account, account),
@@ -73,6 +76,7 @@ def make_call(
         ids=ids or SeededIds(7),
         settings=Settings(),
         authority=AUTHORITY,
+        images=None,  # type: ignore[arg-type]
     )
     return replace(call, **others)  # type: ignore[arg-type]
 

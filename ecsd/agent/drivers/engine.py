@@ -223,9 +223,16 @@ class Engine:
 
         return await self._call(ask, ANSWER_SECONDS)
 
-    async def pull(self, image: str, platform: str | None = None) -> None:
-        """Fetch an image from its registry; platform: linux/arm64, where it has to be another."""
-        await self._call(lambda: self._docker().images.pull(image, platform=platform), PULL_SECONDS)
+    async def pull(
+        self, image: str, platform: str | None = None, login: tuple[str, str] | None = None
+    ) -> None:
+        """Fetch an image from its registry; platform: linux/arm64, where it has to be another.
+
+        login: user and password, where the registry asks for them.
+        """
+        auth = {"username": login[0], "password": login[1]} if login else None
+        images = self._docker().images
+        await self._call(lambda: images.pull(image, auth=auth, platform=platform), PULL_SECONDS)
 
     async def digests(self, image: str) -> Digests | None:
         """Return what an image is known by, and for which CPU it is; None if it is not here."""

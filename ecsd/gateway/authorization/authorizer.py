@@ -24,7 +24,7 @@ def authorize(
 ) -> None:
     """Let a request pass, or refuse it: AccessDenied, InvalidClientTokenId.
 
-    route: service, its signing name, operation. The account's root needs no permission.
+    route: service, its signing name, operation. Root needs no permission in its own account.
     """
     service, signing_name, operation = route
     caller = call.caller
@@ -32,8 +32,6 @@ def authorize(
         return  # unsigned: the operation judges the token that it brings
     identity = identify(call.store, call.scope.account, caller.arn, caller.access_key_id)
     _check_session_token(identity, service, operation)
-    if caller.arn.endswith(":root"):
-        return
     asked = Asked(operation, members, call.view, caller.arn)
     policies = identity.policies
     common = {
@@ -43,11 +41,14 @@ def authorize(
     }
     wants_tags = _asks_for_tags(policies)
     for need in needs_of(service, signing_name, asked):
+        if caller.arn.endswith(":root") and need.owner in ("", call.scope.account):
+            continue
         context = {**common, **need.context}
         if wants_tags:
             context |= _resource_tag_keys(service, asked, need.resource)
         decision = decide(
-            Request(identity.principal, need.action, need.resource, context), policies
+            Request(identity.principal, need.action, need.resource, context, need.owner),
+            policies._replace(resource=need.policy),
         )
         if not decision.allowed:
             message = refusal(decision, caller.arn, need.action, need.resource)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ecsd.decisions.iam.evaluation import Source
 from ecsd.store.finders.iam_caller import Keys
 from ecsd.store.store import View
 
@@ -10,11 +11,18 @@ ANY = "*"  # the resource of operations that are about no single one
 
 
 class Need(NamedTuple):
-    """One permission that the caller has to have."""
+    """One permission that the caller has to have.
+
+    Attributes:
+        owner: the account that the resource belongs to; empty: the caller's own.
+        policy: of the resource; None: it has none.
+    """
 
     action: str
     resource: str = ANY
     context: Keys = {}  # noqa: RUF012 - of a tuple, never changed
+    owner: str = ""
+    policy: Source | None = None
 
 
 class Asked(NamedTuple):

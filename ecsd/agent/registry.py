@@ -19,6 +19,7 @@ from ecsd.workqueue import WorkQueue
 log = logging.getLogger(__name__)
 
 OWN = "registry"  # the one key of its queue, and the part whose fault is told
+TIDIED = timedelta(hours=1)
 AGAIN = timedelta(seconds=5)  # until what does not run is tried again
 
 
@@ -92,13 +93,14 @@ class HostRegistry:
             self._tell(f"ECR's registry does not run: {error}")
             return self._clock.now() + AGAIN
         self._tell("")
-        return None
+        self._registry.tidy()
+        return self._clock.now() + TIDIED
 
     async def _provide(self, plan: RegistryPlan) -> None:
         place = self._place()
         self._folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Path(place.certificate).write_text(plan.certificate)
+        self._tokens.write_text(plan.certificate)
         config = compile_registry(place, self._settings.registry_name, plan.secret)
         if plan.collection > self._collected():
             await self._registry.collect(config)
@@ -115,8 +117,12 @@ class HostRegistry:
             api=settings.api_place,
             socket=str(settings.registry_socket),
             data=str(self._blobs),
-            certificate=str(self._folder / "tokens.pem"),
+            certificate=str(self._tokens),
         )
+
+    @property
+    def _tokens(self) -> Path:
+        return self._folder / "tokens.pem"
 
     @property
     def _done(self) -> Path:

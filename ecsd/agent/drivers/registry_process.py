@@ -26,6 +26,7 @@ PROGRAM = "docker-registry"
 START_SECONDS, STOP_SECONDS = 10, 5
 LOOK_SECONDS = 0.02
 COLLECT_SECONDS = 600
+MOST_LOG = 4 << 20  # bytes
 LONGEST_WORDS = 600  # characters of its own words in an error
 
 
@@ -53,6 +54,7 @@ class RegistryProcess:
         self._running: Running | None = None
         self._watch: int | None = None  # pidfd
         self._stopping = False
+        self._serving = False
         self._over = asyncio.Event()
 
     def adopt(self) -> bool:
@@ -67,7 +69,8 @@ class RegistryProcess:
             return False
         self._running = known
         self._follow(known.process)
-        return self._running is not None
+        self._serving = self._running is not None
+        return self._serving
 
     async def serve(self, config: str) -> None:
         """Have it run with a configuration; one that does already is left alone.
@@ -88,7 +91,8 @@ class RegistryProcess:
         self._state.write_bytes(msgspec.json.encode(self._running))
         self._follow(process)
         await self._listening()
-        log.info("the registry of images runs", extra={"process": process})
+        self._serving = True
+        log.info("the registry of images runs", extra={"pid": process})
 
     async def collect(self, config: str) -> None:
         """Stop it, and remove blobs that no manifest names; it has to be served again.
@@ -141,6 +145,11 @@ class RegistryProcess:
             asyncio.get_running_loop().remove_reader(self._watch)
             os.close(self._watch)
             self._watch = None
+
+    def tidy(self) -> None:
+        """Empty its log where it has grown: each push writes of every layer that was not there."""
+        if self._log.exists() and self._log.stat().st_size > MOST_LOG:
+            os.truncate(self._log, 0)
 
     def remove(self) -> None:
         """Remove its folder; it does not run."""
@@ -209,7 +218,8 @@ class RegistryProcess:
             reap(self._running.process)
         self._running = None
         self._over.set()
-        if not self._stopping:
+        served, self._serving = self._serving, False
+        if served and not self._stopping:
             log.warning("the registry of images ended", extra={"folder": str(self._folder)})
             self._died()
 

@@ -62,6 +62,7 @@ storage:
       enabled: true
       age: 24h
       interval: 6h
+      dryrun: false
 http:
   net: unix
   addr: {_text(place.socket)}

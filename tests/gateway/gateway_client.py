@@ -12,6 +12,7 @@ from ecsd.ids import SeededIds
 from ecsd.operations.load import load_operations
 from ecsd.protocol.wire import Wire
 from ecsd.settings import Settings
+from ecsd.store.image_memory import MemoryImages
 from ecsd.store.stream_memory import MemoryLogStreams
 
 OPERATIONS = load_operations()
@@ -42,7 +43,7 @@ class Client:
             ids=ids,
             settings=settings,
             authority=Authority(None),
-            images=more.pop("images", None),
+            images=MemoryImages(clock or SystemClock()),
             find_key=find_key or configured_key(settings),
             wire=WIRE,
             **more,

@@ -3,33 +3,38 @@
 Source: Service Authorization Reference, Amazon Elastic Container Registry.
 """
 
+import re
 from collections.abc import Iterator
 
 from ecsd.decisions.ecr.names import Place
 from ecsd.decisions.ecr.repository_policy import completed
 from ecsd.decisions.iam.evaluation import Source
 from ecsd.decisions.iam.statement import compile_policy
-from ecsd.gateway.authorization.need import Asked, Need
+from ecsd.gateway.authorization.need import ANY, Asked, Need
 from ecsd.records.ecr.repository import Repository
 from ecsd.store.finders.iam_policies import RESOURCE
+
+REPOSITORY = re.compile(
+    r"arn:aws:ecr:(?P<region>[^:]*):(?P<account>[0-9]{12}):repository/(?P<name>.+)"
+)
 
 
 def needs(asked: Asked) -> Iterator[Need]:
     """Yield what an operation needs; one about several repositories needs it on each."""
     action = f"ecr:{asked.operation}"
+    account, region = asked.view.scope
+    account = str(asked.members.get("registryId") or account)
     names = asked.values("repositoryName") + asked.values("repositoryNames")
-    own = asked.view.scope
-    account = str(asked.members.get("registryId") or own.account)
-    places = [Place(account, own.region, name) for name in names]
-    for arn in asked.values("resourceArn"):
-        _, _, _, region, owner, rest = (arn.split(":", 5) + [""] * 6)[:6]
-        places.append(Place(owner, region, rest.removeprefix("repository/")))
-    if asked.operation == "DescribeRepositories" and not places:
-        places = [Place(account, own.region, "*")]
-    for place in places:
-        yield Need(action, place.arn, owner=place.account, policy=_policy(asked, place))
-    if not places:
-        yield Need(action)
+    if asked.operation == "DescribeRepositories" and not names:
+        names = ["*"]
+    arns = [Place(account, region, name).arn for name in names] + asked.values("resourceArn")
+    for arn in arns or [ANY]:
+        found = REPOSITORY.fullmatch(arn)
+        if found is None:
+            yield Need(action, arn)
+        else:
+            place = Place(found["account"], found["region"], found["name"])
+            yield Need(action, arn, owner=place.account, policy=_policy(asked, place))
 
 
 def _policy(asked: Asked, place: Place) -> Source | None:

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, unquote
 import msgspec
 from msgspec.structs import replace
 
+from ecsd.decisions.ecr.manifest import digest_of
 from ecsd.decisions.ecr.names import Place, is_digest, is_tag, place_of
 from ecsd.decisions.ecr.registry_config import PREFIX, SERVICE
 from ecsd.decisions.ecr.token_scope import ACTIONS, PULL, PUSH, Scope, read_scopes
@@ -213,15 +214,12 @@ class RegistryFront:
     async def _put(self, request: HttpRequest, place: Place, reference: str) -> HttpResponse:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip()
         tag = "" if is_digest(reference) else reference
+        digest = digest_of(request.body)
+        if not tag and digest != reference:
+            return _refusal(400, "DIGEST_INVALID", f"the manifest's digest is {digest}")
         # What may be done was judged when the token was given out.
-        home = Home(place.account, place.region)
-        image, _ = await take_in(
-            self._call(home, root_caller(place.account, "")),
-            place,
-            Pushed(request.body, media_type, tag),
-        )
-        if not tag and image.digest != reference:
-            return _refusal(400, "DIGEST_INVALID", f"the manifest's digest is {image.digest}")
+        call = self._call(Home(place.account, place.region), root_caller(place.account, ""))
+        image, _ = await take_in(call, place, Pushed(request.body, media_type, tag))
         location = f"/v2/{place.path}/manifests/{image.digest}"
         headers = {**JSON, "docker-content-digest": image.digest, "location": location}
         if image.subject:

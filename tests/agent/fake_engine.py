@@ -20,6 +20,7 @@ class FakeEngine:
         self.clock = clock
         self.images = set(images)
         self.registry = set()
+        self.logins = []  # of each pull
         self.refusals = {}  # (call, container) → words
         self.seen = {}  # id → Seen
         self.labels = {}
@@ -167,7 +168,8 @@ class FakeEngine:
             if task_arn in {None, labels[container_names.TASK]}
         ]
 
-    async def pull(self, image, platform=None):
+    async def pull(self, image, platform=None, login=None):
+        self.logins.append(login)
         await self._call("pull", image)
         if image not in self.registry:
             raise EngineRefusalError(404, f"manifest for {image} not found: manifest unknown")

@@ -15,6 +15,7 @@ import msgspec
 INSTANCES = 8
 RATE = re.compile(r"[1-9][0-9]{0,6},[1-9][0-9]{0,6}")
 LOOPBACK = ("127.", "::1", "localhost")
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where this host reaches what listens there
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,8 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def api_place(self) -> tuple[str, int]:
         """Return host and port at which this host itself reaches the API."""
-        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-        return everywhere.get(self.host, self.host), self.port
+        return EVERYWHERE.get(self.host, self.host), self.port
 
     @property
     def exec_place(self) -> tuple[str, int]:
@@ -70,8 +70,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def registry_name(self) -> str:
         """Return what images of ECR's registry begin with: dockerd trusts loopback without TLS."""
         host, port = self.registry_place
-        everywhere = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}
-        return f"{everywhere.get(host, host)}:{port}"
+        near = EVERYWHERE.get(host, host).startswith(LOOPBACK)
+        return f"{'localhost' if near else host}:{port}"
 
     @property
     def registry_socket(self) -> Path:

@@ -40,8 +40,8 @@ from ecsd.processes.inspection import pages
 from ecsd.processes.keys import find_key
 from ecsd.processes.side_by_side import run_until
 from ecsd.protocol.wire import Wire
-from ecsd.settings import Settings
-from ecsd.store.images import RegistryImages
+from ecsd.settings import EVERYWHERE, Settings
+from ecsd.store.images import RegistryImages, Where
 from ecsd.store.segments import SegmentStreams
 from ecsd.store.sqlite import SqliteBackend
 from ecsd.store.store import Store
@@ -70,8 +70,10 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     observations = Observations(store, clock, ids)
     hub = Hub(observations)
     authority = Authority(paths.authority(settings))
+    host, port = settings.registry_place
+    front = EVERYWHERE.get(host, host), port
     images = RegistryImages(
-        settings.registry_socket, settings.registry_blobs, authority.token_key, clock
+        Where(settings.registry_socket, settings.registry_blobs, front), authority.token_key, clock
     )
     planned = [
         *_controllers(store, streams, (clock, ids, authority), hub, settings),

@@ -21,6 +21,9 @@ class MemoryImages:
         self.freed: list[tuple[str, str]] = []
         self.active_at = clock.now()
 
+    async def awake(self) -> None:
+        """Return at once."""
+
     def turn(self, path: str) -> asyncio.Lock:
         """Return whose holder alone pushes to a repository or frees something of it."""
         return self._turns.setdefault(path, asyncio.Lock())

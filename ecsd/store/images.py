@@ -7,6 +7,7 @@ Source: Distribution, HTTP API V2 and its filesystem layout.
 """
 
 import asyncio
+import logging
 import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -23,6 +24,9 @@ from ecsd.errors import AwsError
 if TYPE_CHECKING:  # loaded at first use
     import aiohttp
 
+log = logging.getLogger(__name__)
+
+AWAKE_SECONDS, LOOK_SECONDS = 5.0, 0.05
 ANSWER_SECONDS = 60.0  # a part of a layer is at most 64 MiB, which the registry hashes
 TOKEN_LIFE = timedelta(minutes=5)
 DOWNLOAD_LIFE = timedelta(hours=1)
@@ -46,6 +50,10 @@ class Images(Protocol):
     """
 
     active_at: datetime  # when somebody may have pushed last
+
+    async def awake(self) -> None:
+        """Return when clients reach the registry, or cannot for a while: it may be beginning."""
+        ...
 
     def turn(self, path: str) -> asyncio.Lock:
         """Return whose holder alone pushes to a repository or frees something of it."""
@@ -113,12 +121,20 @@ def claims_of(
     }
 
 
+class Where(NamedTuple):
+    """Where a registry is: its socket, the folder of its blobs, host and port of its front."""
+
+    socket: Path
+    folder: Path
+    front: tuple[str, int]
+
+
 class RegistryImages:
     """The registry behind a socket. Implements ``Images``."""
 
-    def __init__(self, socket: Path, folder: Path, signer: TokenSigner, clock: Clock) -> None:
-        self._socket = socket
-        self._folder = folder / REPOSITORIES
+    def __init__(self, where: Where, signer: TokenSigner, clock: Clock) -> None:
+        self._where = where
+        self._folder = where.folder / REPOSITORIES
         self._signer = signer
         self._clock = clock
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -130,6 +146,16 @@ class RegistryImages:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    async def awake(self) -> None:
+        """Return when clients reach the registry, or cannot for a while: it may be beginning."""
+        host, port = self._where.front
+        try:
+            async with self._clock.deadline(AWAKE_SECONDS):
+                while not await _listens(host, port):
+                    await self._clock.sleep(LOOK_SECONDS)
+        except TimeoutError:
+            log.warning("the registry of images does not listen yet", extra={"port": port})
 
     def turn(self, path: str) -> asyncio.Lock:
         """Return whose holder alone pushes to a repository or frees something of it."""
@@ -220,7 +246,7 @@ class RegistryImages:
         from yarl import URL
 
         if self._session is None:
-            connector = aiohttp.UnixConnector(str(self._socket))
+            connector = aiohttp.UnixConnector(str(self._where.socket))
             endless = aiohttp.ClientTimeout(total=None)  # the clock's deadline bounds it
             self._session = aiohttp.ClientSession(connector=connector, timeout=endless)
         claims = claims_of([Access(path, ("pull", "push"))], "ecsd", self._clock.now(), TOKEN_LIFE)
@@ -236,6 +262,15 @@ class RegistryImages:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             words = str(error) or "no answer in time"
             raise _unreachable(words) from error
+
+
+async def _listens(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def _split(url: str) -> tuple[str, str]:

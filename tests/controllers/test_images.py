@@ -195,7 +195,7 @@ def test_blobs_are_collected_once_nobody_can_have_pushed_for_an_hour(in_world):
 
 def test_one_host_has_the_registry_once_somebody_has_asked_for_one(in_world):
     async def scenario(world):
-        await world.put(Host(name="b"), Host(name="a"), scope=HOSTS)
+        await world.put(*(Host(name=one, boot_id="1", connected=True) for one in "ba"), scope=HOSTS)
         assert world.hosts.plans == {}
         await world.put(Registry(collection=3), scope=HOSTS)
         plan, host = world.hosts.plans["registry/registry"]

@@ -14,7 +14,13 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from ecsd.agent.drivers.registry_process import RegistryProcess
+from ecsd.certificates.authority import Authority
+from ecsd.clock import SystemClock
+from ecsd.decisions.ecr.registry_config import Place, compile_registry
+from ecsd.store.images import RegistryImages, Where
 from tests.integration.sample import ASSUME, eventually
+from tests.store.image_contract import CONTRACT, OCI, PATH, digest_of, manifest, upload
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -46,8 +52,8 @@ class Docker:
         (given,) = self.account.client("ecr").get_authorization_token()["authorizationData"]
         user, _, password = base64.b64decode(given["authorizationToken"]).decode().partition(":")
         host = given["proxyEndpoint"].removeprefix("http://")
-        words = ("login", "-u", user, "--password-stdin", host)
-        return eventually(lambda: self.run(*words, said=password).returncode == 0)
+        done = self.run("login", "-u", user, "--password-stdin", host, said=password)
+        assert done.returncode == 0, done.stderr
 
     def push(self, image, reference):
         """Return what docker says of pushing an image under another name."""
@@ -124,7 +130,7 @@ def test_a_layer_goes_in_and_out_by_the_api(ecr):
     parts = {}
     for content in (layer, config):
         digest = f"sha256:{sha256(content).hexdigest()}"
-        upload = eventually(lambda: _begun(ecr))
+        upload = ecr.initiate_layer_upload(repositoryName="by-api")["uploadId"]
         half = len(content) // 2
         for first, part in ((0, content[:half]), (half, content[half:])):
             ecr.upload_layer_part(
@@ -153,13 +159,6 @@ def test_a_layer_goes_in_and_out_by_the_api(ecr):
     text = text.replace(one["digest"], f"sha256:{'0' * 64}")
     with pytest.raises(ClientError, match="LayersNotFound"):
         ecr.put_image(repositoryName="by-api", imageManifest=text)
-
-
-def _begun(ecr):
-    try:
-        return ecr.initiate_layer_upload(repositoryName="by-api")["uploadId"]
-    except ClientError:
-        return None  # the registry is still starting
 
 
 class Tasks:
@@ -272,3 +271,43 @@ def test_the_registry_comes_back_and_goes_on_without_the_agent(ecsd, account, do
     os.kill(before, signal.SIGKILL)
     assert eventually(lambda: json.loads(note.read_text())["process"] != before)
     assert eventually(lambda: docker.run("pull", f"{uri}:1").returncode == 0)
+
+
+@pytest.fixture
+async def registry(tmp_path):
+    """A registry of its own behind a socket, with what the server reaches it by."""
+    clock, key = SystemClock(), Authority(None).token_key
+    folder, blobs = tmp_path / "run", tmp_path / "blobs"
+    folder.mkdir()
+    (folder / "tokens.pem").write_text(key.certificate())
+    socket, nowhere = folder / "registry.sock", ("127.0.0.1", 1)
+    place = Place(nowhere, nowhere, str(socket), str(blobs), str(folder / "tokens.pem"))
+    config = compile_registry(place, "localhost:1", "secret")
+    process = RegistryProcess(folder, clock, lambda: None)
+    await process.serve(config)
+    images = RegistryImages(Where(socket, blobs, nowhere), key, clock)
+    yield images, process, config, blobs
+    await images.close()
+    await process.stop()
+
+
+@pytest.mark.parametrize("does", CONTRACT, ids=lambda one: one.__name__)
+async def test_the_real_registry(registry, does):
+    await does(registry[0])
+
+
+async def test_blobs_that_no_manifest_names_are_collected(registry):
+    images, process, config, blobs = registry
+    layers = [await upload(images, PATH, name * 1000) for name in (b"a", b"b")]
+    first, second = (manifest(one) for one in layers)
+    for content in (first, second):
+        assert await images.put_manifest(PATH, content, OCI) is None
+    await images.free(PATH, digest_of(first))
+    held = sum(1 for _ in blobs.rglob("data"))
+    await process.collect(config)
+    await process.serve(config)
+    assert sum(1 for _ in blobs.rglob("data")) == held - 2  # the layer, and the manifest itself
+    assert await images.blob_size(PATH, layers[0]["digest"]) is None
+    assert await images.manifest(PATH, digest_of(second), OCI) == second
+    again = await upload(images, PATH, b"a" * 1000)
+    assert await images.blob_size(PATH, again["digest"]) == 1000

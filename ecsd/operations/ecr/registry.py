@@ -51,11 +51,15 @@ async def get_authorization_token(call: Call, request: dict[str, Any]) -> dict[s
 
 
 async def put_in_use(call: Call) -> None:
-    """Have the registry behind run from now on."""
-    if call.store.view(HOSTS).get(Registry, Registry().name) is None:
-        async with call.store.transaction(HOSTS) as change:
-            if change.get(Registry, Registry().name) is None:
-                change.put(Registry())
+    """Have the registry behind run from now on; the first time it is waited for."""
+    if call.store.view(HOSTS).get(Registry, Registry().name) is not None:
+        return
+    async with call.store.transaction(HOSTS) as change:
+        is_first = change.get(Registry, Registry().name) is None
+        if is_first:
+            change.put(Registry())
+    if is_first:
+        await call.images.awake()
 
 
 @operation("ecr", "DescribeRegistry")

@@ -96,7 +96,7 @@ def compile_front(place: Place, limits: Limits) -> Config:
         "  http-request set-header authorization %[url_param(token),regsub(^,Bearer\\ )] "
         f"if METH_GET {blob} {{ url_param(token) -m found }}",
         f"  http-request return status 403 content-type application/json string {word(denied)} "
-        f"if METH_GET {blob} !{reads}",
+        f"if METH_GET {blob} {{ http_auth_bearer -m found }} !{reads}",
         "  use_backend api if servers_own",
         "  default_backend blobs",
     )

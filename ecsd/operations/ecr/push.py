@@ -103,7 +103,6 @@ def _new(repository: Repository, manifest: Manifest, size: int, now: datetime) -
         artifact_type=manifest.artifact_type,
         size=size,
         pushed_at=now,
-        blobs=tuple(manifest.blobs),
         children=manifest.children,
         subject=manifest.subject,
     )

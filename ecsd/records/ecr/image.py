@@ -21,7 +21,6 @@ class Image(Record, frozen=True, kw_only=True):
     size: int  # bytes; of a list: of its largest image
     pushed_at: datetime
     pulled_at: datetime | None = None  # noted once an hour at most
-    blobs: tuple[str, ...] = ()  # digests of its configuration and layers
     children: tuple[str, ...] = ()  # digests of the images that a list names
     subject: str = ""  # digest of the image that an artifact is about
 

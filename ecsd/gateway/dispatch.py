@@ -15,12 +15,13 @@ from ecsd.gateway.request_body import decompress
 from ecsd.gateway.sigv4 import KeyLookup
 from ecsd.gateway.unimplemented import UnimplementedCounter
 from ecsd.ids import LONG_TERM, IdSource
-from ecsd.operations.call import Call, Handler
+from ecsd.operations.call import Call, Caller, Handler
 from ecsd.protocol.message import HttpRequest, HttpResponse
 from ecsd.protocol.query_codec import QueryCodec
 from ecsd.protocol.wire import Route, Wire
 from ecsd.settings import Settings
 from ecsd.store.images import Images
+from ecsd.store.scope import Scope
 from ecsd.store.store import Store
 from ecsd.store.streams import LogStreams
 
@@ -59,6 +60,21 @@ class GatewayParts:
     wire: Wire
     unimplemented: UnimplementedCounter = field(default_factory=UnimplementedCounter)
     pages: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+
+    def call(self, scope: Scope, caller: Caller, request_id: str) -> Call:
+        """Return what an operation gets."""
+        return Call(
+            scope=scope,
+            caller=caller,
+            request_id=request_id,
+            store=self.store,
+            streams=self.streams,
+            clock=self.clock,
+            ids=self.ids,
+            settings=self.settings,
+            authority=self.authority,
+            images=self.images,
+        )
 
 
 class Dispatcher:
@@ -135,23 +151,11 @@ class Dispatcher:
         if handler is None or route.model is None:
             raise self._unimplemented(route)
         members = route.codec.parse(route.model, request, route.labels)
-        parts = self._parts
-        call = Call(
-            scope=origin.scope,
-            caller=origin.caller,
-            request_id=request_id,
-            store=parts.store,
-            streams=parts.streams,
-            clock=parts.clock,
-            ids=parts.ids,
-            settings=parts.settings,
-            authority=parts.authority,
-            images=parts.images,
-        )
+        call = self._parts.call(origin.scope, origin.caller, request_id)
         if origin.is_judged:
             self._authorize(route, call, request, members)
         if origin.caller.access_key_id.startswith(LONG_TERM):
-            await self._identification.note_use(parts.store, origin, route.service)
+            await self._identification.note_use(self._parts.store, origin, route.service)
         output = await handler(call, members)
         return route.codec.answer(route.model, output, request_id)
 

@@ -261,19 +261,7 @@ class RegistryFront:
         return self._parts.store.view(Home(place.account, place.region))
 
     def _call(self, scope: Home, caller: Caller) -> Call:
-        parts = self._parts
-        return Call(
-            scope=scope,
-            caller=caller,
-            request_id=parts.ids.uuid(),
-            store=parts.store,
-            streams=parts.streams,
-            clock=parts.clock,
-            ids=parts.ids,
-            settings=parts.settings,
-            authority=parts.authority,
-            images=parts.images,
-        )
+        return self._parts.call(scope, caller, self._parts.ids.uuid())
 
 
 def _refusal(status: int, code: str, message: str) -> HttpResponse:

@@ -14,8 +14,8 @@ from ecsd.decisions.listener import Config, Limits, default_lines, global_lines
 SERVICE = "ecsd-registry"  # issuer and audience of tokens
 PREFIX = "/_ecsd/registry"  # where the API has what is the server's
 LONGEST_IDLE = 900  # seconds without a byte: the registry hashes a layer when it is complete
-CONNECT_SECONDS = 2  # that the registry takes to come back, at most
-TRIES = 15
+CONNECT_SECONDS = 2
+TRIES = 60  # a second apart: the registry is away while blobs are collected
 
 
 class Place(NamedTuple):

@@ -2,7 +2,7 @@
 
 The registry's own collection must not meet a push: a layer that is there already, and is not sent
 again, would be gone before its manifest comes. So it is made when nobody can have pushed for an
-hour; the agent stops the registry meanwhile, and its HAProxy lets requests wait.
+hour; the agent stops the registry meanwhile.
 Source: Distribution, garbage collection.
 """
 

@@ -87,6 +87,8 @@ class RegistryFront:
     async def _answer(self, request: HttpRequest, path: str) -> HttpResponse:
         if path == "/token" and request.method == "GET":
             return self._token(request)
+        if path in ("/v2/", "/v2"):
+            return _json(200, {}) if self._bearer(request) else self._challenge("")
         manifest, tags = MANIFEST.fullmatch(path), TAGS.fullmatch(path)
         found = manifest or tags
         place = place_of(found["path"]) if found else None
@@ -195,9 +197,13 @@ class RegistryFront:
         return _Bearer(claims, access)
 
     def _unauthorized(self, place: Place, action: str) -> HttpResponse:
+        wanted = f"{PULL},{PUSH}" if action == PUSH else PULL
+        return self._challenge(f',scope="repository:{place.path}:{wanted}"')
+
+    def _challenge(self, scope: str) -> HttpResponse:
+        """Return where to get a token. scope: what it has to be for, as a further parameter."""
         realm = f"http://{self._parts.settings.registry_name}/token"
-        scope = f"repository:{place.path}:{'pull,push' if action == PUSH else PULL}"
-        challenge = f'Bearer realm="{realm}",service="{SERVICE}",scope="{scope}"'
+        challenge = f'Bearer realm="{realm}",service="{SERVICE}"{scope}'
         refusal = _refusal(401, "UNAUTHORIZED", "authentication required")
         return HttpResponse(401, {**refusal.headers, "www-authenticate": challenge}, refusal.body)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # loaded at first use
 log = logging.getLogger(__name__)
 
 AWAKE_SECONDS, LOOK_SECONDS = 5.0, 0.05
+AWAY = timedelta(seconds=15)  # while it is started again, or blobs are collected
 ANSWER_SECONDS = 60.0  # a part of a layer is at most 64 MiB, which the registry hashes
 TOKEN_LIFE = timedelta(minutes=5)
 DOWNLOAD_LIFE = timedelta(hours=1)
@@ -254,14 +255,28 @@ class RegistryImages:
         url = URL(f"http://registry/v2/{path}{rest}", encoded=True)
         every = {"authorization": f"Bearer {token}", **(headers or {})}
         try:
-            async with (
-                self._clock.deadline(ANSWER_SECONDS),
-                self._session.request(method, url, headers=every, data=body) as answer,
-            ):
-                yield answer
+            async with self._clock.deadline(ANSWER_SECONDS):
+                await self._back()
+                async with self._session.request(method, url, headers=every, data=body) as answer:
+                    yield answer
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             words = str(error) or "no answer in time"
             raise _unreachable(words) from error
+
+    async def _back(self) -> None:
+        """Return when the registry listens, or is away for longer than it takes to come back."""
+        until = self._clock.now() + AWAY
+        while not await _hears(str(self._where.socket)) and self._clock.now() < until:
+            await self._clock.sleep(LOOK_SECONDS)
+
+
+async def _hears(socket: str) -> bool:
+    try:
+        _, writer = await asyncio.open_unix_connection(socket)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def _listens(host: str, port: int) -> bool:

@@ -288,6 +288,16 @@ async def test_a_key_that_is_gone_takes_its_tokens_with_it(docker):
     assert (await docker.token(login, f"{NAME}:pull")).status == 403
 
 
+async def test_whoever_knocks_is_told_where_tokens_are(docker):
+    knocked = await docker.ask("GET", "/v2/")
+    assert knocked.status == 401
+    assert knocked.headers["www-authenticate"] == (
+        'Bearer realm="http://localhost:4766/token",service="ecsd-registry"'
+    )
+    bearer = await docker.bearer(await docker.login(ROOT_KEY))
+    assert (await docker.ask("GET", "/v2/", bearer)).status == 200
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

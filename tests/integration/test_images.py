@@ -269,7 +269,7 @@ def test_the_registry_comes_back_and_goes_on_without_the_agent(ecsd, account, do
     assert docker.run("pull", f"{uri}:1").returncode == 0
     assert eventually(lambda: ecsd.pids().get("agent", agent) != agent)
     os.kill(before, signal.SIGKILL)
-    assert docker.run("pull", f"{uri}:1").returncode == 0  # HAProxy waits for it
+    assert docker.run("pull", f"{uri}:1").returncode == 0  # it is waited for
     assert json.loads(note.read_text())["process"] != before
 
 

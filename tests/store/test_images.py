@@ -1,5 +1,7 @@
 """The registry of images in memory does as the real one; nothing is freed outside of it."""
 
+from datetime import timedelta
+
 import pytest
 
 from ecsd.certificates.authority import Authority
@@ -30,7 +32,8 @@ async def test_nothing_outside_the_folder_is_freed(tmp_path, path, digest):
         await images.free(path, digest)
 
 
-async def test_a_registry_that_does_not_answer_is_the_servers_fault(tmp_path):
+async def test_a_registry_that_does_not_answer_is_the_servers_fault(tmp_path, monkeypatch):
+    monkeypatch.setattr("ecsd.store.images.AWAY", timedelta(0))
     where = Where(tmp_path / "none.sock", tmp_path, ("127.0.0.1", 1))
     images = RegistryImages(where, Authority(None).token_key, SystemClock())
     with pytest.raises(Exception, match="ServerException") as caught:

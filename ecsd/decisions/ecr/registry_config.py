@@ -2,7 +2,8 @@
 
 Bytes of layers go through HAProxy straight to the registry, which lets nobody pass without a token
 that the server has signed. Manifests, lists of tags and tokens are the server's: it knows which
-tags may move, and keeps what was pushed before it says so.
+tags may move, keeps what was pushed before it says so, and waits for a registry that is away for a
+moment. (HAProxy tries a unix socket again at once, without a pause; docker sends layers again.)
 Source: Distribution 2.8, configuration; HAProxy 2.6 Configuration Manual.
 """
 
@@ -14,8 +15,6 @@ from ecsd.decisions.listener import Config, Limits, default_lines, global_lines
 SERVICE = "ecsd-registry"  # issuer and audience of tokens
 PREFIX = "/_ecsd/registry"  # where the API has what is the server's
 LONGEST_IDLE = 900  # seconds without a byte: the registry hashes a layer when it is complete
-CONNECT_SECONDS = 2
-TRIES = 60  # a second apart: the registry is away while blobs are collected
 
 
 class Place(NamedTuple):
@@ -85,13 +84,11 @@ def compile_front(place: Place, limits: Limits) -> Config:
     patience = (
         f"  timeout client {LONGEST_IDLE}s",
         f"  timeout server {LONGEST_IDLE}s",
-        f"  timeout connect {CONNECT_SECONDS}s",
-        f"  retries {TRIES}",
     )
     front = (
         "frontend registry",
         f"  bind {word(host_and_port(place.front))} proto h1",
-        "  acl servers_own path -m str /token",
+        "  acl servers_own path -m str /token /v2/ /v2",
         "  acl servers_own path_reg ^/v2/.+/(manifests|tags|referrers)/[^/]+$",
         "  http-request set-header authorization %[url_param(token),regsub(^,Bearer\\ )] "
         f"if METH_GET {blob} {{ url_param(token) -m found }}",

@@ -54,6 +54,10 @@ class BalancerError(EcsdError):
     """HAProxy refused a configuration, or is not there."""
 
 
+class RegistryError(EcsdError):
+    """The registry of images does not run, or could not collect what it no longer needs."""
+
+
 class FunctionError(EcsdError):
     """A Lambda function, or whoever runs it, said something else than an answer."""
 

@@ -17,6 +17,7 @@ INSTANCES = 8
 DNS_PORT = 53
 RATE = re.compile(r"[1-9][0-9]{0,6},[1-9][0-9]{0,6}")
 LOOPBACK = ("127.", "::1", "localhost")
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where this host reaches what listens there
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     edge_tls_port: int = 443  # the same for HTTPS, by the name that TLS asks for
     exec_port: int = 0  # ECS Exec's data channels listen here; 0: 100 above the API's port
     exec_url: str = ""  # where clients reach that; empty: ws://HOST:PORT
+    registry_port: int = 0  # ECR's registry listens here; 0: 200 above the API's port
     lambda_endpoint: str = ""  # URL of a server that answers Lambda's Invoke
     s3_endpoint: str = ""  # URL of the S3 that ecsd itself reads; empty: its own
     s3_access_key_id: str = ""  # for that S3
@@ -58,8 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def api_place(self) -> tuple[str, int]:
         """Return host and port at which this host itself reaches the API."""
-        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-        return everywhere.get(self.host, self.host), self.port
+        return EVERYWHERE.get(self.host, self.host), self.port
 
     @property
     def names_place(self) -> tuple[str, int] | None:
@@ -75,6 +76,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def exec_place(self) -> tuple[str, int]:
         """Return host and port of ECS Exec's data channels."""
         return self.host, self.exec_port or self.port + 100
+
+    @property
+    def registry_place(self) -> tuple[str, int]:
+        """Return host and port on which ECR's registry listens."""
+        return self.host, self.registry_port or self.port + 200
+
+    @property
+    def registry_name(self) -> str:
+        """Return what images of ECR's registry begin with: dockerd trusts loopback without TLS."""
+        host, port = self.registry_place
+        near = EVERYWHERE.get(host, host).startswith(LOOPBACK)
+        return f"{'localhost' if near else host}:{port}"
+
+    @property
+    def registry_socket(self) -> Path:
+        """Return the unix socket of ECR's registry, for the server and its own HAProxy."""
+        return self.run_dir / "registry" / "registry.sock"
+
+    @property
+    def registry_blobs(self) -> Path:
+        """Return where ECR's registry keeps its blobs, as Distribution does."""
+        return self.data_dir / "registry"
 
     def obstacle(self) -> str | None:
         """Return what keeps these settings from being served, and what to do; None if nothing."""

@@ -38,6 +38,7 @@ from ecsd.protocol.table import (  # noqa: E402
 SERVICES = (
     "acm",
     "ec2",
+    "ecr",
     "ecs",
     "elbv2",
     "iam",

@@ -51,6 +51,15 @@ class ImagePulls:
                 if not await self._is_here(image, platform):
                     raise EngineRefusalError(404, f"no matching manifest for {platform}")
 
+    async def fetch(self, image: str, platform: str | None, login: Login) -> None:
+        """Return when the image is here as its registry has it now; its layers may be here.
+
+        Raises:
+            EngineError: the registry has no such image, refuses it, or is not reachable.
+        """
+        async with self._turns.turn():
+            await self._engine.pull(image, platform, login)
+
     async def _is_here(self, image: str, platform: str | None) -> bool:
         found = await self._engine.digests(image)
         return found is not None and platform in {None, f"linux/{found.architecture}"}

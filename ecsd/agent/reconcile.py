@@ -20,6 +20,7 @@ from ecsd.records.plan import (
     HookPlan,
     Plan,
     ProxyPlan,
+    RegistryPlan,
     RolesPlan,
     SessionPlan,
     TaskPlan,
@@ -92,6 +93,7 @@ class Reconciler:
         present |= {f"balancer/{arn}" for arn in await self._rooms.balancers.present()}
         present |= {f"connect/{arn}" for arn in await self._rooms.proxies.present()}
         present |= {f"task/{arn}" for arn in await self._rooms.tasks.present()}
+        present |= {f"registry/{name}" for name in await self._rooms.registry.present()}
         for key in present - set(self._plans):
             self._queue.add(key)
         vpcs = [one for one in self._plans.values() if isinstance(one, VpcPlan)]
@@ -146,7 +148,7 @@ class Reconciler:
                 await self._told(key, lambda: self._rooms.balancers.apply(plan), traffic)
             case TaskPlan():
                 await self._task(plan)
-            case ProxyPlan() | RolesPlan() | HookPlan() | SessionPlan():
+            case ProxyPlan() | RolesPlan() | HookPlan() | SessionPlan() | RegistryPlan():
                 await self._hand_on(plan)
             case None:
                 await self._remove(kind, name)
@@ -154,7 +156,9 @@ class Reconciler:
                     self._queue.forget(key)
         return None
 
-    async def _hand_on(self, plan: ProxyPlan | RolesPlan | HookPlan | SessionPlan) -> None:
+    async def _hand_on(
+        self, plan: ProxyPlan | RolesPlan | HookPlan | SessionPlan | RegistryPlan
+    ) -> None:
         """Give a plan to its room, which tells itself how that goes."""
         match plan:
             case ProxyPlan():
@@ -165,6 +169,8 @@ class Reconciler:
                 await self._rooms.hooks.apply(plan)
             case SessionPlan():
                 await self._rooms.sessions.apply(plan)
+            case RegistryPlan():
+                await self._rooms.registry.apply(plan)
 
     async def _told(
         self, key: str, work: Callable[[], Awaitable[None]], traffic: str | None = None
@@ -186,5 +192,6 @@ class Reconciler:
             "roles": self._rooms.roles.remove,
             "hook": self._rooms.hooks.remove,
             "session": self._rooms.sessions.remove,
+            "registry": self._rooms.registry.remove,
         }
         await removers[kind](name)

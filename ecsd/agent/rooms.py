@@ -12,6 +12,7 @@ from ecsd.records.plan import (
     BalancerPlan,
     HookPlan,
     ProxyPlan,
+    RegistryPlan,
     RolesPlan,
     SessionPlan,
     TaskPlan,
@@ -220,6 +221,22 @@ class Sessions(Protocol):
         ...
 
 
+class Registries(Protocol):
+    """ECR's registry, on the host that has it. It tells itself what keeps it from running."""
+
+    async def apply(self, plan: RegistryPlan) -> None:
+        """Have the registry so; returns at once, the work goes on beside."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Have it gone; what it holds stays."""
+        ...
+
+    async def present(self) -> set[str]:
+        """Return the names of registries that have left anything on this host."""
+        ...
+
+
 class Rooms(NamedTuple):
     """The parts that plans go to, by kind."""
 
@@ -231,3 +248,4 @@ class Rooms(NamedTuple):
     roles: Roles
     hooks: Hooks
     sessions: Sessions
+    registry: Registries

@@ -21,6 +21,7 @@ from ecsd.agent.drivers.engine import (
 )
 from ecsd.agent.drivers.engine_answers import EngineEvent, Inspected
 from ecsd.agent.log_streams import LogStreamError
+from ecsd.agent.registry_access import RegistryAuthError
 from ecsd.agent.rooms import Place
 from ecsd.agent.startup_values import StartupValuesError
 from ecsd.agent.task_host import TaskHost
@@ -28,6 +29,7 @@ from ecsd.agent.turns import BEGIN, FINISH
 from ecsd.decisions import container_config, container_names, startup_values, stop_cause
 from ecsd.decisions.container_order import NOTHING, Seen
 from ecsd.decisions.container_volumes import volumes
+from ecsd.decisions.startup_values import Login
 from ecsd.errors import BalancerError, EngineError, NetworkError
 from ecsd.records.plan import TaskPlan
 
@@ -266,8 +268,9 @@ class TaskContainers:
             self.plan, container, holder or "", self._host.facts_for(self.plan)
         )
         full_name = container_names.container_name(self.plan, name)
-        # The Engine would run what is here, for whatever CPU it is.
-        if self.plan.platform and not await self._pull(name, image, login):
+        # The Engine would run what is here: for whatever CPU, and whoever may have it.
+        asked = self.plan.platform or name in self.plan.ecr_images
+        if asked and not await self._pull(container, image, login):
             return
         try:
             try:
@@ -275,7 +278,7 @@ class TaskContainers:
             except EngineRefusalError as error:
                 if error.status != NOT_FOUND or "image" not in error.words.lower():
                     raise
-                if not await self._pull(name, image, login):
+                if not await self._pull(container, image, login):
                     return
                 key = await engine.create(full_name, body)
             await self._host.roles.known(self.plan)
@@ -290,11 +293,13 @@ class TaskContainers:
             await engine.remove(key)  # the launch began anew meanwhile
             return
         digests = await engine.digests(image)
+        repository = container_names.repository(image)
         self.view[name] = Seen(
             status="CREATED",
             runtime_id=key,
-            image_digest=image.partition("@")[2] or (digests.digest() if digests else None),
-            image_reference=digests.reference() if digests else None,
+            image_digest=image.partition("@")[2]
+            or (digests.digest(repository) if digests else None),
+            image_reference=digests.reference(repository) if digests else None,
             image_id=digests.id if digests else None,
             created_at=self._host.clock.now(),
         )
@@ -304,13 +309,33 @@ class TaskContainers:
     def _needs_no_values(self) -> bool:
         return not any(startup_values.wanted(self.plan.containers))
 
-    async def _pull(self, name: str, image: str, login: startup_values.Login | None) -> bool:
+    async def _pull(self, container: dict[str, Any], image: str, login: Login | None) -> bool:
+        name = container["name"]
+        if name in self.plan.ecr_images:
+            return await self._fetch(container, image)
         try:
             await self._host.pulls.provide(image, self.plan.platform, login)
         except EngineAwayError:
             raise
         except EngineError as error:
             self.fail(name, stop_cause.pull_failure(image, str(error)))
+            return False
+        return True
+
+    async def _fetch(self, container: dict[str, Any], image: str) -> bool:
+        """Have an image of ECR here as its tag is now, if the task's execution role may."""
+        name = container["name"]
+        await self._host.roles.known(self.plan)
+        try:
+            login = await self._host.registry.login(self.plan, image)
+            await self._host.pulls.fetch(image, self.plan.platform, login)
+        except EngineAwayError:
+            raise
+        except RegistryAuthError as error:
+            self.fail(name, str(error))
+            return False
+        except EngineError as error:
+            self.fail(name, stop_cause.ecr_pull_failure(str(container["image"]), str(error)))
             return False
         return True
 

@@ -10,6 +10,7 @@ from ecsd.agent.drivers.engine import EngineRefusalError
 from ecsd.agent.drivers.engine_answers import Digests, EngineEvent, Host, Inspected, Owned
 from ecsd.agent.image_pulls import ImagePulls
 from ecsd.agent.log_streams import LogStreams
+from ecsd.agent.registry_access import RegistryAccess
 from ecsd.agent.rooms import Ground, Report
 from ecsd.agent.startup_values import StartupValues
 from ecsd.agent.turns import Turns
@@ -56,6 +57,7 @@ class Services(NamedTuple):
 
     log_streams: LogStreams
     startup_values: StartupValues
+    registry: RegistryAccess
 
 
 class TaskHost:
@@ -73,7 +75,7 @@ class TaskHost:
         self.engine = engine
         self.networks, self.proxies, self.roles = ground
         self.report = report
-        self.log_streams, self.startup_values = services
+        self.log_streams, self.startup_values, self.registry = services
         self.cgroups = Cgroups("cgroupfs")
         self.facts_for: Callable[[TaskPlan], HostFacts] = _unknown
         self.pulls = ImagePulls(engine)

@@ -20,6 +20,7 @@ from ecsd.agent.drivers.engine_answers import EngineEvent, Host, Owned
 from ecsd.agent.drivers.open_files import open_files
 from ecsd.agent.log_credentials import LogCredentials
 from ecsd.agent.log_streams import LogStreams
+from ecsd.agent.registry_access import RegistryAccess
 from ecsd.agent.rooms import Ground, Report
 from ecsd.agent.s3_objects import S3Objects
 from ecsd.agent.startup_values import StartupValues
@@ -67,8 +68,12 @@ class HostTasks:
         self._engine = engine or Engine(settings.docker_socket, self._owner, clock)
         self._credentials = LogCredentials(settings, clock, ground.roles)
         streams = LogStreams(self._credentials, clock)
-        values = StartupValues(clock, S3Objects(settings, clock))
-        self._host = TaskHost(clock, self._engine, ground, report, Services(streams, values))
+        services = Services(
+            streams,
+            StartupValues(clock, S3Objects(settings, clock)),
+            RegistryAccess(self._credentials, clock),
+        )
+        self._host = TaskHost(clock, self._engine, ground, report, services)
         self._runners: dict[str, TaskRunner] = {}
         self._addresses: dict[tuple[str, str], str] = {}  # VPC and address → task
         self._lives: dict[str, asyncio.Task[None]] = {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ecsd.certificates.material import Material
 from ecsd.certificates.private_files import write_private
 from ecsd.certificates.sealing import KeySeal
+from ecsd.certificates.token_key import TokenKey
 from ecsd.decisions.certificate import Issue
 from ecsd.errors import CertificateError
 
@@ -24,7 +25,7 @@ KEY_ALGORITHMS = ("EC_prime256v1", "EC_secp384r1", "RSA_2048")
 
 
 class Authority:
-    """Issues certificates under its own root, and keeps the seal on private keys.
+    """Issues certificates under its own root; keeps the seal on private keys and the tokens' key.
 
     folder: where the root and its key (mode 0600) are, or are made at first use; None: both go
     with the process. May be used from several threads.
@@ -32,6 +33,7 @@ class Authority:
 
     def __init__(self, folder: Path | None) -> None:
         self.seal = KeySeal(folder)
+        self.token_key = TokenKey(folder)
         self._folder = folder
         self._root: Root | None = None
         self._lock = threading.Lock()

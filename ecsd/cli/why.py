@@ -13,6 +13,7 @@ from ecsd.cli.screen import failed, paint
 from ecsd.cli.why_name import explain_name
 from ecsd.cli.why_url import explain_url
 from ecsd.cli.why_zone import explain_record
+from ecsd.decisions.missing_permission import missing_permission
 from ecsd.settings import Settings
 
 EVENTS_SHOWN = 8
@@ -83,6 +84,7 @@ def _task(task: dict[str, Any], ends: dict[str, Any]) -> list[str]:
     ]
     if task.get("stoppedReason"):
         facts.append(f"{task.get('stopCode', 'stopped')}: {task['stoppedReason']}")
+    facts += _permission(task.get("stoppedReason"), task["containers"])
     ended = {one["name"]: one for one in ends.get(task["taskArn"], {}).get("containers", ())}
     for container in task["containers"]:
         facts += _container(container) + _last_words(ended.get(container["name"]))
@@ -96,12 +98,20 @@ def _end(end: dict[str, Any]) -> list[str]:
     facts = [f"task {name} ({group}, {end['task_definition']}) ended {end['stopped_at']}"]
     if end["stopped_reason"]:
         facts.append(f"{end['stop_code'] or 'stopped'}: {end['stopped_reason']}")
+    facts += _permission(end["stopped_reason"], end["containers"])
     members = {"exit_code": "exitCode", "reason": "reason", "health_status": "healthStatus"}
     for one in end["containers"]:
         shown = {member: one[name] for name, member in members.items() if one[name] is not None}
         container = {"name": one["name"], "image": one["image"], "lastStatus": "STOPPED", **shown}
         facts += _container(container) + _last_words(one)
     return facts
+
+
+def _permission(stopped: str | None, containers: list[dict[str, Any]]) -> list[str]:
+    """Return the permission that somebody lacks, where a refusal ended the task."""
+    said = [stopped, *(one.get("reason") for one in containers)]
+    found = [missing_permission(words) for words in said if words]
+    return list(dict.fromkeys(one.fact() for one in found if one))
 
 
 def _last_words(end: dict[str, Any] | None) -> list[str]:

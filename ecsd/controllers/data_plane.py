@@ -31,6 +31,7 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ecr.repository import Registry
 from ecsd.records.ecs.connect_certificate import ConnectCertificate
 from ecsd.records.ecs.exec_session import ExecSession
 from ecsd.records.ecs.service_deployment import ServiceDeployment
@@ -40,7 +41,7 @@ from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.host import Host
 from ecsd.records.iam.session import Session
-from ecsd.records.plan import Plan, RoleCredentials, RolesPlan, SessionPlan
+from ecsd.records.plan import Plan, RegistryPlan, RoleCredentials, RolesPlan, SessionPlan
 from ecsd.records.record import Record
 from ecsd.records.route53.hosted_zone import HostedZone
 from ecsd.records.route53.record_set import RecordSet
@@ -51,6 +52,7 @@ from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.settings import Settings
 from ecsd.store.finders.acm import users_of
 from ecsd.store.finders.data_plane import balancer_parts, proxy_parts, vpc_parts
+from ecsd.store.finders.ecr import ecr_images
 from ecsd.store.finders.elbv2 import balancers_of_group
 from ecsd.store.finders.route53 import hosted_zone_parts, zones_resting_on
 from ecsd.store.finders.servicediscovery import namespace_parts
@@ -100,6 +102,7 @@ class DataPlaneController:
         ServiceDeployment,
         ExecSession,
         Session,
+        Registry,
         Host,
     )
 
@@ -108,6 +111,8 @@ class DataPlaneController:
     ) -> None:
         self._store = store
         self._seal = authority.seal
+        self._token_key = authority.token_key
+        self._registry_name = settings.registry_name
         self._publisher = publisher
         self._logs_endpoint = f"http://{settings.host}:{settings.port}"
         self._api_port = settings.port if settings.inject_endpoint == "on" else 0
@@ -117,6 +122,11 @@ class DataPlaneController:
         """Return the plans that a change may alter, as the agent names them."""
         if Host in {type(change.before), type(change.after)}:
             yield from self._hooks_everywhere()
+            for scope, one in self._store.everywhere(Registry):
+                yield scope, f"registry/{one.key}"
+            return
+        if isinstance(change.after, Registry):
+            yield change.scope, f"registry/{change.key}"
             return
         if Session in {type(change.before), type(change.after)}:
             yield from _roles_told(change)
@@ -144,6 +154,8 @@ class DataPlaneController:
             plan, host = self._hook(view, name)
         elif kind == "session":
             plan, host = self._session(view, name)
+        elif kind == "registry":
+            plan, host = self._registry(view, name)
         else:
             compilers = {"vpc": self._vpc, "zone": self._zone, "balancer": self._balancer}
             plan, host = compilers[kind](view, name), None
@@ -192,7 +204,8 @@ class DataPlaneController:
         if network is None and task.network_interface_id:
             return None, None
         surroundings = Surroundings(*view.scope, self._logs_endpoint, self._api_port)
-        plan = compile_task(task, definition, network, surroundings)
+        images = ecr_images(view, definition.container_definitions, self._registry_name)
+        plan = compile_task(task, definition, network, surroundings._replace(ecr_images=images))
         return plan, task.host
 
     def _roles(self, view: View, task_arn: str) -> tuple[Plan | None, str | None]:
@@ -262,6 +275,19 @@ class DataPlaneController:
             log_group=session.log_group,
         )
         return plan, session.host
+
+    def _registry(self, view: View, name: str) -> tuple[Plan | None, str | None]:
+        """The registry runs on one host, whichever is the first by name."""
+        registry = view.get(Registry, name)
+        hosts = sorted(one.name for one in view.select(Host))
+        if registry is None or not hosts:
+            return None, None
+        plan = RegistryPlan(
+            certificate=self._token_key.certificate(),
+            secret=self._seal.mark("registry"),
+            collection=registry.collection,
+        )
+        return plan, hosts[0]
 
     def _hooks_everywhere(self) -> Iterable[Place]:
         for scope, attempt in self._store.everywhere(ServiceDeployment):

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from ecsd.clock import Clock
+from ecsd.records.ecr.image import LayerUpload
+from ecsd.records.ecr.repository import LifecyclePreview
 from ecsd.records.ecs.cluster import ClientToken
 from ecsd.records.ecs.exec_session import ExecSession
 from ecsd.records.iam.session import Session
@@ -13,13 +15,23 @@ from ecsd.records.servicediscovery.operation import DiscoveryOperation
 from ecsd.store.scope import Scope
 from ecsd.store.store import Change, Store
 
-Passing = Session | ExecSession | ClientToken | DiscoveryOperation | ZoneChange
+Passing = (
+    Session
+    | ExecSession
+    | ClientToken
+    | DiscoveryOperation
+    | ZoneChange
+    | LayerUpload
+    | LifecyclePreview
+)
 KINDS: tuple[type[Passing], ...] = (
     Session,
     ExecSession,
     ClientToken,
     DiscoveryOperation,
     ZoneChange,
+    LayerUpload,
+    LifecyclePreview,
 )
 
 

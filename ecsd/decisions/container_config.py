@@ -131,7 +131,9 @@ def pause_body(plan: TaskPlan, host: HostFacts) -> dict[str, Any]:
 
 def image(plan: TaskPlan, container: dict[str, Any]) -> str:
     """Return what the container runs: its image, or what its deployment has pinned it to."""
-    return plan.image_references.get(container["name"]) or str(container["image"])
+    name = container["name"]
+    own = plan.ecr_images.get(name) or str(container["image"])
+    return plan.image_references.get(name) or own
 
 
 def container_body(

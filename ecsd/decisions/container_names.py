@@ -62,3 +62,10 @@ def labels(plan: TaskPlan, container: str, role: str, owner: str) -> dict[str, s
         NAME: container,
         **ownership(plan, owner),
     }
+
+
+def repository(image: str) -> str:
+    """Return an image's repository, with its registry, without tag and digest."""
+    name = image.partition("@")[0]
+    folder, slash, last = name.rpartition("/")
+    return f"{folder}{slash}{last.partition(':')[0]}"

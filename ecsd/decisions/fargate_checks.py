@@ -6,6 +6,7 @@ Source: ecs_semantics 2.1.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ecsd.decisions.ecr.names import is_private_image
 from ecsd.decisions.fargate_size import is_fargate_size
 
 FARGATE_DRIVERS = ("awslogs", "splunk", "awsfirelens")
@@ -39,6 +40,9 @@ def check_fargate(task: Mapping[str, Any]) -> Iterator[str]:
     for member in ("ipcMode", "placementConstraints"):
         if task.get(member):
             yield f"Tasks using the Fargate launch type do not support {member}."
+    images = [str(one.get("image", "")) for one in task["containerDefinitions"]]
+    if not task.get("executionRoleArn") and any(map(is_private_image, images)):
+        yield "Fargate requires task definition to have execution role ARN to support ECR images."
     yield from _volumes(task)
     for container in task["containerDefinitions"]:
         yield from _fargate_container(container, task)

@@ -93,6 +93,33 @@ def pull_failure(image: str, words: str, attempts: int = 1) -> str:
     )
 
 
+def registry_failure(words: str, attempts: int, launch_type: str) -> str:
+    """Return the reason of a task that got no authorization token of ECR.
+
+    Source: captured stoppedReasons of Fargate 1.4.0; of the ECS agent, CannotPullECRContainerError.
+    """
+    if launch_type == "EC2":
+        return _short(f"CannotPullECRContainerError: {_bare(words)}")
+    return _short(
+        "ResourceInitializationError: unable to pull secrets or registry auth: execution resource "
+        "retrieval failed: unable to retrieve ecr registry auth: service call has been retried "
+        f"{attempts} time(s): {_bare(words)}"
+    )
+
+
+def ecr_pull_failure(image: str, words: str) -> str:
+    """Return the reason of an image of ECR that could not be had. image: as the task names it."""
+    host, _, rest = image.partition("/")
+    _, mark, tag = rest.partition(":")
+    where = f"failed to resolve ref {image}: pulling from host {host} failed with status code"
+    head = "CannotPullContainerError: pull image manifest has been retried 1 time(s)"
+    _, found, denied = words.partition("denied: ")
+    if found:
+        shown = tag if mark else "latest"
+        return _short(f"{head}: {where} [manifests {shown}]: 403 Forbidden: {found}{denied}")
+    return pull_failure(image, words)
+
+
 def create_failure(words: str) -> str:
     """Return the reason of a container that the Engine refused to create."""
     return _short(f"CannotCreateContainerError: Error response from daemon: {_bare(words)}")

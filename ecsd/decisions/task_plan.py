@@ -1,6 +1,8 @@
 """What a host is told of a task: record and definition made into a plan."""
 
+from collections.abc import Mapping
 from ipaddress import IPv4Network
+from types import MappingProxyType
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -27,12 +29,16 @@ class Network(NamedTuple):
 
 
 class Surroundings(NamedTuple):
-    """Where a task belongs, and where the API is. api_port: for its containers; 0: not told."""
+    """Where a task belongs, and where the API is. api_port: for its containers; 0: not told.
+
+    ecr_images: container → its image at ECR's registry here.
+    """
 
     account: str
     region: str
     endpoint: str
     api_port: int = 0
+    ecr_images: Mapping[str, str] = MappingProxyType({})
 
 
 def compile_task(
@@ -68,6 +74,7 @@ def compile_task(
         pid_mode=definition.pid_mode,
         ipc_mode=definition.ipc_mode,
         logs_endpoint=surroundings.endpoint,
+        ecr_images=dict(surroundings.ecr_images),
         connect_hosts=addresses(task.connect_names),
         proxied=task.is_connected,
         api_port=surroundings.api_port,

@@ -12,6 +12,7 @@ from typing import Any
 from ecsd.errors import AwsError, StoreError
 from ecsd.gateway.dispatch import Dispatcher, GatewayParts, with_body
 from ecsd.gateway.own_pages import JSON, OwnPages
+from ecsd.gateway.registry_front import RegistryFront
 from ecsd.gateway.request_body import ClientGoneError, Message, Receive, RequestBody, read_body
 from ecsd.gateway.s3_address import as_s3
 from ecsd.protocol.message import HttpRequest, HttpResponse
@@ -31,6 +32,7 @@ def make_app(parts: GatewayParts) -> AsgiApp:
     """Return the ASGI application."""
     dispatcher = Dispatcher(parts)
     pages = OwnPages(parts, dispatcher)
+    registry = RegistryFront(parts)
 
     async def app(scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -56,7 +58,9 @@ def make_app(parts: GatewayParts) -> AsgiApp:
             body = await read_body(receive)
         except AwsError as error:
             return dispatcher.refuse(request, error)
-        return await dispatcher.answer(with_body(request, body))
+        whole = with_body(request, body)
+        answer = await registry.answer(whole)
+        return await dispatcher.answer(whole) if answer is None else answer
 
     return app
 

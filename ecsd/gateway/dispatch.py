@@ -25,6 +25,7 @@ from ecsd.protocol.table import Operation
 from ecsd.protocol.wire import Route, Wire
 from ecsd.settings import Settings
 from ecsd.store.blobs import Blobs
+from ecsd.store.images import Images
 from ecsd.store.store import Store
 from ecsd.store.streams import LogStreams
 
@@ -59,10 +60,28 @@ class GatewayParts:
     ids: IdSource
     settings: Settings
     authority: Authority
+    images: Images
     find_key: KeyLookup
     wire: Wire
     unimplemented: UnimplementedCounter = field(default_factory=UnimplementedCounter)
     pages: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+
+    def call(self, origin: Origin, request_id: str) -> Call:
+        """Return what an operation gets."""
+        return Call(
+            scope=origin.scope,
+            caller=origin.caller,
+            request_id=request_id,
+            store=self.store,
+            streams=self.streams,
+            clock=self.clock,
+            ids=self.ids,
+            settings=self.settings,
+            authority=self.authority,
+            blobs=self.blobs,
+            images=self.images,
+            judged=origin.is_judged,
+        )
 
 
 class Dispatcher:
@@ -166,7 +185,7 @@ class Dispatcher:
             raise in_words_of(route, error) from error
         handler, model = self._handler(route)
         members = route.codec.parse(model, request, route.labels)
-        call = self._call(origin, request_id)
+        call = self._parts.call(origin, request_id)
         await self._admit(route, call, request, members)
         output = await handler(call, members)
         return route.codec.answer(model, output, request_id)
@@ -192,7 +211,7 @@ class Dispatcher:
         members = route.codec.parse(model, request, route.labels)
         if streamed:
             members["Body"] = content
-        call = self._call(origin, own_id)
+        call = self._parts.call(origin, own_id)
         await self._admit(route, call, request, members)
         output = await handler(call, members)
         return route.codec.answer(model, output, own_id)
@@ -202,22 +221,6 @@ class Dispatcher:
         if handler is None or route.model is None:
             raise self._unimplemented(route)
         return handler, route.model
-
-    def _call(self, origin: Origin, request_id: str) -> Call:
-        parts = self._parts
-        return Call(
-            scope=origin.scope,
-            caller=origin.caller,
-            request_id=request_id,
-            store=parts.store,
-            streams=parts.streams,
-            blobs=parts.blobs,
-            clock=parts.clock,
-            ids=parts.ids,
-            settings=parts.settings,
-            authority=parts.authority,
-            judged=origin.is_judged,
-        )
 
     async def _admit(
         self, route: Route, call: Call, request: HttpRequest, members: Mapping[str, Any]

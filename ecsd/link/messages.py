@@ -13,7 +13,7 @@ class Assign(Message, frozen=True, kw_only=True):
 
     key: ``vpc/<id>``, ``zone/<namespace or zone id>``, ``balancer/<arn>``, ``task/<arn>``,
     ``connect/<task arn>``, ``roles/<task arn>``, ``hook/<service deployment>|<hook id>``,
-    ``session/<session id>``.
+    ``session/<session id>``, ``registry/registry``.
     """
 
     key: str

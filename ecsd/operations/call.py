@@ -13,6 +13,7 @@ from ecsd.clock import Clock
 from ecsd.ids import IdSource
 from ecsd.settings import Settings
 from ecsd.store.blobs import Blobs
+from ecsd.store.images import Images
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store, Transaction, View
 from ecsd.store.streams import LogStreams
@@ -50,6 +51,7 @@ class Call:
     ids: IdSource
     settings: Settings
     authority: Authority
+    images: Images
     judged: bool = False
 
     @property
@@ -71,8 +73,8 @@ OPERATIONS: dict[tuple[str, str], Handler] = {}
 def operation(service: str, name: str) -> Callable[[HandlerType], HandlerType]:
     """Register an operation, such as ``@operation("ecs", "CreateCluster")``.
 
-    Services by botocore's names: acm, ecs, ec2, elbv2, iam, kms, logs, route53, s3, secretsmanager,
-    servicediscovery, ssm, sts.
+    Services by botocore's names: acm, ec2, ecr, ecs, elbv2, iam, kms, logs, route53, s3,
+    secretsmanager, servicediscovery, ssm, sts.
     Request members arrive under the model's names, validated against the model; timestamps are
     aware datetimes, blobs are bytes.
     The answer uses the model's names too; a member that is None is left out.

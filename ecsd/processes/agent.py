@@ -13,6 +13,7 @@ from ecsd.agent.networks import HostNetworks
 from ecsd.agent.plan_log import PlanLog
 from ecsd.agent.proxies import HostProxies
 from ecsd.agent.reconcile import Reconciler
+from ecsd.agent.registry import HostRegistry
 from ecsd.agent.rooms import Ground, Report, Rooms
 from ecsd.agent.task_endpoint import TaskEndpoint
 from ecsd.agent.task_roles import TaskRoles
@@ -86,6 +87,7 @@ class _Host:
         self.networks.link_local.answer_with(endpoint.answer)
         self.hooks = HostHooks(self.link.report)
         self.sessions = HostSessions(settings, clock, self.roles, self._reporter("sessions"))
+        self.registry = HostRegistry(settings, clock, self._reporter("registry"))
         self.reconciler = Reconciler(
             clock,
             Rooms(
@@ -97,6 +99,7 @@ class _Host:
                 self.roles,
                 self.hooks,
                 self.sessions,
+                self.registry,
             ),
             self.link.report,
             PlanLog(paths.plan_log(settings)),
@@ -111,6 +114,7 @@ class _Host:
             self.tasks.run(),
             self.hooks.run(),
             self.sessions.run(),
+            self.registry.run(),
             self.reconciler.run(),
             self.link.run(),
             self._sweep(),
@@ -147,6 +151,7 @@ class _Host:
         self.tasks.observe_all()
         self.hooks.observe_all()
         self.sessions.observe_all()
+        self.registry.observe_all()
         self.balancers.observe_all()
         self.proxies.observe_all()
         self.networks.observe_all()

@@ -22,6 +22,8 @@ from ecsd.controllers.controller import Controller, Controllers
 from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.controllers.discovery_instance import InstanceController
 from ecsd.controllers.expiry import ExpiryController
+from ecsd.controllers.image_lifecycle import ImageLifecycleController
+from ecsd.controllers.image_registry import ImageRegistryController
 from ecsd.controllers.kms_key import KeyController
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.controllers.observations import Observations
@@ -42,8 +44,9 @@ from ecsd.processes.keys import find_key
 from ecsd.processes.objects import open_blobs
 from ecsd.processes.side_by_side import run_until
 from ecsd.protocol.wire import Wire
-from ecsd.settings import Settings
+from ecsd.settings import EVERYWHERE, Settings
 from ecsd.store.blobs import Blobs
+from ecsd.store.images import RegistryImages, Where
 from ecsd.store.segments import SegmentStreams
 from ecsd.store.sqlite import SqliteBackend
 from ecsd.store.store import Store
@@ -73,7 +76,16 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     observations = Observations(store, clock, ids)
     hub = Hub(observations)
     authority = Authority(paths.authority(settings))
-    planned = _controllers(store, (streams, blobs), (clock, ids, authority), hub, settings)
+    host, port = settings.registry_place
+    front = EVERYWHERE.get(host, host), port
+    images = RegistryImages(
+        Where(settings.registry_socket, settings.registry_blobs, front), authority.token_key, clock
+    )
+    planned = [
+        *_controllers(store, (streams, blobs), (clock, ids, authority), hub, settings),
+        ImageLifecycleController(store, clock),
+        ImageRegistryController(store, images, clock),
+    ]
     parts = _Parts(hub, Controllers(store, clock, planned), observations, clock)
     app = make_app(
         GatewayParts(
@@ -85,6 +97,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
             ids=ids,
             settings=settings,
             authority=authority,
+            images=images,
             find_key=find_key(store, settings, authority),
             wire=Wire(ids.uuid, refuse_unknown=settings.unknown_members == "refuse"),
             pages=pages(store, blobs, parts.controllers, (authority, clock)),
@@ -116,6 +129,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         await run_until(web.serve(sockets=[listener]), works)
         log.info("stopped")
     finally:
+        await images.close()
         streams.close()
         blobs.close()
         store.close()

@@ -95,6 +95,8 @@ class Supervisor:
         pid = os.posix_spawn(
             child.argv[0], child.argv, child_environment(), setpgroup=0, setsigmask=()
         )
+        for descriptor in child.inherited:  # another child, and what it starts, would keep it open
+            os.set_inheritable(descriptor, False)
         self._running[pid] = name
         self._started[name] = self._clock.now().timestamp()
         log.info("started", extra={"child": name, "pid": pid})

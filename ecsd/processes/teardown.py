@@ -3,6 +3,7 @@
 from ecsd.agent.balancers import HostBalancers
 from ecsd.agent.networks import HostNetworks
 from ecsd.agent.proxies import HostProxies
+from ecsd.agent.registry import HostRegistry
 from ecsd.agent.rooms import Ground
 from ecsd.agent.task_roles import TaskRoles
 from ecsd.agent.tasks import HostTasks
@@ -24,6 +25,7 @@ async def remove_everything(settings: Settings) -> list[str]:
         ("proxies", proxies),
         ("load balancers", HostBalancers(settings, clock, networks, _unheard)),
         ("networks", networks),
+        ("registry", HostRegistry(settings, clock, _unheard)),
     )
     left = []
     for name, part in parts:

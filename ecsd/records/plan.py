@@ -325,6 +325,7 @@ class TaskPlan(Message, frozen=True, kw_only=True):
     metadata: TaskMetadata | None = None
     connect_hosts: dict[str, str] = {}  # names of Service Connect → addresses of its loopback
     proxied: bool = False  # its containers start once its proxy is there
+    ecr_images: dict[str, str] = {}  # container → its image at ECR's registry here
 
 
 class RoleCredentials(Message, frozen=True, kw_only=True):
@@ -427,6 +428,20 @@ class ProxyPlan(Message, frozen=True, kw_only=True):
     traffic: str = ""  # the digest of the shares that it keeps to; empty: there are none
 
 
+# ------------------------------------------------------------------ down: the registry of images
+
+
+class RegistryPlan(Message, frozen=True, kw_only=True):
+    """ECR's registry, which one host has.
+
+    collection: the number of the collection of unused blobs that is to have been made.
+    """
+
+    certificate: str  # PEM: whose key signs tokens
+    secret: str  # of the registry's own
+    collection: int = 0
+
+
 # ------------------------------------------------------------------ down: lifecycle hooks
 
 
@@ -460,4 +475,14 @@ class SessionPlan(Message, frozen=True, kw_only=True):
     log_group: str = ""
 
 
-Plan = VpcPlan | ZonePlan | BalancerPlan | ProxyPlan | TaskPlan | RolesPlan | HookPlan | SessionPlan
+Plan = (
+    VpcPlan
+    | ZonePlan
+    | BalancerPlan
+    | ProxyPlan
+    | TaskPlan
+    | RolesPlan
+    | HookPlan
+    | SessionPlan
+    | RegistryPlan
+)

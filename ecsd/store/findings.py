@@ -6,6 +6,7 @@ from ecsd.decisions.invariants.balancing import Balancing, check_balancing, chec
 from ecsd.decisions.invariants.discovery import Discovery, check_discovery
 from ecsd.decisions.invariants.ecs import Containers, check_ecs
 from ecsd.decisions.invariants.finding import Finding
+from ecsd.decisions.invariants.images import Repositories, check_images
 from ecsd.decisions.invariants.logs import Logging, check_logs
 from ecsd.decisions.invariants.network import check_network, check_vpc_numbers
 from ecsd.decisions.invariants.objects import Objects, check_objects
@@ -16,6 +17,8 @@ from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.vpc import (
     Vpc,
 )
+from ecsd.records.ecr.image import Image
+from ecsd.records.ecr.repository import Repository
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
@@ -60,6 +63,7 @@ def all_findings(store: Store, damaged: Mapping[str, str] | None = None) -> Iter
                 view.select(Service),
             )
         )
+        yield from check_images(Repositories(view.select(Repository), view.select(Image)))
         yield from check_zones(Zones(view.select(HostedZone), view.select(RecordSet)))
         yield from check_objects(
             Objects(

@@ -76,6 +76,10 @@ class View:
         """Return the account's view of one region."""
         return View(self._documents, Scope(self.scope.account, region))
 
+    def of_account(self, account: str) -> "View":
+        """Return another account's view of the same region."""
+        return View(self._documents, Scope(account, self.scope.region))
+
     def in_every_region(self, kind: type[R]) -> Iterator[tuple[Scope, R]]:
         """Yield the account's records of a kind, wherever they are."""
         for scope, record in self._documents.everywhere(kind):

@@ -21,6 +21,7 @@ class FakeEngine:
         self.images = set(images)
         self.registry = set()
         self.private = {}  # image → the login that its registry asks for
+        self.logins = []  # of each pull
         self.refusals = {}  # (call, container) → words
         self.seen = {}  # id → Seen
         self.labels = {}
@@ -169,6 +170,7 @@ class FakeEngine:
         ]
 
     async def pull(self, image, platform=None, login=None):
+        self.logins.append(login)
         await self._call("pull", image)
         if image in self.private and login != self.private[image]:
             raise EngineRefusalError(404, f"pull access denied for {image}")

@@ -107,6 +107,11 @@ def test_times_and_digests():
     assert moment("2026-01-01T00:00:00Z") == datetime(2026, 1, 1, tzinfo=UTC)
     assert Digests(("repo@sha256:ab",)).digest() == "sha256:ab"
     assert Digests(()).digest() is None
+    known = Digests(("one@sha256:ab", "h:5/two@sha256:cd"), id="sha256:ef")
+    assert known.digest("h:5/two") == "sha256:cd"
+    assert known.reference("h:5/two") == "h:5/two@sha256:cd"
+    assert known.reference("three") == "one@sha256:ab"
+    assert Digests((), id="sha256:ef").reference("h:5/two") == "sha256:ef"
 
 
 def test_the_pause_program_ends_at_once_when_told_to(tmp_path):

@@ -79,7 +79,10 @@ class Host:
         self.reports = []
         doors = [
             Door(self.heard, kind)
-            for kind in ("vpc", "balancer", "connect", "task", "roles", "hook", "session")
+            for kind in (
+                *("vpc", "balancer", "connect", "task", "roles", "hook", "session"),
+                "registry",
+            )
         ]
         self.vpcs, self.balancers, self.proxies, self.tasks, *_ = doors
         self.file = folder / "plans"

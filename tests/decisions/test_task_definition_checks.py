@@ -243,6 +243,23 @@ def test_what_is_right_passes():
     assert found == []
 
 
+@pytest.mark.parametrize(
+    "image",
+    [
+        "000000000000.dkr.ecr.us-east-1.amazonaws.com/app:1",
+        "localhost:4766/000000000000/us-east-1/app:1",
+    ],
+)
+def test_an_image_of_ecr_needs_an_execution_role_on_fargate(image):
+    definition = task({"image": image}, cpu=256, memory=512)
+    assert list(check_fargate(definition)) == [
+        "Fargate requires task definition to have execution role ARN to support ECR images."
+    ]
+    assert list(check_fargate(definition | {"executionRoleArn": "arn"})) == []
+    plain = task({"image": "localhost:5000/app:1"}, cpu=256, memory=512)
+    assert list(check_fargate(plain)) == []
+
+
 def test_seventy_four_sizes_fit_fargate():
     sizes = [
         (cpu, memory)

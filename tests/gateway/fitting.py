@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 TEXTS = (
     "web",
     "Active",
+    "000000000000",
     "12345678901234567890",
     "arn:aws:iam::000000000000:role/web-role",
     "arn:aws:acm:us-east-1:000000000000:certificate/0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f",
@@ -18,6 +19,9 @@ TEXTS = (
     "/web/",
     "v1",
     "a" * 40,
+    f"sha256:{'0' * 64}",
+    "0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f",
+    "0123456789" * 10,
     "{}",
     "1",
 )

@@ -18,6 +18,7 @@ from ecsd.operations.load import load_operations
 from ecsd.protocol.wire import Wire
 from ecsd.settings import Settings
 from ecsd.store.blobs import Blobs
+from ecsd.store.image_memory import MemoryImages
 from ecsd.store.stream_memory import MemoryLogStreams
 
 OPERATIONS = load_operations()
@@ -39,13 +40,11 @@ class Answer(NamedTuple):
 class Client:
     """Sends requests to an application of its own."""
 
-    def __init__(
-        self, store, *, operations=None, settings=None, find_key=None, clock=None, pages=None
-    ):
+    def __init__(self, store, *, settings=None, find_key=None, clock=None, **more):
         settings = settings or Settings()
         ids = SeededIds(3)
         self.parts = GatewayParts(
-            operations=OPERATIONS if operations is None else operations,
+            operations=more.pop("operations", OPERATIONS),
             store=store,
             streams=MemoryLogStreams(),
             blobs=new_blobs(),
@@ -53,9 +52,10 @@ class Client:
             ids=ids,
             settings=settings,
             authority=Authority(None),
+            images=MemoryImages(clock or SystemClock()),
             find_key=find_key or configured_key(settings),
             wire=WIRE,
-            pages=pages or {},
+            **more,
         )
         self.app = make_app(self.parts)
         self.leaves = None  # an event: the client goes

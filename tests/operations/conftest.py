@@ -83,7 +83,8 @@ def make_call(
 ) -> Call:
     """Return one request's surroundings.
 
-    ``streams`` is for Logs, ``blobs`` for S3, ``caller`` and ``settings`` for IAM.
+    ``streams`` is for Logs, ``blobs`` for S3, ``images`` for ECR, ``caller`` and ``settings`` for
+    IAM.
     """
     call = Call(
         scope=Scope(account, region),
@@ -96,6 +97,7 @@ def make_call(
         ids=ids or SeededIds(7),
         settings=Settings(),
         authority=AUTHORITY,
+        images=None,  # type: ignore[arg-type]
     )
     return replace(call, **others)  # type: ignore[arg-type]
 

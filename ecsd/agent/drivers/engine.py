@@ -227,13 +227,15 @@ class Engine:
     async def pull(
         self, image: str, platform: str | None = None, login: Login | None = None
     ) -> None:
-        """Fetch an image from its registry; platform: linux/arm64, where it has to be another."""
+        """Fetch an image from its registry; platform: linux/arm64, where it has to be another.
+
+        login: where the registry asks for one.
+        """
         auth = login._asdict() if login is not None else None
         if auth is not None and "/" not in image:
             image = f"docker.io/library/{image}"  # aiodocker wants to know whose login it is
-        await self._call(
-            lambda: self._docker().images.pull(image, platform=platform, auth=auth), PULL_SECONDS
-        )
+        images = self._docker().images
+        await self._call(lambda: images.pull(image, auth=auth, platform=platform), PULL_SECONDS)
 
     async def digests(self, image: str) -> Digests | None:
         """Return what an image is known by, and for which CPU it is; None if it is not here."""

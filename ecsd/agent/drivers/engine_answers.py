@@ -38,13 +38,18 @@ class Digests(Struct, frozen=True):
     architecture: str = ""  # amd64, arm64
     id: str = ""  # the Engine's own, sha256:…
 
-    def digest(self) -> str | None:
-        """Return the manifest's digest, if a registry ever told it."""
-        return self.repo_digests[0].partition("@")[2] if self.repo_digests else None
+    def digest(self, repository: str = "") -> str | None:
+        """Return the manifest's digest, if a registry ever told it: this repository's, or any."""
+        found = self._known(repository)
+        return found.partition("@")[2] if found else None
 
-    def reference(self) -> str:
+    def reference(self, repository: str = "") -> str:
         """Return what names exactly this image, for every host where there is such a name."""
-        return self.repo_digests[0] if self.repo_digests else self.id
+        return self._known(repository) or self.id
+
+    def _known(self, repository: str) -> str | None:
+        own = [one for one in self.repo_digests if one.partition("@")[0] == repository]
+        return next(iter([*own, *self.repo_digests]), None)
 
 
 class Owned(Struct, frozen=True):

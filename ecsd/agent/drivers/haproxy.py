@@ -18,12 +18,12 @@ from pathlib import Path
 import msgspec
 
 from ecsd.agent.drivers.haproxy_commands import converse, replace_certificate
+from ecsd.agent.drivers.long_lived import SEARCH_PATH, find_program, reap, start_time
 from ecsd.clock import Clock
 from ecsd.errors import BalancerError
 
 log = logging.getLogger(__name__)
 
-SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CHECK_SECONDS = 20
 LOAD_SECONDS = 20
 HEARD_SECONDS = 0.1
@@ -89,7 +89,7 @@ class Haproxy:
             known = msgspec.json.decode(self._state.read_bytes(), type=Running)
         except (FileNotFoundError, msgspec.DecodeError):
             return False  # never started, or cut off while it was
-        if _start_time(known.process) != known.started:
+        if start_time(known.process) != known.started:
             return False
         self._running = known
         self._follow(known.process)
@@ -267,7 +267,7 @@ class Haproxy:
 
     def _write_down(self, process: int, generation: int, frame: str) -> Running:
         """Note what runs, for the next agent."""
-        running = Running(process, _start_time(process) or "", generation, frame)
+        running = Running(process, start_time(process) or "", generation, frame)
         self._state.write_bytes(msgspec.json.encode(running))
         return running
 
@@ -313,7 +313,7 @@ class Haproxy:
     def _ended(self) -> None:
         self._unfollow()
         if self._running is not None:
-            _reap(self._running.process)
+            reap(self._running.process)
         served = self._running is not None and self._running.frame != ""
         self._running = None
         self._news.set()
@@ -338,28 +338,11 @@ class Haproxy:
         raise BalancerError(f"HAProxy (process {process}) cannot be ended")
 
 
-def _reap(process: int) -> None:
-    """Leave no zombie of an own child."""
-    try:
-        os.waitpid(process, os.WNOHANG)
-    except ChildProcessError:
-        return  # an earlier agent's child: init reaps it
-
-
 def _program(name: str) -> str:
-    found = shutil.which(name, path=SEARCH_PATH)
+    found = find_program(name)
     if found is None:
         raise BalancerError(f"{name} is not installed")
     return found
-
-
-def _start_time(process: int) -> str | None:
-    """Return when a process started, so that a reused process id is told apart."""
-    try:
-        status = Path(f"/proc/{process}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return status.rpartition(")")[2].split()[19]
 
 
 def _alerts(words: bytes) -> str:

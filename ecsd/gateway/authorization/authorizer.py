@@ -37,8 +37,8 @@ def authorize(
 ) -> None:
     """Let a request pass, or refuse it: AccessDenied, InvalidClientTokenId.
 
-    route: service, its signing name, operation. The account's root needs no permission but that
-    of resources whose own policies decide.
+    route: service, its signing name, operation. Root needs no permission in its own account but
+    that of resources whose own policies decide.
     """
     service, signing_name, operation = route
     caller = call.caller
@@ -49,8 +49,6 @@ def authorize(
         return  # unsigned: the operation judges the token that it brings
     identity = identify(call.store, call.scope.account, caller.arn, caller.access_key_id)
     _check_session_token(identity, service, operation)
-    if caller.arn.endswith(":root") and service not in WITH_POLICIES:
-        return
     asked = Asked(operation, members, call.view, caller.arn)
     common = {
         **context_of(identity, call.clock.now(), call.scope.region),
@@ -60,11 +58,14 @@ def authorize(
     wants_tags = _asks_for_tags(identity.policies)
     for need in needs_of(service, signing_name, asked):
         policies = identity.policies._replace(resource=need.policy, resource_decides=need.decides)
+        own = need.owner in ("", call.scope.account)
+        if caller.arn.endswith(":root") and own and service not in WITH_POLICIES:
+            continue
         context = {**common, **need.context}
         if wants_tags or (need.policy is not None and _asks_for_tags(policies)):
             context |= _resource_tag_keys(service, asked, need.resource)
         decision = decide(
-            Request(identity.principal, need.action, need.resource, context), policies
+            Request(identity.principal, need.action, need.resource, context, need.owner), policies
         )
         if not decision.allowed:
             message = refusal(decision, caller.arn, need.action, need.resource)

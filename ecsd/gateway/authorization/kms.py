@@ -57,4 +57,4 @@ def _about(
     keys = condition_keys(asked.view, key, context)
     if isinstance(named, str) and ALIAS in named:
         keys["kms:requestalias"] = (ALIAS + named.partition(ALIAS)[2],)
-    return Need(action, key.arn, keys, policy_source(key), decides=True)
+    return Need(action, key.arn, keys, policy=policy_source(key), decides=True)

@@ -14,13 +14,15 @@ class Need(NamedTuple):
     """One permission that the caller has to have.
 
     Attributes:
-        policy: the resource's own.
+        owner: the account that the resource belongs to; empty: the caller's own.
+        policy: of the resource; None: it has none.
         decides: that policy has to allow, whatever the caller's policies say: keys.
     """
 
     action: str
     resource: str = ANY
     context: Keys = {}  # noqa: RUF012 - of a tuple, never changed
+    owner: str = ""
     policy: Source | None = None
     decides: bool = False
 

@@ -73,7 +73,7 @@ def _about(asked: Asked, action: str, reference: str) -> Need:
     }
     if held is not None:
         context["secretsmanager:secretid"] = (held.arn,)
-        return Need(action, held.arn, context, secretsmanager.policy_source(held))
+        return Need(action, held.arn, context, policy=secretsmanager.policy_source(held))
     if reference.startswith("arn:"):
         return Need(action, reference, context)
     arn = f"{secretsmanager.arn_head(asked.view)}{reference}{UNKNOWN_SUFFIX}"

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ecsd.gateway.authorization import ec2, ecs, iam, kms, s3, services, stored_values
+from ecsd.gateway.authorization import ec2, ecr, ecs, iam, kms, s3, services, stored_values
 from ecsd.gateway.authorization.need import Asked, Need
 
 NEEDS: Mapping[str, Callable[[Asked], Iterable[Need]]] = {
     "acm": services.acm_needs,
     "ec2": ec2.needs,
+    "ecr": ecr.needs,
     "ecs": ecs.needs,
     "elbv2": services.elbv2_needs,
     "iam": iam.needs,

@@ -35,7 +35,18 @@ from ecsd.protocol.table import (  # noqa: E402
 )
 
 # To add a service: its botocore name here.
-SERVICES = ("acm", "ec2", "ecs", "elbv2", "iam", "logs", "route53", "servicediscovery", "sts")
+SERVICES = (
+    "acm",
+    "ec2",
+    "ecs",
+    "efs",
+    "elbv2",
+    "iam",
+    "logs",
+    "route53",
+    "servicediscovery",
+    "sts",
+)
 SHAPES = TABLES.parent / "shapes"
 STAMP = "stamp"
 

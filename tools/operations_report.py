@@ -15,7 +15,18 @@ from ecsd.operations.load import load_operations
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "operations.md"
 ROOMS = ("operations/ecs", "integration", "crash")  # of tests that act as clients
-SERVICES = ("ecs", "acm", "ec2", "elbv2", "iam", "sts", "logs", "servicediscovery", "route53")
+SERVICES = (
+    "ecs",
+    "acm",
+    "ec2",
+    "elbv2",
+    "iam",
+    "sts",
+    "logs",
+    "servicediscovery",
+    "route53",
+    "efs",
+)
 REASONS = (  # what a refused operation waits for; the first that matches
     (r"Daemon", "daemons run on container instances, which are not there yet"),
     (r"Express", "Express services need autoscaling, which is not there yet"),

@@ -60,7 +60,7 @@ class TaskHost:
     ) -> None:
         self.clock = clock
         self.engine = engine
-        self.networks, self.proxies, self.roles = ground
+        self.networks, self.proxies, self.roles, self.volumes = ground
         self.report = report
         self.log_streams = log_streams
         self.cgroups = Cgroups("cgroupfs")

@@ -10,12 +10,14 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from ecsd.certificates.authority import Authority
+from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
 from ecsd.decisions.balancer_plan import compile_balancer
 from ecsd.decisions.hook_plan import compile_hook
 from ecsd.decisions.lifecycle_hook import PAUSE
 from ecsd.decisions.service_connect_plan import Logs, awaits_certificate, compile_proxy
 from ecsd.decisions.service_deployment import is_open
+from ecsd.decisions.task import STARTING
 from ecsd.decisions.task_plan import Network, Surroundings, compile_task
 from ecsd.decisions.task_roles import RoleOfTask, roles_of
 from ecsd.decisions.vpc_plan import compile_vpc
@@ -35,11 +37,13 @@ from ecsd.records.ecs.exec_session import ExecSession
 from ecsd.records.ecs.service_deployment import ServiceDeployment
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
+from ecsd.records.efs.file_system import DELETING, FileSystem
+from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.host import Host
 from ecsd.records.iam.session import Session
-from ecsd.records.plan import Plan, RoleCredentials, RolesPlan, SessionPlan
+from ecsd.records.plan import FileSystemPlan, Plan, RoleCredentials, RolesPlan, SessionPlan
 from ecsd.records.record import Record
 from ecsd.records.route53.hosted_zone import HostedZone
 from ecsd.records.route53.record_set import RecordSet
@@ -48,6 +52,7 @@ from ecsd.records.servicediscovery.instance import Instance
 from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.settings import Settings
+from ecsd.store.efs_mounts import Asking, efs_mounts
 from ecsd.store.finders.acm import users_of
 from ecsd.store.finders.data_plane import balancer_parts, proxy_parts, vpc_parts
 from ecsd.store.finders.elbv2 import balancers_of_group
@@ -55,6 +60,7 @@ from ecsd.store.finders.route53 import hosted_zone_parts, zones_resting_on
 from ecsd.store.finders.servicediscovery import namespace_parts
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Change, Store, View
+from ecsd.store.task_roles import Rules
 
 
 class Publisher(Protocol):
@@ -99,13 +105,22 @@ class DataPlaneController:
         ServiceDeployment,
         ExecSession,
         Session,
+        FileSystem,
+        MountTarget,
         Host,
     )
 
     def __init__(
-        self, store: Store, publisher: Publisher, settings: Settings, authority: Authority
+        self,
+        store: Store,
+        publisher: Publisher,
+        settings: Settings,
+        authority: Authority,
+        clock: Clock,
     ) -> None:
         self._store = store
+        self._clock = clock
+        self._rules = Rules.of(settings)
         self._seal = authority.seal
         self._publisher = publisher
         self._logs_endpoint = f"http://{settings.host}:{settings.port}"
@@ -144,7 +159,12 @@ class DataPlaneController:
         elif kind == "session":
             plan, host = self._session(view, name)
         else:
-            compilers = {"vpc": self._vpc, "zone": self._zone, "balancer": self._balancer}
+            compilers = {
+                "vpc": self._vpc,
+                "zone": self._zone,
+                "balancer": self._balancer,
+                "efs": _file_system,
+            }
             plan, host = compilers[kind](view, name), None
         told = view.select(ZoneChange, waiting_zone=name) if kind == "zone" else ()
         await self._store.durable()
@@ -191,6 +211,10 @@ class DataPlaneController:
             return None, None
         surroundings = Surroundings(*view.scope, self._logs_endpoint, self._api_port)
         plan = compile_task(task, definition, network, surroundings)
+        if task.last_status in STARTING:
+            home = self._store.view(view.scope.globally())
+            asking = Asking(home, self._rules, self._clock.now())
+            plan = replace(plan, efs_mounts=efs_mounts(view, task, definition, asking))
         return plan, task.host
 
     def _roles(self, view: View, task_arn: str) -> tuple[Plan | None, str | None]:
@@ -267,6 +291,15 @@ class DataPlaneController:
                 yield from ((scope, key) for key in _hooks_of(attempt))
 
 
+def _file_system(view: View, own: str) -> Plan | None:
+    found = view.get(FileSystem, own)
+    if found is None:
+        return None
+    return FileSystemPlan(
+        file_system_arn=found.arn, file_system_id=own, erased=found.state == DELETING
+    )
+
+
 def _roles_told(change: Change) -> Iterable[Place]:
     """Yield the plan of a task whose role has a session, new or ended."""
     for record in (change.after or change.before,):
@@ -304,10 +337,8 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
     match record:
         case Task():
             yield from _of_task(record)
-        case ServiceDeployment():
-            yield from _hooks_of(record)
-        case ExecSession():
-            yield f"session/{record.session_id}"
+        case ServiceDeployment() | ExecSession() | FileSystem():
+            yield from _own_plans(record)
         case SecurityGroupRule():
             group = view.get(SecurityGroup, record.group_id)
             if group is not None:
@@ -324,6 +355,16 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
     vpc_id = getattr(record, "vpc_id", None)
     if vpc_id and not isinstance(record, Task | TargetGroup | Namespace):
         yield f"vpc/{vpc_id}"
+
+
+def _own_plans(record: ServiceDeployment | ExecSession | FileSystem) -> Iterable[str]:
+    match record:
+        case ServiceDeployment():
+            return _hooks_of(record)
+        case ExecSession():
+            return (f"session/{record.session_id}",)
+        case FileSystem():
+            return (f"efs/{record.file_system_id}",)
 
 
 def _of_task(task: Task) -> Iterable[str]:

@@ -65,7 +65,8 @@ OPERATIONS: dict[tuple[str, str], Handler] = {}
 def operation(service: str, name: str) -> Callable[[HandlerType], HandlerType]:
     """Register an operation, such as ``@operation("ecs", "CreateCluster")``.
 
-    Services by botocore's names: acm, ecs, ec2, elbv2, iam, sts, logs, servicediscovery, route53.
+    Services by botocore's names: acm, ecs, ec2, efs, elbv2, iam, sts, logs, servicediscovery,
+    route53.
     Request members arrive under the model's names, validated against the model; timestamps are
     aware datetimes, blobs are bytes.
     The answer uses the model's names too; a member that is None is left out.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ecsd.agent.balancers import HostBalancers
 from ecsd.agent.exec_sessions import HostSessions
+from ecsd.agent.file_systems import HostFileSystems
 from ecsd.agent.hooks import HostHooks
 from ecsd.agent.networks import HostNetworks
 from ecsd.agent.plan_log import PlanLog
@@ -80,7 +81,8 @@ class _Host:
         self.proxies = HostProxies(
             settings, clock, self.networks, self.roles, self._reporter("proxies")
         )
-        ground = Ground(self.networks, self.proxies, self.roles)
+        self.file_systems = HostFileSystems(settings, clock, self._reporter("file systems"))
+        ground = Ground(self.networks, self.proxies, self.roles, self.file_systems.volumes)
         self.tasks = HostTasks(settings, clock, ground, self._reporter("tasks"))
         endpoint = TaskEndpoint(clock, self.tasks, self.roles, Rate(*settings.metadata_rate))
         self.networks.link_local.answer_with(endpoint.answer)
@@ -97,6 +99,7 @@ class _Host:
                 self.roles,
                 self.hooks,
                 self.sessions,
+                self.file_systems,
             ),
             self.link.report,
             PlanLog(paths.plan_log(settings)),
@@ -111,6 +114,7 @@ class _Host:
             self.tasks.run(),
             self.hooks.run(),
             self.sessions.run(),
+            self.file_systems.run(),
             self.reconciler.run(),
             self.link.run(),
             self._sweep(),
@@ -147,6 +151,7 @@ class _Host:
         self.tasks.observe_all()
         self.hooks.observe_all()
         self.sessions.observe_all()
+        self.file_systems.observe_all()
         self.balancers.observe_all()
         self.proxies.observe_all()
         self.networks.observe_all()

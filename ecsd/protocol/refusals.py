@@ -18,6 +18,7 @@ CODES = {
     "ecr": "InvalidParameterException",
     "servicediscovery": "InvalidInput",
     "route53": "InvalidInput",
+    "efs": "BadRequest",
 }
 # ECS answers these with ClientException (ecs_semantics 2.1).
 ECS_CLIENT = frozenset(

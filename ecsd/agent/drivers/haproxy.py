@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from ecsd.agent.drivers.haproxy_commands import converse, replace_certificate
+from ecsd.agent.drivers.kept_process import Watch, start_time
 from ecsd.clock import Clock
 from ecsd.errors import BalancerError
 
@@ -63,7 +64,7 @@ class Haproxy:
         self._clock = clock
         self._died = died
         self._running: Running | None = None
-        self._watch: int | None = None  # pidfd
+        self._watch: Watch | None = None
         self._notify: socket.socket | None = None
         self._news = asyncio.Event()
         self._stopping = False
@@ -89,7 +90,7 @@ class Haproxy:
             known = msgspec.json.decode(self._state.read_bytes(), type=Running)
         except (FileNotFoundError, msgspec.DecodeError):
             return False  # never started, or cut off while it was
-        if _start_time(known.process) != known.started:
+        if start_time(known.process) != known.started:
             return False
         self._running = known
         self._follow(known.process)
@@ -267,7 +268,7 @@ class Haproxy:
 
     def _write_down(self, process: int, generation: int, frame: str) -> Running:
         """Note what runs, for the next agent."""
-        running = Running(process, _start_time(process) or "", generation, frame)
+        running = Running(process, start_time(process) or "", generation, frame)
         self._state.write_bytes(msgspec.json.encode(running))
         return running
 
@@ -298,22 +299,17 @@ class Haproxy:
     def _follow(self, process: int) -> None:
         """Watch a process's end."""
         try:
-            self._watch = os.pidfd_open(process)
+            self._watch = Watch(process, self._ended)
         except ProcessLookupError:
             self._running = None
-            return
-        asyncio.get_running_loop().add_reader(self._watch, self._ended)
 
     def _unfollow(self) -> None:
         if self._watch is not None:
-            asyncio.get_running_loop().remove_reader(self._watch)
-            os.close(self._watch)
+            self._watch.close()
             self._watch = None
 
     def _ended(self) -> None:
-        self._unfollow()
-        if self._running is not None:
-            _reap(self._running.process)
+        self._watch = None
         served = self._running is not None and self._running.frame != ""
         self._running = None
         self._news.set()
@@ -338,28 +334,11 @@ class Haproxy:
         raise BalancerError(f"HAProxy (process {process}) cannot be ended")
 
 
-def _reap(process: int) -> None:
-    """Leave no zombie of an own child."""
-    try:
-        os.waitpid(process, os.WNOHANG)
-    except ChildProcessError:
-        return  # an earlier agent's child: init reaps it
-
-
 def _program(name: str) -> str:
     found = shutil.which(name, path=SEARCH_PATH)
     if found is None:
         raise BalancerError(f"{name} is not installed")
     return found
-
-
-def _start_time(process: int) -> str | None:
-    """Return when a process started, so that a reused process id is told apart."""
-    try:
-        status = Path(f"/proc/{process}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return status.rpartition(")")[2].split()[19]
 
 
 def _alerts(words: bytes) -> str:

@@ -79,7 +79,7 @@ class Host:
         self.reports = []
         doors = [
             Door(self.heard, kind)
-            for kind in ("vpc", "balancer", "connect", "task", "roles", "hook", "session")
+            for kind in ("vpc", "balancer", "connect", "task", "roles", "hook", "session", "efs")
         ]
         self.vpcs, self.balancers, self.proxies, self.tasks, *_ = doors
         self.file = folder / "plans"

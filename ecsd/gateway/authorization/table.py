@@ -9,6 +9,7 @@ NEEDS: Mapping[str, Callable[[Asked], Iterable[Need]]] = {
     "acm": services.acm_needs,
     "ec2": ec2.needs,
     "ecs": ecs.needs,
+    "efs": services.efs_needs,
     "elbv2": services.elbv2_needs,
     "iam": iam.needs,
     "logs": services.logs_needs,

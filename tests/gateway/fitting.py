@@ -17,6 +17,7 @@ TEXTS = (
     "fsap-0123456789abcdef0",
     "fsmt-0123456789abcdef0",
     "subnet-0123456789abcdef0",
+    "us-east-1",
     "example.com",
     "https://example.com/x",
     "/web/",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from ecsd.protocol.table import Ref, Table, read_table
 from tests.integration.fields import (
     rows_container,
+    rows_efs,
     rows_linux,
     rows_order,
     rows_overrides,
@@ -13,7 +14,7 @@ from tests.integration.fields import (
 )
 from tests.integration.fields.rows import Row
 
-THEMES = (rows_task, rows_container, rows_linux, rows_order, rows_refused, rows_overrides)
+THEMES = (rows_task, rows_efs, rows_container, rows_linux, rows_order, rows_refused, rows_overrides)
 ROWS: list[Row] = [row for theme in THEMES for row in theme.ROWS]
 
 

@@ -19,10 +19,12 @@ import msgspec
 from ecsd.agent.drivers import mounts
 from ecsd.agent.drivers.beneath import open_beneath
 from ecsd.agent.drivers.bindfs import Bindfs
+from ecsd.agent.rooms import Report
 from ecsd.agent.turns import Turns
 from ecsd.clock import Clock
 from ecsd.decisions import efs_failures
 from ecsd.errors import FileSystemError
+from ecsd.link.messages import HostFaults
 from ecsd.records.plan import EfsMount, PosixUser, TaskPlan
 from ecsd.settings import Settings
 from ecsd.workqueue import WorkQueue
@@ -44,13 +46,15 @@ class Held(msgspec.Struct, frozen=True):
 class EfsVolumes:
     """Implements ``rooms.Volumes``."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, report: Report) -> None:
+        self._report = report
         self._files = settings.efs_folder
         self._tasks = settings.run_dir / "efs" / "tasks"
         self._points_folder = settings.run_dir / "efs" / "points"
         self._clock = clock
         self._points: dict[str, Bindfs] = {}
         self._users: dict[str, PosixUser] = {}
+        self._faults: dict[str, str] = {}
         self._turns = Turns(1)
         self._queue: WorkQueue[str] = WorkQueue("access points", clock, self._look, workers=2)
 
@@ -111,6 +115,7 @@ class EfsVolumes:
                 self._points.pop(key, None)
                 self._users.pop(key, None)
                 self._queue.forget(key)
+                self._fault(key, None)
             (folder / HELD).unlink(missing_ok=True)
             folder.rmdir()
 
@@ -188,9 +193,24 @@ class EfsVolumes:
                 await point.stop()
                 self._points.pop(key, None)
             elif not point.runs and user is not None:
-                await point.start(None, user)
+                try:
+                    await point.start(None, user)
+                except FileSystemError as error:
+                    self._fault(key, str(error))
+                    raise
                 log.info("an access point works again", extra={"access_point": key})
+            self._fault(key, None)
         return None
+
+    def _fault(self, key: str, words: str | None) -> None:
+        """Tell what keeps an access point from working, once; None: nothing does."""
+        if words == self._faults.get(key):
+            return
+        self._faults.pop(key, None)
+        if words is not None:
+            self._faults[key] = words
+        faults = {f"access point {one}": self._faults[one] for one in self._faults}
+        self._report(HostFaults(faults=faults))
 
     def _points_in_use(self, apart_from: Path | None) -> set[str]:
         others = [one for one in _folders(self._tasks) if one != apart_from]

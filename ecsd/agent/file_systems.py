@@ -32,7 +32,7 @@ class HostFileSystems:
     """Implements ``rooms.FileSystems``."""
 
     def __init__(self, settings: Settings, clock: Clock, report: Report) -> None:
-        self.volumes = EfsVolumes(settings, clock)
+        self.volumes = EfsVolumes(settings, clock, report)
         self._folder = settings.efs_folder
         self._clock = clock
         self._report = report

@@ -20,7 +20,7 @@ async def remove_everything(settings: Settings) -> list[str]:
     networks = HostNetworks(settings, clock, _unheard)
     roles = TaskRoles()
     proxies = HostProxies(settings, clock, networks, roles, _unheard)
-    volumes = EfsVolumes(settings, clock)
+    volumes = EfsVolumes(settings, clock, _unheard)
     ground = Ground(networks, proxies, roles, volumes)
     parts = (
         ("tasks", HostTasks(settings, clock, ground, _unheard)),

@@ -66,8 +66,8 @@ class Bindfs:
 
     @property
     def runs(self) -> bool:
-        """Whether it runs, as far as is known."""
-        return self._running is not None
+        """Whether it runs, as far as is known, and shows something."""
+        return self._running is not None and mounts.mounted(self.shown) > 0
 
     def adopt(self) -> PosixUser | None:
         """Take over what an earlier agent started here; return its user, even if it has died."""
@@ -97,7 +97,11 @@ class Bindfs:
         staging = self._folder / f"mount-{generation}"
         staging.mkdir()
         self._spawn(staging, generation, user)
-        await self._await(staging)
+        try:
+            await self._await(staging)
+        except FileSystemError:
+            self._give_up()
+            raise
         if mounts.mounted(self.shown):
             mounts.lay_over(staging, self.shown)
         else:
@@ -170,6 +174,13 @@ class Bindfs:
                     await self._clock.sleep(LOOK_SECONDS)
         except TimeoutError as error:
             raise FileSystemError("bindfs has not mounted in time") from error
+
+    def _give_up(self) -> None:
+        """End a process that has not mounted; another one may be started."""
+        running, self._running = self._running, None
+        self._unfollow()
+        if running is not None:
+            os.kill(running.process, signal.SIGKILL)
 
     def _follow(self, running: Running) -> None:
         self._running = running

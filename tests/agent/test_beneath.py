@@ -49,7 +49,7 @@ def test_whatever_is_asked_for_and_linked_it_stays_inside(path, links, makes):
             link = root / name
             if link.is_dir() and not link.is_symlink():
                 shutil.rmtree(link)
-            if link.parent.is_dir() and link.parent.resolve().is_relative_to(root):
+            if link.parent.is_dir() and not link.parent.is_symlink():
                 link.unlink(missing_ok=True)
                 link.symlink_to(str(outside) if target == "OUTSIDE" else target)
         before = sorted(outside.rglob("*"))

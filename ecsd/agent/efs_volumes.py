@@ -25,7 +25,8 @@ from ecsd.clock import Clock
 from ecsd.decisions import efs_failures
 from ecsd.errors import FileSystemError
 from ecsd.link.messages import HostFaults
-from ecsd.records.plan import EfsMount, PosixUser, TaskPlan
+from ecsd.records.efs.access_point import PosixUser
+from ecsd.records.plan import EfsMount, TaskPlan
 from ecsd.settings import Settings
 from ecsd.workqueue import WorkQueue
 

@@ -13,10 +13,10 @@ from ecsd.decisions.efs_access import Access
 from ecsd.decisions.security_group import Flow, admits
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.vpc import Vpc
-from ecsd.records.efs.access_point import AccessPoint
+from ecsd.records.efs.access_point import AccessPoint, PosixUser
 from ecsd.records.efs.file_system import AVAILABLE, FileSystem
 from ecsd.records.efs.mount_target import MountTarget
-from ecsd.records.plan import EfsMount, PosixUser, VpcPlan
+from ecsd.records.plan import EfsMount, VpcPlan
 
 NFS = 2049
 NOBODY = 65534

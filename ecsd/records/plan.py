@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from ecsd.records.efs.access_point import DirectoryCreation, PosixUser
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     """Anything that goes over the link; times are aware UTC datetimes."""
@@ -258,22 +260,6 @@ class FileSystemPlan(Message, frozen=True, kw_only=True):
     file_system_arn: str
     file_system_id: str
     erased: bool = False
-
-
-class PosixUser(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom everybody acts as who comes through an access point."""
-
-    uid: int
-    gid: int
-    secondary_gids: tuple[int, ...] = ()
-
-
-class DirectoryCreation(msgspec.Struct, frozen=True, kw_only=True):
-    """How a directory is made where it is not there yet. permissions: octal digits."""
-
-    owner_uid: int
-    owner_gid: int
-    permissions: str
 
 
 class EfsMount(Message, frozen=True, kw_only=True):

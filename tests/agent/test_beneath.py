@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ecsd.agent.drivers.beneath import open_beneath
-from ecsd.records.plan import DirectoryCreation
+from ecsd.records.efs.access_point import DirectoryCreation
 
 OWN = DirectoryCreation(owner_uid=os.getuid(), owner_gid=os.getgid(), permissions="0750")
 NAMES = st.sampled_from(["a", "b", "c", "..", ".", ""])

@@ -20,17 +20,10 @@ from ecsd.decisions.iam.principal import Principal, PrincipalKind
 from ecsd.decisions.iam.statement import compile_policy
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.vpc import Vpc
-from ecsd.records.efs.access_point import AccessPoint
+from ecsd.records.efs.access_point import AccessPoint, DirectoryCreation, PosixUser
 from ecsd.records.efs.file_system import FileSystem
 from ecsd.records.efs.mount_target import MountTarget
-from ecsd.records.plan import (
-    DirectoryCreation,
-    InterfacePlan,
-    PacketRule,
-    PosixUser,
-    SecurityGroupPlan,
-    VpcPlan,
-)
+from ecsd.records.plan import InterfacePlan, PacketRule, SecurityGroupPlan, VpcPlan
 
 ACCOUNT = "000000000000"
 ARN = f"arn:aws:elasticfilesystem:us-east-1:{ACCOUNT}:file-system/fs-1"

@@ -9,7 +9,7 @@ import os
 import struct
 from pathlib import Path
 
-from ecsd.records.plan import DirectoryCreation
+from ecsd.records.efs.access_point import DirectoryCreation
 
 OPENAT2 = 437  # the number of the system call, the same on every architecture since Linux 5.6
 FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC

@@ -8,7 +8,6 @@ sees that. Source: bindfs(1); mount.fuse(8); mount_namespaces(7), slave mounts.
 
 import logging
 import os
-import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -16,14 +15,13 @@ from pathlib import Path
 import msgspec
 
 from ecsd.agent.drivers import mounts
-from ecsd.agent.drivers.kept_process import Watch, start_time
+from ecsd.agent.drivers.kept_process import Watch, program, spawn, start_time
 from ecsd.clock import Clock
 from ecsd.errors import FileSystemError
-from ecsd.records.plan import PosixUser
+from ecsd.records.efs.access_point import PosixUser
 
 log = logging.getLogger(__name__)
 
-SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEVICE = Path("/dev/fuse")
 START_SECONDS, LOOK_SECONDS = 10.0, 0.02
 STOP_SECONDS = 5.0
@@ -148,17 +146,8 @@ class Bindfs:
     def _spawn(self, staging: Path, generation: int, user: PosixUser) -> None:
         command = [*_as(user), _program("bindfs"), "-f", "-p", "a+rwX"]
         command += [str(self.source), str(staging)]
-        process = os.posix_spawn(
-            command[0],
-            command,
-            {"PATH": SEARCH_PATH},
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, str(self._log), os.O_WRONLY | os.O_CREAT, 0o600),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setsid=True,
-        )
+        self._log.unlink(missing_ok=True)
+        process = spawn(command, self._log, {})
         running = Running(process, start_time(process) or "", generation, user)
         self._state.write_bytes(msgspec.json.encode(running))
         self._follow(running)
@@ -227,7 +216,7 @@ class Bindfs:
 
 def lacking() -> str | None:
     """Return what access points with a PosixUser lack on this host, with the fix; None: nothing."""
-    if shutil.which("bindfs", path=SEARCH_PATH) is None:
+    if program("bindfs") is None:
         return "bindfs is not installed: apt-get install bindfs"
     if not DEVICE.exists():
         return f"{DEVICE} is not there: modprobe fuse"
@@ -252,7 +241,7 @@ def _as(user: PosixUser) -> list[str]:
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name, path=SEARCH_PATH)
+    found = program(name)
     if found is None:
         raise FileSystemError(f"{name} is not installed")
     return found

@@ -18,13 +18,12 @@ from pathlib import Path
 import msgspec
 
 from ecsd.agent.drivers.haproxy_commands import converse, replace_certificate
-from ecsd.agent.drivers.kept_process import Watch, start_time
+from ecsd.agent.drivers.kept_process import Watch, program, spawn, start_time
 from ecsd.clock import Clock
 from ecsd.errors import BalancerError
 
 log = logging.getLogger(__name__)
 
-SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CHECK_SECONDS = 20
 LOAD_SECONDS = 20
 HEARD_SECONDS = 0.1
@@ -208,18 +207,7 @@ class Haproxy:
         if self._namespace is not None:
             enter += [_program("nsenter"), f"--net={self._namespace}"]
         command = [*enter, _program("haproxy"), "-Ws", "-f", str(self._folder / "haproxy.cfg")]
-        append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        process = os.posix_spawn(
-            command[0],
-            command,
-            {"PATH": SEARCH_PATH, "NOTIFY_SOCKET": str(self._notice)},
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, str(self._log), append, 0o600),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setsid=True,
-        )
+        process = spawn(command, self._log, {"NOTIFY_SOCKET": str(self._notice)})
         self._running = self._write_down(process, generation, "")
         self._follow(process)
 
@@ -335,7 +323,7 @@ class Haproxy:
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name, path=SEARCH_PATH)
+    found = program(name)
     if found is None:
         raise BalancerError(f"{name} is not installed")
     return found

@@ -5,8 +5,35 @@ Source: pidfd_open(2); proc(5), stat.
 
 import asyncio
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def program(name: str) -> str | None:
+    """Return the path of one of the host's programs; None: it is not installed."""
+    return shutil.which(name, path=SEARCH_PATH)
+
+
+def spawn(command: list[str], said: Path, environment: Mapping[str, str]) -> int:
+    """Start a process in a session of its own, that is not ended with the agent; return its id.
+
+    said: the file to which what it says is added.
+    """
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return os.posix_spawn(
+        command[0],
+        command,
+        {"PATH": SEARCH_PATH, **environment},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(said), append, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
 
 
 def start_time(process: int) -> str | None:

@@ -8,8 +8,7 @@ from typing import Any
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.efs.requests import bad_request, merged, name_of, page, tag_list
-from ecsd.records.efs.access_point import AccessPoint
-from ecsd.records.plan import DirectoryCreation, PosixUser
+from ecsd.records.efs.access_point import AccessPoint, DirectoryCreation, PosixUser
 from ecsd.store.finders.efs import (
     arn_of,
     require_access_point,

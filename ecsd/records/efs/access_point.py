@@ -2,9 +2,24 @@
 
 from typing import ClassVar
 
-from ecsd.records.plan import DirectoryCreation, PosixUser
-from ecsd.records.record import Record
+from ecsd.records.record import Part, Record
 from ecsd.records.tag import Tag
+
+
+class PosixUser(Part, frozen=True, kw_only=True):
+    """Whom everybody acts as who comes through an access point."""
+
+    uid: int
+    gid: int
+    secondary_gids: tuple[int, ...] = ()
+
+
+class DirectoryCreation(Part, frozen=True, kw_only=True):
+    """How a directory is made where it is not there yet. permissions: octal digits."""
+
+    owner_uid: int
+    owner_gid: int
+    permissions: str
 
 
 class AccessPoint(Record, frozen=True, kw_only=True):

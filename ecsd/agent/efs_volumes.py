@@ -33,7 +33,8 @@ from ecsd.workqueue import WorkQueue
 log = logging.getLogger(__name__)
 
 HELD = "held.json"
-PASSED_BY = 0o711  # a folder that everybody may go through and only root may list
+OWN = 0o700
+PASSED_BY = 0o711  # bindfs goes through as any user; only root may list
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -50,8 +51,9 @@ class EfsVolumes:
     def __init__(self, settings: Settings, clock: Clock, report: Report) -> None:
         self._report = report
         self._files = settings.efs_folder
-        self._tasks = settings.run_dir / "efs" / "tasks"
-        self._points_folder = settings.run_dir / "efs" / "points"
+        run_dir = settings.run_dir.resolve()  # as the table of mounts shows it
+        self._tasks = run_dir / "efs" / "tasks"
+        self._points_folder = run_dir / "efs" / "points"
         self._clock = clock
         self._points: dict[str, Bindfs] = {}
         self._users: dict[str, PosixUser] = {}
@@ -92,7 +94,8 @@ class EfsVolumes:
                 tuple(_key(one, one.user) for one in plan.efs_mounts if one.user is not None),
             )
             folder = self._tasks / plan.task_id
-            folder.mkdir(mode=PASSED_BY, parents=True, exist_ok=True)
+            _provide_folder(self._tasks, OWN)
+            folder.mkdir(exist_ok=True)
             (folder / HELD).write_bytes(msgspec.json.encode(held))
             for one in plan.efs_mounts:
                 await self._provide(one, folder / one.volume)
@@ -173,8 +176,7 @@ class EfsVolumes:
 
     def _point(self, key: str) -> Bindfs:
         if key not in self._points:
-            self._points_folder.mkdir(mode=PASSED_BY, parents=True, exist_ok=True)
-            self._points_folder.parent.chmod(PASSED_BY)
+            _provide_folder(self._points_folder, PASSED_BY)
             folder, died = self._points_folder / key, partial(self._queue.add, key)
             self._points[key] = point = Bindfs(folder, self._clock, died)
             user = point.adopt()
@@ -216,6 +218,13 @@ class EfsVolumes:
     def _points_in_use(self, apart_from: Path | None) -> set[str]:
         others = [one for one in _folders(self._tasks) if one != apart_from]
         return {key for one in others for key in _held(one).points}
+
+
+def _provide_folder(folder: Path, mode: int) -> None:
+    """Have a folder of the host's own: other users of the machine have no business in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.chmod(PASSED_BY)
+    folder.chmod(mode)
 
 
 def _made(target: Path) -> bool:

@@ -50,6 +50,10 @@ class NetworkError(EcsdError):
     """The kernel refused a namespace, link, route or packet filter."""
 
 
+class FileSystemError(EcsdError):
+    """The host refused a folder, a mount or a measurement of EFS."""
+
+
 class BalancerError(EcsdError):
     """HAProxy refused a configuration, or is not there."""
 

@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     iam: Literal["on", "off"] = "on"  # local mode: trust, and tasks' roles, count; off: not
     inject_endpoint: Literal["on", "off"] = "on"  # containers get AWS_ENDPOINT_URL
     task_metadata_rps_limit: str = "40,60"  # of a task: requests a second, and at once
+    efs_dir: Path | None = None  # where files of EFS lie; None: ``efs`` in data_dir
+    efs_encrypted: Literal["on", "off"] = "off"  # on: that folder's disk is encrypted
     instance: int = 0  # 0 to 7: several ecsd on one machine, each with its own ports and folders
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
@@ -56,6 +58,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def label(self) -> str:
         """What this ecsd calls its own on the host: namespaces, tables, marks."""
         return f"ecsd{self.instance}" if self.instance else "ecsd"
+
+    @property
+    def efs_folder(self) -> Path:
+        """Return where the files of EFS lie, a folder per file system."""
+        return self.efs_dir or self.data_dir / "efs"
 
     @property
     def api_place(self) -> tuple[str, int]:

@@ -40,6 +40,7 @@ SERVICES = (
     "ec2",
     "ecr",
     "ecs",
+    "efs",
     "elbv2",
     "iam",
     "kms",

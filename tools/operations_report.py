@@ -29,6 +29,7 @@ SERVICES = (
     "servicediscovery",
     "route53",
     "s3",
+    "efs",
 )
 REASONS = (  # what a refused operation waits for; the first that matches
     (r"Daemon", "daemons run on container instances, which are not there yet"),

@@ -17,6 +17,7 @@ from ecsd.errors import EcsdError
 from ecsd.link.messages import Down, PlanApplied, Snapshot
 from ecsd.records.plan import (
     BalancerPlan,
+    FileSystemPlan,
     HookPlan,
     Plan,
     ProxyPlan,
@@ -146,6 +147,8 @@ class Reconciler:
             case BalancerPlan():
                 traffic = traffic_digest(plan)
                 await self._told(key, lambda: self._rooms.balancers.apply(plan), traffic)
+            case FileSystemPlan():
+                await self._told(key, lambda: self._rooms.file_systems.apply(plan))
             case TaskPlan():
                 await self._task(plan)
             case ProxyPlan() | RolesPlan() | HookPlan() | SessionPlan() | RegistryPlan():
@@ -193,5 +196,6 @@ class Reconciler:
             "hook": self._rooms.hooks.remove,
             "session": self._rooms.sessions.remove,
             "registry": self._rooms.registry.remove,
+            "efs": self._rooms.file_systems.remove,
         }
         await removers[kind](name)

@@ -10,6 +10,7 @@ from ecsd.decisions.ruleset import Table
 from ecsd.link.messages import Up
 from ecsd.records.plan import (
     BalancerPlan,
+    FileSystemPlan,
     HookPlan,
     ProxyPlan,
     RegistryPlan,
@@ -161,12 +162,50 @@ class Roles(Protocol):
         ...
 
 
+class Volumes(Protocol):
+    """Tasks' volumes of EFS. Errors: FileSystemError, with the words of a task's reason."""
+
+    @property
+    def root(self) -> str:
+        """Where they are mounted: ``<root>/<task id>/<volume>``."""
+        ...
+
+    async def provide(self, plan: TaskPlan) -> None:
+        """Mount a task's volumes; those that are mounted already stay."""
+        ...
+
+    async def release(self, task_arn: str) -> None:
+        """Unmount all that a task has; nothing when it has nothing."""
+        ...
+
+    def present(self) -> set[str]:
+        """Return the ARNs of all tasks that have something mounted on this host."""
+        ...
+
+
+class FileSystems(Protocol):
+    """File systems of EFS. Errors: FileSystemError."""
+
+    async def apply(self, plan: FileSystemPlan) -> None:
+        """Have a file system's folder, or have its files gone."""
+        ...
+
+    async def remove(self, file_system_id: str) -> None:
+        """Know a file system no more; its files stay where they are."""
+        ...
+
+    def observe_all(self) -> None:
+        """Report every file system again (after a reconnection)."""
+        ...
+
+
 class Ground(NamedTuple):
     """What tasks stand on: all that their namespaces are given, and who they are."""
 
     networks: Networks
     proxies: Proxies
     roles: TaskRoles
+    volumes: Volumes
 
 
 class Tasks(Protocol):
@@ -249,3 +288,4 @@ class Rooms(NamedTuple):
     hooks: Hooks
     sessions: Sessions
     registry: Registries
+    file_systems: FileSystems

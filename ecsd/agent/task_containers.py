@@ -30,7 +30,7 @@ from ecsd.decisions import container_config, container_names, startup_values, st
 from ecsd.decisions.container_order import NOTHING, Seen
 from ecsd.decisions.container_volumes import volumes
 from ecsd.decisions.startup_values import Login
-from ecsd.errors import BalancerError, EngineError, NetworkError
+from ecsd.errors import BalancerError, EngineError, FileSystemError, NetworkError
 from ecsd.records.plan import TaskPlan
 
 log = logging.getLogger(__name__)
@@ -244,6 +244,11 @@ class TaskContainers:
             except (EngineRefusalError, EngineSilentError) as error:
                 self.failure = stop_cause.volume_failure(str(error))
                 return
+        try:
+            await self._host.volumes.provide(self.plan)
+        except FileSystemError as error:
+            self.failure = stop_cause.efs_failure(str(error))
+            return
         self.volumes_ready = True
 
     async def provide_values(self) -> None:
@@ -399,7 +404,8 @@ class TaskContainers:
                     await self._host.proxies.end(self.plan.task_arn)
                 if self.pause.runtime_id:
                     await self._host.engine.remove(self.pause.runtime_id)
-        except (BalancerError, EngineRefusalError, EngineSilentError) as error:
+            await self._host.volumes.release(self.plan.task_arn)
+        except (BalancerError, EngineRefusalError, EngineSilentError, FileSystemError) as error:
             log.warning("pause is left", extra={"task": self.plan.task_arn, "cause": str(error)})
             await self._host.clock.sleep(REFUSED_PAUSE)
             return
@@ -420,6 +426,7 @@ async def erase_task(host: TaskHost, task_arn: str) -> None:
     Raises:
         EngineError: the Engine is away or refuses.
         BalancerError: the proxy cannot be ended.
+        FileSystemError: a volume cannot be unmounted.
     """
     found = await host.engine.owned(task_arn)
     for one in found:
@@ -433,6 +440,7 @@ async def erase_task(host: TaskHost, task_arn: str) -> None:
     for name, owner in (await host.engine.volumes()).items():
         if owner == task_arn:
             await host.engine.remove_volume(name)
+    await host.volumes.release(task_arn)
     host.cgroups.remove(task_arn.rpartition("/")[2])
 
 

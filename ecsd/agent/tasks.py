@@ -121,8 +121,9 @@ class HostTasks:
         await erase_task(self._host, task_arn)
 
     async def present(self) -> set[str]:
-        """Return the ARNs of all tasks that have containers here; waits for the Engine."""
-        return {one.task_arn for one in await self._listed()} - {""}
+        """Return the ARNs of all tasks that have something here; waits for the Engine."""
+        listed = {one.task_arn for one in await self._listed()} - {""}
+        return listed | self._host.volumes.present()
 
     def seen_at(self, vpc_id: str, address: str) -> TaskSeen | None:
         """Return the task that has an address of a VPC."""
@@ -269,6 +270,7 @@ class HostTasks:
             cgroup_driver=host.cgroup_driver,
             open_files=open_files(self._settings.docker_socket),
             lacks=host.lacks,
+            efs_root=self._host.volumes.root,
         )
         self._host.arrived(
             host, Cgroups(host.cgroup_driver, self._cgroups), partial(self._facts, facts)

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 from typing import NamedTuple
 
+from ecsd.agent.drivers import bindfs
 from ecsd.agent.host_checks import host_findings
 from ecsd.cli.api import Api, Unreachable
 from ecsd.cli.screen import paint
@@ -55,6 +56,9 @@ def machine(settings: Settings) -> list[Check]:
     """Check what the agent needs of the machine."""
     checks = [_tool(name, fix) for name, fix in TOOLS.items()]
     checks.append(_engine(settings))
+    lacks = bindfs.lacking()
+    words = lacks or "access points of EFS can have a PosixUser"
+    checks.append(Check("bindfs", lacks is None, *words.split(": ", 1)))
     findings = host_findings(settings)
     checks += [Check("host", False, one.words, one.fix) for one in findings]
     if not findings:

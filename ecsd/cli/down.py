@@ -59,9 +59,21 @@ def _stop(pid: int) -> bool:
     return False
 
 
+def _file_systems(settings: Settings) -> str:
+    """Return how many file systems have files on this machine, in words; empty: none has."""
+    folder = settings.efs_folder
+    count = len([one for one in folder.iterdir() if one.is_dir()]) if folder.exists() else 0
+    return f"{count} file system{'s' if count > 1 else ''}" if count else ""
+
+
 def _delete_state(settings: Settings, *, sure: bool) -> bool:
     if not settings.data_dir.exists():
         return True
+    kept = _file_systems(settings)
+    if kept and settings.efs_folder.is_relative_to(settings.data_dir):
+        step(f"the files of {kept} of EFS in {settings.efs_folder} are part of the state")
+    elif kept:
+        step(f"the files of {kept} of EFS in {settings.efs_folder} are kept")
     if not sure:
         if not sys.stdin.isatty():
             failed(f"to delete {settings.data_dir} without being asked, add --yes")

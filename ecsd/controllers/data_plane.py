@@ -11,12 +11,14 @@ from msgspec.structs import replace
 
 from ecsd.certificates.authority import Authority
 from ecsd.certificates.user_secrets import user_secrets
+from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
 from ecsd.decisions.balancer_plan import compile_balancer
 from ecsd.decisions.hook_plan import compile_hook
 from ecsd.decisions.lifecycle_hook import PAUSE
 from ecsd.decisions.service_connect_plan import Logs, awaits_certificate, compile_proxy
 from ecsd.decisions.service_deployment import is_open
+from ecsd.decisions.task import STARTING
 from ecsd.decisions.task_plan import Network, Surroundings, compile_task
 from ecsd.decisions.task_roles import RoleOfTask, roles_of
 from ecsd.decisions.vpc_plan import compile_vpc
@@ -37,11 +39,20 @@ from ecsd.records.ecs.exec_session import ExecSession
 from ecsd.records.ecs.service_deployment import ServiceDeployment
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
+from ecsd.records.efs.file_system import DELETING, FileSystem
+from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.host import Host
 from ecsd.records.iam.session import Session
-from ecsd.records.plan import Plan, RegistryPlan, RoleCredentials, RolesPlan, SessionPlan
+from ecsd.records.plan import (
+    FileSystemPlan,
+    Plan,
+    RegistryPlan,
+    RoleCredentials,
+    RolesPlan,
+    SessionPlan,
+)
 from ecsd.records.record import Record
 from ecsd.records.route53.hosted_zone import HostedZone
 from ecsd.records.route53.record_set import RecordSet
@@ -50,6 +61,7 @@ from ecsd.records.servicediscovery.instance import Instance
 from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.settings import Settings
+from ecsd.store.efs_mounts import Asking, efs_mounts
 from ecsd.store.finders.acm import users_of
 from ecsd.store.finders.data_plane import balancer_parts, proxy_parts, vpc_parts
 from ecsd.store.finders.ecr import ecr_images
@@ -58,6 +70,7 @@ from ecsd.store.finders.route53 import hosted_zone_parts, zones_resting_on
 from ecsd.store.finders.servicediscovery import namespace_parts
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Change, Store, View
+from ecsd.store.task_roles import Rules
 
 
 class Publisher(Protocol):
@@ -103,13 +116,22 @@ class DataPlaneController:
         ExecSession,
         Session,
         Registry,
+        FileSystem,
+        MountTarget,
         Host,
     )
 
     def __init__(
-        self, store: Store, publisher: Publisher, settings: Settings, authority: Authority
+        self,
+        store: Store,
+        publisher: Publisher,
+        settings: Settings,
+        authority: Authority,
+        clock: Clock,
     ) -> None:
         self._store = store
+        self._clock = clock
+        self._rules = Rules.of(settings)
         self._seal = authority.seal
         self._token_key = authority.token_key
         self._registry_name = settings.registry_name
@@ -157,7 +179,12 @@ class DataPlaneController:
         elif kind == "registry":
             plan, host = self._registry(view, name)
         else:
-            compilers = {"vpc": self._vpc, "zone": self._zone, "balancer": self._balancer}
+            compilers = {
+                "vpc": self._vpc,
+                "zone": self._zone,
+                "balancer": self._balancer,
+                "efs": _file_system,
+            }
             plan, host = compilers[kind](view, name), None
         told = view.select(ZoneChange, waiting_zone=name) if kind == "zone" else ()
         await self._store.durable()
@@ -206,6 +233,10 @@ class DataPlaneController:
         surroundings = Surroundings(*view.scope, self._logs_endpoint, self._api_port)
         images = ecr_images(view, definition.container_definitions, self._registry_name)
         plan = compile_task(task, definition, network, surroundings._replace(ecr_images=images))
+        if task.last_status in STARTING:
+            home = self._store.view(view.scope.globally())
+            asking = Asking(home, self._rules, self._clock.now())
+            plan = replace(plan, efs_mounts=efs_mounts(view, task, definition, asking))
         return plan, task.host
 
     def _roles(self, view: View, task_arn: str) -> tuple[Plan | None, str | None]:
@@ -295,6 +326,15 @@ class DataPlaneController:
                 yield from ((scope, key) for key in _hooks_of(attempt))
 
 
+def _file_system(view: View, own: str) -> Plan | None:
+    found = view.get(FileSystem, own)
+    if found is None:
+        return None
+    return FileSystemPlan(
+        file_system_arn=found.arn, file_system_id=own, erased=found.state == DELETING
+    )
+
+
 def _roles_told(change: Change) -> Iterable[Place]:
     """Yield the plan of a task whose role has a session, new or ended."""
     for record in (change.after or change.before,):
@@ -332,10 +372,8 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
     match record:
         case Task():
             yield from _of_task(record)
-        case ServiceDeployment():
-            yield from _hooks_of(record)
-        case ExecSession():
-            yield f"session/{record.session_id}"
+        case ServiceDeployment() | ExecSession() | FileSystem():
+            yield from _own_plans(record)
         case SecurityGroupRule():
             group = view.get(SecurityGroup, record.group_id)
             if group is not None:
@@ -352,6 +390,16 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
     vpc_id = getattr(record, "vpc_id", None)
     if vpc_id and not isinstance(record, Task | TargetGroup | Namespace):
         yield f"vpc/{vpc_id}"
+
+
+def _own_plans(record: ServiceDeployment | ExecSession | FileSystem) -> Iterable[str]:
+    match record:
+        case ServiceDeployment():
+            return _hooks_of(record)
+        case ExecSession():
+            return (f"session/{record.session_id}",)
+        case FileSystem():
+            return (f"efs/{record.file_system_id}",)
 
 
 def _of_task(task: Task) -> Iterable[str]:

@@ -18,10 +18,17 @@ from ecsd.records.ecs.exec_session import ExecSession
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_deployment import ServiceDeployment
 from ecsd.records.ecs.task import Task
+from ecsd.records.efs.file_system import AVAILABLE, CREATING, DELETING, FileSystem
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.elbv2.target_group import Target
 from ecsd.records.host import Host
-from ecsd.records.observed import HookObserved, SessionOpened, TargetGroupObserved, TaskObserved
+from ecsd.records.observed import (
+    FileSystemObserved,
+    HookObserved,
+    SessionOpened,
+    TargetGroupObserved,
+    TaskObserved,
+)
 from ecsd.store import service_events
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Store, Transaction
@@ -80,10 +87,8 @@ class Observations:
                 await self._task(message)
             case TargetGroupObserved():
                 await self._targets(message)
-            case HookObserved():
-                await self._hook(message)
-            case SessionOpened():
-                await self._opened(message)
+            case HookObserved() | SessionOpened() | FileSystemObserved():
+                await self._noted(message)
             case PlanApplied():
                 await self._applied(host, message)
             case HostFaults():
@@ -93,6 +98,15 @@ class Observations:
         if self._messages.get(key) == entry:
             del self._messages[key]
         return None
+
+    async def _noted(self, message: HookObserved | SessionOpened | FileSystemObserved) -> None:
+        match message:
+            case HookObserved():
+                await self._hook(message)
+            case SessionOpened():
+                await self._opened(message)
+            case FileSystemObserved():
+                await self._file_system(message)
 
     # -------------------------------------------------------------- tasks
 
@@ -177,6 +191,17 @@ class Observations:
             if session is not None:
                 change.remove(session)
 
+    async def _file_system(self, seen: FileSystemObserved) -> None:
+        async with self._store.transaction(Scope.of_arn(seen.file_system_arn)) as change:
+            known = change.get(FileSystem, seen.file_system_arn.rpartition("/")[2])
+            if known is None:
+                return
+            if seen.size is not None:
+                state = AVAILABLE if known.state == CREATING else known.state
+                change.put(replace(known, state=state, size=seen.size, measured_at=seen.at))
+            elif known.state == DELETING:
+                change.remove(known)
+
     async def _applied(self, host: str, applied: PlanApplied) -> None:
         kind, _, name = applied.key.partition("/")
         if kind == "balancer":
@@ -237,6 +262,8 @@ def _key(host: str, message: Up) -> str:
             return f"hook/{message.hook_id}"
         case SessionOpened():
             return f"session/{message.session_id}"
+        case FileSystemObserved():
+            return f"efs/{message.file_system_arn}"
         case PlanApplied():
             return f"applied/{host}/{message.key}"
         case _:

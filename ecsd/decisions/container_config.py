@@ -31,7 +31,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
 
     open_files: the most that the Engine may grant a container. credentials_endpoint: for awslogs.
     lacks: what the Engine would pass over in silence, of ``apparmor``, ``selinux``, ``maxSwap``,
-    ``swappiness``.
+    ``swappiness``. efs_root: where tasks' volumes of EFS are mounted.
     """
 
     owner: str
@@ -40,6 +40,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     open_files: int = FARGATE_FILES
     credentials_endpoint: str = ""
     lacks: frozenset[str] = frozenset()
+    efs_root: str = ""
 
 
 class TaskLimits(Struct, frozen=True, kw_only=True):
@@ -58,7 +59,12 @@ def refusal(plan: TaskPlan, host: HostFacts) -> str | None:
     if plan.network_mode not in NETWORK_MODES:
         return f"network mode {plan.network_mode} is not available on this host"
     for volume in plan.volumes:
-        kinds = set(volume) - {"name", "host", "dockerVolumeConfiguration"}
+        kinds = set(volume) - {
+            "name",
+            "host",
+            "dockerVolumeConfiguration",
+            "efsVolumeConfiguration",
+        }
         given = sorted(kind for kind in kinds if volume[kind])
         if given:
             return f"volume {volume['name']}: {given[0]} is not available on this host"
@@ -241,7 +247,7 @@ def _host_config(
             one["namespace"]: one["value"] for one in container.get("systemControls") or ()
         },
         "LogConfig": log_config(plan, container, host.credentials_endpoint),
-        "Binds": binds(plan, container),
+        "Binds": binds(plan, container, host.efs_root),
         "VolumesFrom": volumes_from(plan, container, names),
         **_namespaces(plan, pause),
         **memory(plan, container),

@@ -1,7 +1,8 @@
 """A task's volumes in the Engine's words.
 
-Three kinds: a folder of the host, a volume that lives as long as the task (also what an empty host
-volume is), and a shared one that outlives it. Source: Amazon ECS API Reference, Volume.
+Four kinds: a folder of the host, a volume that lives as long as the task (also what an empty host
+volume is), a shared one that outlives it, and a directory of EFS, which is mounted on the host
+before. Source: Amazon ECS API Reference, Volume.
 """
 
 from typing import Any
@@ -10,6 +11,8 @@ from msgspec import Struct
 
 from ecsd.decisions.container_names import ownership, volume_name
 from ecsd.records.plan import TaskPlan
+
+EFS = "efsVolumeConfiguration"
 
 
 class Volume(Struct, frozen=True, kw_only=True):
@@ -28,14 +31,29 @@ class Volume(Struct, frozen=True, kw_only=True):
 def volumes(plan: TaskPlan, owner: str) -> tuple[Volume, ...]:
     """Return the volumes to provide; folders of the host need none."""
     return tuple(
-        _volume(plan, volume, owner) for volume in plan.volumes if _source_path(volume) is None
+        _volume(plan, volume, owner)
+        for volume in plan.volumes
+        if _source_path(volume) is None and not volume.get(EFS)
     )
 
 
-def binds(plan: TaskPlan, container: dict[str, Any]) -> list[str]:
-    """Return a container's mounts as ``source:path:mode``; the Engine makes a missing folder."""
+def binds(plan: TaskPlan, container: dict[str, Any], efs_root: str) -> list[str]:
+    """Return a container's mounts as ``source:path:mode``; the Engine makes a missing folder.
+
+    A directory of EFS is a slave mount: an access point's that has to be mounted anew is seen.
+    """
     by_name = {volume["name"]: volume for volume in plan.volumes}
-    return [_bind(plan, by_name[point["sourceVolume"]], point) for point in _points(container)]
+    found = []
+    for point in _points(container):
+        volume = by_name[point["sourceVolume"]]
+        mode = "ro" if point.get("readOnly") else "rw"
+        if volume.get(EFS):
+            source = f"{efs_root}/{plan.task_id}/{volume['name']}"
+            mode = f"{mode},rslave"
+        else:
+            source = _source_path(volume) or volume_name(plan, volume)
+        found.append(f"{source}:{point['containerPath']}:{mode}")
+    return found
 
 
 def volumes_from(plan: TaskPlan, container: dict[str, Any], names: dict[str, str]) -> list[str]:
@@ -54,11 +72,6 @@ def _points(container: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _source_path(volume: dict[str, Any]) -> str | None:
     return (volume.get("host") or {}).get("sourcePath") or None
-
-
-def _bind(plan: TaskPlan, volume: dict[str, Any], point: dict[str, Any]) -> str:
-    source = _source_path(volume) or volume_name(plan, volume)
-    return f"{source}:{point['containerPath']}:{'ro' if point.get('readOnly') else 'rw'}"
 
 
 def _volume(plan: TaskPlan, volume: dict[str, Any], owner: str) -> Volume:

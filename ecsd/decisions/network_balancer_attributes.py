@@ -30,6 +30,7 @@ ROUTING = "target_group_health.unhealthy_state_routing.minimum_healthy_targets"
 DNS = "target_group_health.dns_failover.minimum_healthy_targets"
 POLICY = "dns_record.client_routing_policy"
 ANYWHERE, NEAR = "any_availability_zone", "availability_zone_affinity"
+OWN_ZONE = "own_availability_zone"  # no balancer's: of names that are for a zone's own clients
 PARTLY_NEAR = f"partial_{NEAR}"
 IDLE = "tcp.idle_timeout.seconds"
 MOST_TARGETS = 1000

@@ -130,6 +130,11 @@ def volume_failure(words: str) -> str:
     return _short(f"CannotCreateVolumeError: Error response from daemon: {_bare(words)}")
 
 
+def efs_failure(words: str) -> str:
+    """Return the reason of a volume of EFS that cannot be mounted; it is whole already."""
+    return _short(words)
+
+
 def storage_failure(words: str) -> str:
     """Return the reason of a task for which the host has too little room."""
     return _short(f"ResourceInitializationError: failed to provide ephemeral storage: {words}")

@@ -56,6 +56,17 @@ def normalise_port(given: Mapping[str, Any], network_mode: str | None) -> dict[s
     return port
 
 
+def normalise_volume(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a volume as it is kept: one of EFS begins at the root where it names no directory."""
+    volume = dict(given)
+    if volume.get("efsVolumeConfiguration"):
+        volume["efsVolumeConfiguration"] = {
+            "rootDirectory": "/",
+            **volume["efsVolumeConfiguration"],
+        }
+    return volume
+
+
 def required_attributes(
     containers: Sequence[Mapping[str, Any]], task: Mapping[str, Any]
 ) -> tuple[dict[str, str], ...]:
@@ -82,6 +93,10 @@ def _of_task(task: Mapping[str, Any]) -> Iterable[str]:
     if task.get("pidMode") or task.get("ipcMode"):
         yield "ecs.capability.pid-ipc-namespace-sharing"
     for volume in task.get("volumes") or ():
+        if volume.get("efsVolumeConfiguration"):
+            yield "ecs.capability.efs"
+            if volume["efsVolumeConfiguration"].get("authorizationConfig"):
+                yield "ecs.capability.efsAuth"
         if volume.get("dockerVolumeConfiguration"):
             driver = volume["dockerVolumeConfiguration"].get("driver") or "local"
             yield f"ecs.capability.docker-plugin.{driver}"

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ecsd.decisions import container_names
 from ecsd.decisions.container_config import image
 from ecsd.decisions.container_order import NOTHING, Seen
+from ecsd.decisions.container_volumes import EFS
 from ecsd.records.plan import TaskMetadata, TaskPlan
 
 UNITS = 1024  # of CPU in a vCPU
@@ -148,9 +149,10 @@ def _volumes(plan: TaskPlan, container: Mapping[str, Any]) -> Iterator[dict[str,
         if volume is None:
             continue
         source = (volume.get("host") or {}).get("sourcePath")
+        named = not source and not volume.get(EFS)
         yield _given(
             {
-                "DockerName": None if source else container_names.volume_name(plan, volume),
+                "DockerName": container_names.volume_name(plan, volume) if named else None,
                 "Source": source,
                 "Destination": one.get("containerPath"),
             }

@@ -3,11 +3,16 @@
 Source: ecs_semantics 2.4; API Reference, Volume, DockerVolumeConfiguration, MountPoint.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ecsd.decisions.container_checks import NAME
 
+FILE_SYSTEM = re.compile(
+    r"fs-[0-9a-f]{8,40}|arn:aws[-a-z]*:elasticfilesystem:[-0-9a-z]+:\d{12}:file-system/fs-[0-9a-f]{8,40}"
+)
+ACCESS_POINT = re.compile(r"fsap-[0-9a-f]{8,40}")
 KINDS = (
     "dockerVolumeConfiguration",
     "efsVolumeConfiguration",
@@ -39,11 +44,45 @@ def _volume(volume: Mapping[str, Any]) -> Iterator[str]:
         yield f"Volume '{name}': only one of {', '.join(sorted(kinds))} may be given."
     if source and not source.startswith("/"):
         yield f"Volume '{name}': host.sourcePath must be an absolute path, got {source!r}."
+    yield from _efs(volume.get("efsVolumeConfiguration") or {}, name)
     docker = volume.get("dockerVolumeConfiguration") or {}
     if docker.get("autoprovision") is not None and docker.get("scope") != "shared":
         yield (
             f"Volume '{name}': dockerVolumeConfiguration.autoprovision is for the scope 'shared' "
             "only."
+        )
+
+
+def _efs(efs: Mapping[str, Any], name: str | None) -> Iterator[str]:
+    if not efs:
+        return
+    authorization = efs.get("authorizationConfig") or {}
+    point = authorization.get("accessPointId")
+    if not FILE_SYSTEM.fullmatch(efs.get("fileSystemId") or ""):
+        yield f"Invalid fileSystemId: {efs.get('fileSystemId')!r} of volume '{name}'."
+    if point and not ACCESS_POINT.fullmatch(point):
+        yield f"Invalid accessPointId: {point!r} of volume '{name}'."
+    root = efs.get("rootDirectory") or "/"
+    if not root.startswith("/") or ".." in root.split("/"):
+        yield (
+            f"Volume '{name}': efsVolumeConfiguration.rootDirectory must be an absolute path "
+            f"without '..', got {root!r}."
+        )
+    if point and root != "/":
+        yield (
+            f"Volume '{name}': efsVolumeConfiguration.rootDirectory must be omitted or '/' when "
+            "authorizationConfig.accessPointId is set."
+        )
+    encrypted = efs.get("transitEncryption") == "ENABLED"
+    if not encrypted and (point or authorization.get("iam") == "ENABLED"):
+        yield (
+            f"Volume '{name}': efsVolumeConfiguration.transitEncryption must be ENABLED when "
+            "authorizationConfig has an accessPointId or iam ENABLED."
+        )
+    if not encrypted and efs.get("transitEncryptionPort"):
+        yield (
+            f"Volume '{name}': efsVolumeConfiguration.transitEncryptionPort needs "
+            "transitEncryption ENABLED."
         )
 
 

@@ -5,12 +5,14 @@ from ipaddress import IPv4Network
 from typing import NamedTuple
 
 from ecsd.decisions.balancer_plan import BalancerParts, compile_balancer
-from ecsd.decisions.network_balancer_attributes import ANYWHERE, POLICY
+from ecsd.decisions.efs_failures import dns_name
+from ecsd.decisions.network_balancer_attributes import ANYWHERE, OWN_ZONE, POLICY
 from ecsd.decisions.nlb_plan import Healths, answering
 from ecsd.decisions.target_health import Health
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import InternetGateway, NatGateway, Route, RouteTable, Subnet, Vpc
+from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.plan import (
     InterfacePlan,
@@ -36,6 +38,7 @@ class VpcParts(NamedTuple):
     load_balancers: Sequence[LoadBalancer]
     network: Sequence[BalancerParts] = ()  # of the network load balancers among them
     account: str = ""
+    mount_targets: Sequence[MountTarget] = ()
 
 
 def compile_vpc(parts: VpcParts) -> VpcPlan:
@@ -71,11 +74,7 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
             for one in sorted(parts.interfaces, key=lambda one: one.network_interface_id)
         ),
         names=dict(sorted(dict(_names(parts)).items())),
-        affinities={
-            one.dns_name: one.attributes[POLICY]
-            for one in sorted(parts.load_balancers, key=lambda one: one.dns_name)
-            if one.attributes.get(POLICY, ANYWHERE) != ANYWHERE
-        },
+        affinities=dict(sorted(dict(_affinities(parts)).items())),
     )
 
 
@@ -86,6 +85,30 @@ def _names(parts: VpcParts) -> Iterator[tuple[str, tuple[str, ...]]]:
     for own in parts.network:
         plan = compile_balancer(own)
         yield plan.dns_name, answering(plan, _healths(own))
+
+    yield from _file_systems(parts).items()
+
+
+def _affinities(parts: VpcParts) -> Iterator[tuple[str, str]]:
+    """Yield whose answers depend on the zone that asks, and how."""
+    for one in parts.load_balancers:
+        if one.attributes.get(POLICY, ANYWHERE) != ANYWHERE:
+            yield one.dns_name, one.attributes[POLICY]
+    yield from ((name, OWN_ZONE) for name in _file_systems(parts))
+
+
+def _file_systems(parts: VpcParts) -> dict[str, tuple[str, ...]]:
+    """Return the names of file systems of EFS with the addresses of their mount targets.
+
+    Source: EFS User Guide, Mounting with a DNS name: DNS hostnames have to be enabled.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    if not parts.vpc.enable_dns_hostnames:
+        return found
+    for one in sorted(parts.mount_targets, key=lambda one: one.mount_target_id):
+        name = dns_name(one.file_system_id, one.availability_zone[:-1])
+        found[name] = (*found.get(name, ()), one.ip_address)
+    return found
 
 
 def _healths(own: BalancerParts) -> Healths:
@@ -195,4 +218,6 @@ def _kind(interface: NetworkInterface) -> str:
         return "network_load_balancer"
     if ":loadbalancer/" in interface.owner:
         return "load_balancer"
+    if interface.owner.startswith("fsmt-"):
+        return "mount_target"
     return "nat" if interface.interface_type == "nat_gateway" else "reserved"

@@ -4,7 +4,13 @@ Both directions survive the other end's absence: on (re)connection the server se
 the host, the agent all that it observes. Source: shared reference control_plane 9.
 """
 
-from ecsd.records.observed import HookObserved, SessionOpened, TargetGroupObserved, TaskObserved
+from ecsd.records.observed import (
+    FileSystemObserved,
+    HookObserved,
+    SessionOpened,
+    TargetGroupObserved,
+    TaskObserved,
+)
 from ecsd.records.plan import Message, Plan
 
 
@@ -13,7 +19,7 @@ class Assign(Message, frozen=True, kw_only=True):
 
     key: ``vpc/<id>``, ``zone/<namespace or zone id>``, ``balancer/<arn>``, ``task/<arn>``,
     ``connect/<task arn>``, ``roles/<task arn>``, ``hook/<service deployment>|<hook id>``,
-    ``session/<session id>``, ``registry/registry``.
+    ``session/<session id>``, ``efs/<file system id>``, ``registry/registry``.
     """
 
     key: str
@@ -69,6 +75,7 @@ Up = (
     | TargetGroupObserved
     | HookObserved
     | SessionOpened
+    | FileSystemObserved
     | PlanApplied
     | HostFaults
 )

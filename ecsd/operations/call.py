@@ -73,7 +73,7 @@ OPERATIONS: dict[tuple[str, str], Handler] = {}
 def operation(service: str, name: str) -> Callable[[HandlerType], HandlerType]:
     """Register an operation, such as ``@operation("ecs", "CreateCluster")``.
 
-    Services by botocore's names: acm, ec2, ecr, ecs, elbv2, iam, kms, logs, route53, s3,
+    Services by botocore's names: acm, ec2, ecr, ecs, efs, elbv2, iam, kms, logs, route53, s3,
     secretsmanager, servicediscovery, ssm, sts.
     Request members arrive under the model's names, validated against the model; timestamps are
     aware datetimes, blobs are bytes.

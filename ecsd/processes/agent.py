@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ecsd.agent.balancers import HostBalancers
 from ecsd.agent.exec_sessions import HostSessions
+from ecsd.agent.file_systems import HostFileSystems
 from ecsd.agent.hooks import HostHooks
 from ecsd.agent.networks import HostNetworks
 from ecsd.agent.plan_log import PlanLog
@@ -81,7 +82,8 @@ class _Host:
         self.proxies = HostProxies(
             settings, clock, self.networks, self.roles, self._reporter("proxies")
         )
-        ground = Ground(self.networks, self.proxies, self.roles)
+        self.file_systems = HostFileSystems(settings, clock, self._reporter("file systems"))
+        ground = Ground(self.networks, self.proxies, self.roles, self.file_systems.volumes)
         self.tasks = HostTasks(settings, clock, ground, self._reporter("tasks"))
         endpoint = TaskEndpoint(clock, self.tasks, self.roles, Rate(*settings.metadata_rate))
         self.networks.link_local.answer_with(endpoint.answer)
@@ -100,6 +102,7 @@ class _Host:
                 self.hooks,
                 self.sessions,
                 self.registry,
+                self.file_systems,
             ),
             self.link.report,
             PlanLog(paths.plan_log(settings)),
@@ -115,6 +118,7 @@ class _Host:
             self.hooks.run(),
             self.sessions.run(),
             self.registry.run(),
+            self.file_systems.run(),
             self.reconciler.run(),
             self.link.run(),
             self._sweep(),
@@ -152,6 +156,7 @@ class _Host:
         self.hooks.observe_all()
         self.sessions.observe_all()
         self.registry.observe_all()
+        self.file_systems.observe_all()
         self.balancers.observe_all()
         self.proxies.observe_all()
         self.networks.observe_all()

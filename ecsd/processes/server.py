@@ -198,5 +198,5 @@ def _controllers(
         CertificateController(store, clock, authority, issue),
         ConnectCertificateController(store, clock, authority, issue),
         ReaperController(store, clock, shown),
-        DataPlaneController(store, hub, settings, authority),
+        DataPlaneController(store, hub, settings, authority, clock),
     ]

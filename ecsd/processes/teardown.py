@@ -1,6 +1,7 @@
 """Taking everything that ecsd made off this machine, without server or agent."""
 
 from ecsd.agent.balancers import HostBalancers
+from ecsd.agent.efs_volumes import EfsVolumes
 from ecsd.agent.networks import HostNetworks
 from ecsd.agent.proxies import HostProxies
 from ecsd.agent.registry import HostRegistry
@@ -20,8 +21,11 @@ async def remove_everything(settings: Settings) -> list[str]:
     networks = HostNetworks(settings, clock, _unheard)
     roles = TaskRoles()
     proxies = HostProxies(settings, clock, networks, roles, _unheard)
+    volumes = EfsVolumes(settings, clock, _unheard)
+    ground = Ground(networks, proxies, roles, volumes)
     parts = (
-        ("tasks", HostTasks(settings, clock, Ground(networks, proxies, roles), _unheard)),
+        ("tasks", HostTasks(settings, clock, ground, _unheard)),
+        ("volumes of EFS", volumes),
         ("proxies", proxies),
         ("load balancers", HostBalancers(settings, clock, networks, _unheard)),
         ("networks", networks),

@@ -19,6 +19,7 @@ CODES = {
     "servicediscovery": "InvalidInput",
     "route53": "InvalidInput",
     "s3": "InvalidArgument",
+    "efs": "BadRequest",
 }
 # ECS answers these with ClientException (ecs_semantics 2.1).
 ECS_CLIENT = frozenset(

@@ -74,3 +74,11 @@ class TargetGroupObserved(Message, frozen=True, kw_only=True):
     load_balancer_arn: str
     target_group_arn: str
     targets: tuple[TargetObserved, ...] = ()
+
+
+class FileSystemObserved(Message, frozen=True, kw_only=True):
+    """A file system on its host. size: bytes; None: its files are gone, as they were to be."""
+
+    file_system_arn: str
+    size: int | None
+    at: datetime

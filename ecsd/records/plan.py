@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from ecsd.records.efs.access_point import DirectoryCreation, PosixUser
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     """Anything that goes over the link; times are aware UTC datetimes."""
@@ -60,8 +62,9 @@ class InterfacePlan(Message, frozen=True, kw_only=True):
     """An address of the VPC.
 
     kind: ``task`` (a veth into the task's namespace), ``load_balancer``, ``network_load_balancer``
-    and ``nat`` (on the VPC's own ``lo``), ``reserved`` (an ENI that nothing uses: the address
-    exists nowhere). entrance: the balancer's address on the host, given to one of its interfaces.
+    and ``nat`` (on the VPC's own ``lo``), ``mount_target`` (of EFS) and ``reserved`` (an ENI that
+    nothing uses): these addresses exist nowhere. entrance: the balancer's address on the host,
+    given to one of its interfaces.
     """
 
     network_interface_id: str
@@ -265,6 +268,35 @@ class BalancerPlan(Message, frozen=True, kw_only=True):
     user_keys: UserKeysPlan | None = None
 
 
+# ------------------------------------------------------------------ down: file systems
+
+
+class FileSystemPlan(Message, frozen=True, kw_only=True):
+    """A file system of EFS: a folder of the host. erased: its files are to go, for good."""
+
+    file_system_arn: str
+    file_system_id: str
+    erased: bool = False
+
+
+class EfsMount(Message, frozen=True, kw_only=True):
+    """A volume of a task that lies in a file system.
+
+    refusal: why it cannot be mounted, as EFS's mount helper says it, with its exit status. server:
+    what the mount helper calls the other end in its own words.
+    """
+
+    volume: str
+    file_system_id: str
+    server: str
+    path: str = "/"
+    access_point_id: str = ""
+    creation: DirectoryCreation | None = None
+    user: PosixUser | None = None
+    read_only: bool = False
+    refusal: str = ""
+
+
 # ------------------------------------------------------------------ down: tasks
 
 NON_BLOCKING = "non-blocking"  # AWS's default of a log driver's mode since June 2025
@@ -301,6 +333,7 @@ class TaskPlan(Message, frozen=True, kw_only=True):
     containers: tuple[dict[str, Any], ...]
     image_references: dict[str, str] = {}  # container → what it runs instead of its image
     volumes: tuple[dict[str, Any], ...] = ()
+    efs_mounts: tuple[EfsMount, ...] = ()  # until it runs: what its volumes of EFS are
     cpu: int | None = None  # units, of the task
     memory: int | None = None  # MiB, of the task
     ephemeral_storage: int | None = None  # GiB, where more than the default is asked for
@@ -479,6 +512,7 @@ Plan = (
     VpcPlan
     | ZonePlan
     | BalancerPlan
+    | FileSystemPlan
     | ProxyPlan
     | TaskPlan
     | RolesPlan

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from ecsd.decisions.invariants.balancing import Balancing, check_balancing, check_entrances
 from ecsd.decisions.invariants.discovery import Discovery, check_discovery
 from ecsd.decisions.invariants.ecs import Containers, check_ecs
+from ecsd.decisions.invariants.files import Files, check_files
 from ecsd.decisions.invariants.finding import Finding
 from ecsd.decisions.invariants.images import Repositories, check_images
 from ecsd.decisions.invariants.logs import Logging, check_logs
@@ -24,6 +25,9 @@ from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition, TaskDefinitionFamily
+from ecsd.records.efs.access_point import AccessPoint
+from ecsd.records.efs.file_system import FileSystem
+from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.kms.key import Alias, Key
@@ -72,6 +76,14 @@ def all_findings(store: Store, damaged: Mapping[str, str] | None = None) -> Iter
                 view.select(MultipartUpload),
                 view.select(UploadPart),
                 damaged or {},
+            )
+        )
+        yield from check_files(
+            Files(
+                view.select(FileSystem),
+                view.select(MountTarget),
+                view.select(AccessPoint),
+                view.select(NetworkInterface),
             )
         )
         yield from check_logs(

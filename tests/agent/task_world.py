@@ -7,7 +7,7 @@ from ecsd.agent.rooms import Ground
 from ecsd.agent.task_roles import TaskRoles
 from ecsd.agent.tasks import HostTasks
 from ecsd.clock import VirtualClock
-from ecsd.errors import BalancerError, NetworkError
+from ecsd.errors import BalancerError, FileSystemError, NetworkError
 from ecsd.records.observed import TaskObserved
 from ecsd.records.plan import TaskPlan
 from ecsd.settings import Settings
@@ -65,6 +65,27 @@ class Proxies:
         self.calls.append(("end", task_arn))
 
 
+class Volumes:
+    """Mounts, or refuses with words; ``calls`` in order."""
+
+    root = "/efs"
+
+    def __init__(self):
+        self.words = None
+        self.calls = []
+
+    async def provide(self, plan):
+        if self.words:
+            raise FileSystemError(self.words)
+        self.calls.append(("provide", plan.task_arn))
+
+    async def release(self, task_arn):
+        self.calls.append(("release", task_arn))
+
+    def present(self):
+        return set()
+
+
 class World:
     """A host's tasks, everything below them faked."""
 
@@ -74,13 +95,14 @@ class World:
         self.networks = Networks()
         self.proxies = Proxies()
         self.roles = TaskRoles()
+        self.volumes = Volumes()
         self.heard = []
         self.settings = Settings(data_dir=folder, docker_socket=str(folder / "none.sock"))
 
     @asynccontextmanager
     async def agent(self):
         self.tasks = HostTasks(
-            *(self.settings, self.clock, Ground(self.networks, self.proxies, self.roles)),
+            *(self.settings, self.clock, self._ground()),
             *(self.heard.append, self.engine),
             cgroups=self.settings.data_dir,
         )
@@ -91,6 +113,9 @@ class World:
                 yield self
             finally:
                 running.cancel()
+
+    def _ground(self):
+        return Ground(self.networks, self.proxies, self.roles, self.volumes)
 
     async def apply(self, wanted, seconds=2):
         await self.tasks.apply(wanted)

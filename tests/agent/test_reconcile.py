@@ -81,7 +81,7 @@ class Host:
             Door(self.heard, kind)
             for kind in (
                 *("vpc", "balancer", "connect", "task", "roles", "hook", "session"),
-                "registry",
+                *("registry", "efs"),
             )
         ]
         self.vpcs, self.balancers, self.proxies, self.tasks, *_ = doors

@@ -236,6 +236,34 @@ def test_a_volume_that_is_not_there_ends_the_task(live):
     live(scenario)
 
 
+def test_volumes_of_efs_are_there_before_containers_and_go_after_them(live):
+    async def scenario(world):
+        volume = {"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}
+        mounted = {"name": "app", "mountPoints": [{"sourceVolume": "v", "containerPath": "/v"}]}
+        await world.apply(plan(mounted, volumes=(volume,)))
+        assert world.last().phase == "RUNNING"
+        assert world.volumes.calls == [("provide", ARN)]
+        body = next(one for one in world.engine.bodies.values() if one["Image"] == "app:1")
+        assert body["HostConfig"]["Binds"] == ["/efs/0123/v:/v:rw,rslave"]
+        await world.apply(plan(mounted, volumes=(volume,), desired_status="STOPPED"))
+        assert world.last().phase == "STOPPED"
+        assert world.volumes.calls == [("provide", ARN), ("release", ARN)]
+
+    live(scenario)
+
+
+def test_a_volume_of_efs_that_cannot_be_mounted_ends_the_task(live):
+    async def scenario(world):
+        world.volumes.words = "ResourceInitializationError: failed to invoke EFS utils"
+        volume = {"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}
+        await world.apply(plan(volumes=(volume,)))
+        assert world.last().stopped_reason == world.volumes.words
+        assert world.started() in ([], [PAUSE])
+        assert ("release", ARN) in world.volumes.calls
+
+    live(scenario)
+
+
 def test_what_this_host_cannot_do_is_told(live):
     async def scenario(world):
         await world.apply(plan(network_mode="bridge"))

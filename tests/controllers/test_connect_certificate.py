@@ -86,7 +86,9 @@ class World:
         self.clock = VirtualClock()
         self.published = Published()
         controller = ConnectCertificateController(self.store, self.clock, AUTHORITY, self.issue)
-        planner = DataPlaneController(self.store, self.published, Settings(), AUTHORITY)
+        planner = DataPlaneController(
+            self.store, self.published, Settings(), AUTHORITY, VirtualClock()
+        )
         self.controllers = Controllers(self.store, self.clock, [controller, planner])
 
     async def issue(self, names, algorithm, now):

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from ecsd.certificates.authority import Authority
-from ecsd.clock import VIRTUAL_START
+from ecsd.clock import VIRTUAL_START, VirtualClock
 from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.decisions.balancer_plan import compile_balancer, traffic_digest
 from ecsd.decisions.user_session import sealed_for
@@ -71,7 +71,7 @@ def published():
 
 @pytest.fixture
 def controller(filled, published):
-    return DataPlaneController(filled, published, Settings(), AUTHORITY)
+    return DataPlaneController(filled, published, Settings(), AUTHORITY, VirtualClock())
 
 
 async def test_a_plan_holds_certificates_with_their_keys(controller, published):
@@ -151,7 +151,7 @@ def test_a_certificates_change_concerns_those_that_serve_it(controller):
 async def test_a_key_that_does_not_open_is_told_and_nothing_is_published(filled, published):
     stranger = Authority(None)
     stranger.seal.seal("", "")
-    controller = DataPlaneController(filled, published, Settings(), stranger)
+    controller = DataPlaneController(filled, published, Settings(), stranger, VirtualClock())
     with pytest.raises(CertificateError, match=ARN):
         await controller.reconcile(SCOPE, f"balancer/{BALANCER}")
     assert published == {}

@@ -52,7 +52,7 @@ class World:
             [
                 ImageLifecycleController(self.store, self.clock),
                 ImageRegistryController(self.store, self.images, self.clock),
-                DataPlaneController(self.store, self.hosts, Settings(), AUTHORITY),
+                DataPlaneController(self.store, self.hosts, Settings(), AUTHORITY, self.clock),
             ],
         )
 

@@ -80,7 +80,7 @@ class World:
             TaskCredentialsController(
                 self.store, self.clock, SeededIds(1), AUTHORITY, self.settings
             ),
-            DataPlaneController(self.store, self.published, self.settings, AUTHORITY),
+            DataPlaneController(self.store, self.published, self.settings, AUTHORITY, self.clock),
         ]
         self.controllers = Controllers(self.store, self.clock, controllers)
 

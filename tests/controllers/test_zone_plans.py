@@ -86,7 +86,7 @@ def run():
                 store,
                 clock,
                 [
-                    DataPlaneController(store, hosts, Settings(), Authority(None)),
+                    DataPlaneController(store, hosts, Settings(), Authority(None), VirtualClock()),
                     ExpiryController(store, clock),
                 ],
             )

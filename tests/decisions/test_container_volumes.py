@@ -1,4 +1,4 @@
-"""Volumes: a folder of the host, one of the task, a shared one."""
+"""Volumes: a folder of the host, one of the task, a shared one, one of EFS."""
 
 from ecsd.decisions.container_volumes import binds, volumes, volumes_from
 from ecsd.records.plan import TaskPlan
@@ -18,6 +18,7 @@ ALL = (
     },
     {"name": "made", "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": True}},
     {"name": "there", "dockerVolumeConfiguration": {"scope": "shared"}},
+    {"name": "files", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}},
 )
 PLAN = TaskPlan(
     task_arn="arn:aws:ecs:us-east-1:000000000000:task/c/ab",
@@ -53,9 +54,17 @@ def test_mounts():
             {"sourceVolume": "folder", "containerPath": "/a", "readOnly": True},
             {"sourceVolume": "empty", "containerPath": "/b"},
             {"sourceVolume": "made", "containerPath": "/c", "readOnly": False},
+            {"sourceVolume": "files", "containerPath": "/d"},
+            {"sourceVolume": "files", "containerPath": "/e", "readOnly": True},
         ],
         "volumesFrom": [{"sourceContainer": "b", "readOnly": True}, {"sourceContainer": "c"}],
     }
-    assert binds(PLAN, container) == ["/srv:/a:ro", "ecsd-ab-empty:/b:rw", "made:/c:rw"]
+    assert binds(PLAN, container, "/run/efs") == [
+        "/srv:/a:ro",
+        "ecsd-ab-empty:/b:rw",
+        "made:/c:rw",
+        "/run/efs/ab/files:/d:rw,rslave",
+        "/run/efs/ab/files:/e:ro,rslave",
+    ]
     names = {"b": "ecsd-ab-b", "c": "ecsd-ab-c"}
     assert volumes_from(PLAN, container, names) == ["ecsd-ab-b:ro", "ecsd-ab-c:rw"]

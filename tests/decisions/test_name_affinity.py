@@ -3,7 +3,7 @@
 import pytest
 
 from ecsd.decisions.name_affinity import seen_from
-from ecsd.decisions.network_balancer_attributes import NEAR, PARTLY_NEAR
+from ecsd.decisions.network_balancer_attributes import NEAR, OWN_ZONE, PARTLY_NEAR
 from ecsd.records.plan import SubnetPlan, VpcPlan
 
 NAME = "flows-1.elb.localhost"
@@ -49,3 +49,9 @@ def test_partial_affinity_is_for_85_of_100_questions():
 
 def test_without_a_policy_everybody_is_told_all():
     assert seen_from(plan(None), "10.0.0.5", 1) == plan(None)
+
+
+def test_a_zone_without_an_own_address_is_told_none_where_names_are_for_own_clients():
+    only = plan(OWN_ZONE, addresses=BOTH[1:])
+    assert seen_from(only, "10.0.0.5", 0).names[NAME] == ()
+    assert seen_from(only, "10.0.3.5", 0).names[NAME] == BOTH[1:]

@@ -25,6 +25,14 @@ def problems(*containers, **members):
 
 LINUX = "linuxParameters"
 MAPPING = "portMappings"
+FS, AP = "fs-0123456789abcdef0", "fsap-0123456789abcdef0"
+AUTH, TLS, ROOT = "authorizationConfig", "transitEncryption", "rootDirectory"
+
+
+def efs(configuration):
+    return {"volumes": [{"name": "v", "efsVolumeConfiguration": configuration}]}
+
+
 SHARED = {"scope": "shared", "autoprovision": True}
 
 
@@ -144,6 +152,17 @@ def test_wrong_log_options_are_found(driver, options, words):
         ({"volumes": [{"name": "a b"}]}, "Invalid volume name"),
         ({"volumes": [{"name": "v"}, {"name": "v"}]}, "Volume names must be unique"),
         ({"volumes": [{"name": "v", "host": {"sourcePath": "x"}}]}, "must be an absolute path"),
+        (efs({"fileSystemId": "x"}), "Invalid fileSystemId: 'x'"),
+        (efs({"fileSystemId": FS, "rootDirectory": "x"}), "rootDirectory must be an absolute"),
+        (efs({"fileSystemId": FS, "rootDirectory": "/a/../b"}), "without '..'"),
+        (efs({"fileSystemId": FS, "transitEncryptionPort": 1}), "needs transitEncryption"),
+        (efs({"fileSystemId": FS, AUTH: {"iam": "ENABLED"}}), "transitEncryption must be ENABLED"),
+        (efs({"fileSystemId": FS, AUTH: {"accessPointId": AP}}), "transitEncryption must be"),
+        (efs({"fileSystemId": FS, TLS: "ENABLED", AUTH: {"accessPointId": "x"}}), "accessPointId"),
+        (
+            efs({"fileSystemId": FS, TLS: "ENABLED", AUTH: {"accessPointId": AP}} | {ROOT: "/x"}),
+            "rootDirectory must be omitted or '/'",
+        ),
         (
             {
                 "volumes": [
@@ -336,3 +355,10 @@ def test_a_cycle_is_found_whatever_it_goes_through(drawn):
             }
     found = problems(*containers, networkMode="bridge")
     assert any("cyclic" in one for one in found) == any((one, one) in reached for one in range(4))
+
+
+@pytest.mark.parametrize("root", [{}, {ROOT: "/"}])
+def test_a_volume_of_efs_that_is_right(root):
+    through = {TLS: "ENABLED", AUTH: {"accessPointId": AP, "iam": "ENABLED"}} | root
+    for more in (through, {ROOT: "/deep/down"}, {}):
+        assert problems({}, **efs({"fileSystemId": FS} | more)) == []

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ecsd.decisions.addresses import LARGEST_NUMBER, uplink
 from ecsd.decisions.balancer_plan import BalancerParts
+from ecsd.decisions.network_balancer_attributes import OWN_ZONE
 from ecsd.decisions.vpc_links import Links, compile_links, link_commands, read_links
 from ecsd.decisions.vpc_plan import VpcParts, compile_vpc
 from ecsd.records.ec2.network_interface import NetworkInterface
@@ -21,6 +22,7 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Zone
 from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup
 from ecsd.records.plan import InterfacePlan, PacketRule, RoutePlan, SubnetPlan, VpcPlan
@@ -278,6 +280,27 @@ def test_a_network_balancer_has_its_entrance_at_one_of_its_interfaces():
     assert plan.affinities == {NAME: "availability_zone_affinity"}
     held = compile_links(plan, uplink(1)).addresses
     assert {"10.0.0.20", "10.0.1.20", "240.64.0.1", "240.128.0.1"} <= held
+
+
+def test_a_file_systems_name_leads_to_its_mount_targets_for_each_zone():
+    def target(number: int) -> MountTarget:
+        return MountTarget(
+            mount_target_id=f"fsmt-{number}",
+            file_system_id="fs-1",
+            vpc_id="vpc-1",
+            subnet_id="subnet-main",
+            availability_zone=f"eu-west-1{'ab'[number]}",
+            network_interface_id=f"eni-{number}",
+            ip_address=f"10.0.{number}.9",
+        )
+
+    name = "fs-1.efs.eu-west-1.amazonaws.com"
+    targets = [target(1), target(0)]
+    named = Vpc(vpc_id="vpc-1", cidr_block="10.0.0.0/16", number=3, enable_dns_hostnames=True)
+    plan = compile_vpc(parts(vpc=named, mount_targets=targets))
+    assert plan.names == {name: ("10.0.0.9", "10.0.1.9")}
+    assert plan.affinities == {name: OWN_ZONE}
+    assert compile_vpc(parts(mount_targets=targets)).names == {}  # no DNS hostnames
 
 
 def test_the_order_of_records_does_not_matter():

@@ -20,6 +20,7 @@ BOB = "arn:aws:iam::000000000000:user/bob"
 HOME = "us-east-1:000000000000"
 CLUSTERS = f"arn:aws:ecs:{HOME}:cluster"
 SERVICES = f"arn:aws:ecs:{HOME}:service"
+EFS = f"arn:aws:elasticfilesystem:{HOME}"
 REFUSED = {
     "json": ("AccessDeniedException", 400),
     "ec2": ("UnauthorizedOperation", 403),
@@ -113,6 +114,7 @@ def test_tables_name_registered_operations_alone():
     tables = {
         "acm": services.ACM,
         "ecs": {**ABOUT, **BY_ARN},
+        "efs": {**services.EFS, **dict.fromkeys(services.OF_TARGET, "")},
         "elbv2": services.ELBV2,
         "iam": OF_CALLER,
         "kms": KEY,
@@ -150,6 +152,18 @@ def test_tables_name_registered_operations_alone():
         ),
         ("ecs", "StopTask", {"task": "a", "cluster": "c"}, f"arn:aws:ecs:{HOME}:task/c/a"),
         ("ec2", "DescribeVpcs", {"VpcIds": ["vpc-1"]}, "*"),
+        ("efs", "DescribeFileSystems", {}, "*"),
+        ("efs", "DeleteFileSystem", {"FileSystemId": "fs-1"}, f"{EFS}:file-system/fs-1"),
+        (
+            "efs",
+            "DeleteFileSystem",
+            {"FileSystemId": f"{EFS}:file-system/fs-2"},
+            f"{EFS}:file-system/fs-2",
+        ),
+        ("efs", "DeleteAccessPoint", {"AccessPointId": "fsap-1"}, f"{EFS}:access-point/fsap-1"),
+        ("efs", "DescribeAccessPoints", {"FileSystemId": "fs-1"}, f"{EFS}:file-system/fs-1"),
+        ("efs", "TagResource", {"ResourceId": "fsap-1"}, f"{EFS}:access-point/fsap-1"),
+        ("efs", "UntagResource", {"ResourceId": "fs-1"}, f"{EFS}:file-system/fs-1"),
         ("ec2", "DeleteVpc", {"VpcId": "vpc-1"}, f"arn:aws:ec2:{HOME}:vpc/vpc-1"),
         (
             "logs",

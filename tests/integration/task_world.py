@@ -52,7 +52,22 @@ class NoProxies:
         assert task_arn
 
 
-GROUND = Ground(NoNetwork(), NoProxies(), TaskRoles())
+class NoVolumes:
+    """Tasks without volumes of EFS."""
+
+    root = ""
+
+    async def provide(self, plan):
+        assert not plan.efs_mounts
+
+    async def release(self, task_arn):
+        assert task_arn
+
+    def present(self):
+        return set()
+
+
+GROUND = Ground(NoNetwork(), NoProxies(), TaskRoles(), NoVolumes())
 
 
 class Ear:

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import compile_models
 
 OURS = compile_models.SERVICES
-FOR_TESTS = ("cloudwatch", "efs", "xray", "apigateway", "sqs")
+FOR_TESTS = ("cloudwatch", "xray", "apigateway", "sqs")
 HOST = "http://localhost:4566"
 
 

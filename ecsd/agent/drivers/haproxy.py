@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from ecsd.agent.drivers.haproxy_commands import converse, replace_certificate
-from ecsd.agent.drivers.long_lived import SEARCH_PATH, find_program, reap, start_time
+from ecsd.agent.drivers.kept_process import Watch, program, spawn, start_time
 from ecsd.clock import Clock
 from ecsd.errors import BalancerError
 
@@ -63,7 +63,7 @@ class Haproxy:
         self._clock = clock
         self._died = died
         self._running: Running | None = None
-        self._watch: int | None = None  # pidfd
+        self._watch: Watch | None = None
         self._notify: socket.socket | None = None
         self._news = asyncio.Event()
         self._stopping = False
@@ -207,18 +207,7 @@ class Haproxy:
         if self._namespace is not None:
             enter += [_program("nsenter"), f"--net={self._namespace}"]
         command = [*enter, _program("haproxy"), "-Ws", "-f", str(self._folder / "haproxy.cfg")]
-        append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        process = os.posix_spawn(
-            command[0],
-            command,
-            {"PATH": SEARCH_PATH, "NOTIFY_SOCKET": str(self._notice)},
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, str(self._log), append, 0o600),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setsid=True,
-        )
+        process = spawn(command, self._log, {"NOTIFY_SOCKET": str(self._notice)})
         self._running = self._write_down(process, generation, "")
         self._follow(process)
 
@@ -298,22 +287,17 @@ class Haproxy:
     def _follow(self, process: int) -> None:
         """Watch a process's end."""
         try:
-            self._watch = os.pidfd_open(process)
+            self._watch = Watch(process, self._ended)
         except ProcessLookupError:
             self._running = None
-            return
-        asyncio.get_running_loop().add_reader(self._watch, self._ended)
 
     def _unfollow(self) -> None:
         if self._watch is not None:
-            asyncio.get_running_loop().remove_reader(self._watch)
-            os.close(self._watch)
+            self._watch.close()
             self._watch = None
 
     def _ended(self) -> None:
-        self._unfollow()
-        if self._running is not None:
-            reap(self._running.process)
+        self._watch = None
         served = self._running is not None and self._running.frame != ""
         self._running = None
         self._news.set()
@@ -339,7 +323,7 @@ class Haproxy:
 
 
 def _program(name: str) -> str:
-    found = find_program(name)
+    found = program(name)
     if found is None:
         raise BalancerError(f"{name} is not installed")
     return found

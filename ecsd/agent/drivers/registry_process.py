@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from ecsd.agent.drivers.long_lived import SEARCH_PATH, find_program, reap, start_time
+from ecsd.agent.drivers.kept_process import Watch, program, spawn, start_time
 from ecsd.clock import Clock
 from ecsd.errors import RegistryError
 
@@ -52,7 +52,7 @@ class RegistryProcess:
         self._died = died
         self._user = user
         self._running: Running | None = None
-        self._watch: int | None = None  # pidfd
+        self._watch: Watch | None = None
         self._stopping = False
         self._serving = False
         self._over = asyncio.Event()
@@ -142,8 +142,7 @@ class RegistryProcess:
     def release(self) -> None:
         """Stop watching; it goes on."""
         if self._watch is not None:
-            asyncio.get_running_loop().remove_reader(self._watch)
-            os.close(self._watch)
+            self._watch.close()
             self._watch = None
 
     def tidy(self) -> None:
@@ -172,20 +171,8 @@ class RegistryProcess:
         return self._folder / "registry.log"
 
     def _spawn(self) -> int:
-        """Start it in a session of its own, so that it is not ended with the agent."""
-        begin = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-        command = [_program(), "serve", str(self._config)]
-        return os.posix_spawn(
-            command[0],
-            command,
-            {"PATH": SEARCH_PATH},
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, str(self._log), begin, 0o600),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setsid=True,
-        )
+        self._log.write_bytes(b"")
+        return spawn([_program(), "serve", str(self._config)], self._log, {})
 
     async def _listening(self) -> None:
         """Return when it listens, and HAProxy may reach it."""
@@ -206,17 +193,12 @@ class RegistryProcess:
     def _follow(self, process: int) -> None:
         self._over.clear()
         try:
-            self._watch = os.pidfd_open(process)
+            self._watch = Watch(process, self._ended)
         except ProcessLookupError:
             self._running = None
-            return
-        asyncio.get_running_loop().add_reader(self._watch, self._ended)
 
     def _ended(self) -> None:
-        self.release()
-        if self._running is not None:
-            reap(self._running.process)
-        self._running = None
+        self._watch = self._running = None
         self._over.set()
         served, self._serving = self._serving, False
         if served and not self._stopping:
@@ -237,7 +219,7 @@ class RegistryProcess:
 
 
 def _program() -> str:
-    found = find_program(PROGRAM)
+    found = program(PROGRAM)
     if found is None:
         raise RegistryError(f"{PROGRAM} is not installed: ECR needs Debian's package of that name")
     return found

@@ -7,6 +7,7 @@ Source: Service Authorization Reference, a page per service.
 from collections.abc import Iterator
 
 from ecsd.gateway.authorization.need import ANY, Asked, Need, by_template, spread, unique
+from ecsd.records.efs.mount_target import MountTarget
 
 ELBV2 = spread(
     {
@@ -57,6 +58,27 @@ ACM = spread(
         "DescribeCertificate ExportCertificate GetCertificate ListTagsForCertificate "
         "RenewCertificate UpdateCertificateOptions",
         "certificate/*": "RequestCertificate",
+    }
+)
+
+EFS = spread(
+    {
+        "file-system/{FileSystemId}": "CreateAccessPoint CreateMountTarget CreateTags "
+        "DeleteFileSystem DeleteFileSystemPolicy DeleteTags DescribeBackupPolicy "
+        "DescribeFileSystemPolicy DescribeLifecycleConfiguration DescribeTags PutBackupPolicy "
+        "PutFileSystemPolicy PutLifecycleConfiguration UpdateFileSystem "
+        "UpdateFileSystemProtection DescribeFileSystems DescribeReplicationConfigurations",
+        "file-system/{SourceFileSystemId}": "CreateReplicationConfiguration "
+        "DeleteReplicationConfiguration",
+        "access-point/{AccessPointId}": "DeleteAccessPoint",
+    }
+)
+OF_TARGET = frozenset(
+    {
+        "DeleteMountTarget",
+        "DescribeMountTargetSecurityGroups",
+        "DescribeMountTargets",
+        "ModifyMountTargetSecurityGroups",
     }
 )
 
@@ -120,3 +142,27 @@ def acm_needs(asked: Asked) -> Iterator[Need]:
         template = "{CertificateArn}" if "CertificateArn" in asked.members else "certificate/*"
     for arn in unique(by_template(asked, "acm", template)):
         yield Need(f"acm:{asked.operation}", arn)
+
+
+def efs_needs(asked: Asked) -> Iterator[Need]:
+    """Yield what an operation of EFS needs: a mount target is its file system's."""
+    service, name = "elasticfilesystem", asked.operation
+    kind = "file-system/{FileSystemId}"
+    if name in OF_TARGET:
+        targets = [asked.view.get(MountTarget, one) for one in asked.values("MountTargetId")]
+        own = [one.file_system_id for one in targets if one is not None]
+        arns = [asked.arn(service, f"file-system/{one}") for one in own]
+        arns = arns or by_template(asked, service, kind)
+    elif name in ("TagResource", "UntagResource", "ListTagsForResource"):
+        is_point = any("fsap-" in one for one in asked.values("ResourceId"))
+        arns = by_template(
+            asked, service, f"{'access-point' if is_point else 'file-system'}/{{ResourceId}}"
+        )
+    elif name == "DescribeAccessPoints" and "AccessPointId" in asked.members:
+        arns = by_template(asked, service, "access-point/{AccessPointId}")
+    elif name == "DescribeAccessPoints":
+        arns = by_template(asked, service, kind)
+    else:
+        arns = by_template(asked, service, EFS.get(name, ANY))
+    for arn in unique(arns):
+        yield Need(f"{service}:{name}", arn)

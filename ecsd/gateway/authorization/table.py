@@ -10,6 +10,7 @@ NEEDS: Mapping[str, Callable[[Asked], Iterable[Need]]] = {
     "ec2": ec2.needs,
     "ecr": ecr.needs,
     "ecs": ecs.needs,
+    "efs": services.efs_needs,
     "elbv2": services.elbv2_needs,
     "iam": iam.needs,
     "kms": kms.needs,

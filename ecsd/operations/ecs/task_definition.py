@@ -9,7 +9,11 @@ from msgspec.structs import replace
 from ecsd.decisions.fargate_checks import check_fargate
 from ecsd.decisions.fargate_size import cpu_units, memory_mib
 from ecsd.decisions.launch_type_checks import check_external, check_managed_instances
-from ecsd.decisions.task_definition import normalise_container, required_attributes
+from ecsd.decisions.task_definition import (
+    normalise_container,
+    normalise_volume,
+    required_attributes,
+)
 from ecsd.decisions.task_definition_checks import check_task
 from ecsd.decisions.task_plan import PLATFORMS
 from ecsd.errors import AwsError
@@ -30,7 +34,6 @@ CONTAINER_LATER = (
     "credentialSpecs",
 )
 VOLUME_LATER = (
-    "efsVolumeConfiguration",
     "fsxWindowsFileServerVolumeConfiguration",
     "s3filesVolumeConfiguration",
     "configuredAtLaunch",
@@ -242,7 +245,7 @@ def _definition(
         family=family,
         revision=revision,
         container_definitions=containers,
-        volumes=tuple(request.get("volumes") or ()),
+        volumes=tuple(normalise_volume(one) for one in request.get("volumes") or ()),
         network_mode=mode,
         cpu=_text(request.get("cpu")),
         memory=_text(request.get("memory")),

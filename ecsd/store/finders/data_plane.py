@@ -10,6 +10,7 @@ from ecsd.records.ec2.vpc import InternetGateway, NatGateway, RouteTable, Subnet
 from ecsd.records.ecs.connect_certificate import ConnectCertificate
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
+from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target
 from ecsd.store.finders.elbv2 import groups_of_balancer
@@ -79,6 +80,7 @@ def vpc_parts(view: View, vpc_id: str) -> VpcParts | None:
         load_balancers=balancers,
         network=[own for arn in flows if (own := balancer_parts(view, arn))],
         account=view.scope.account,
+        mount_targets=view.select(MountTarget, vpc_id=vpc_id),
     )
 
 

@@ -23,6 +23,7 @@ from ecsd.records.ec2.vpc import (
     Vpc,
 )
 from ecsd.records.ecs.task import Task
+from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.record import Record
 from ecsd.store.store import View
@@ -221,6 +222,8 @@ def interface_owner_lives(view: View, interface: NetworkInterface) -> bool:
         return task is not None and task.last_status != "STOPPED"
     if ":loadbalancer/" in owner:
         return view.get(LoadBalancer, owner) is not None
+    if owner.startswith("fsmt-"):
+        return view.get(MountTarget, owner) is not None
     nat_gateway = view.get(NatGateway, owner)
     return nat_gateway is not None and nat_gateway.state != "deleted"
 

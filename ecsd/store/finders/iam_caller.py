@@ -56,6 +56,20 @@ def identify(store: Store, account: str, arn: str, access_key_id: str) -> Identi
     return _with_session(_of_user(view, arn), session)
 
 
+def identity_of_role(view: View, role: Role, session_name: str) -> Identity:
+    """Return a role as its session of that name would be, without one. view: the global one."""
+    arn = f"arn:aws:sts::{view.scope.account}:assumed-role/{role.role_name}/{session_name}"
+    return Identity(
+        Principal(PrincipalKind.SESSION, arn, view.scope.account, role.role_id, role.arn),
+        Policies(identity_sources(view, role), boundary_source(view, role)),
+        {
+            "aws:principaltype": ("AssumedRole",),
+            "aws:userid": (f"{role.role_id}:{session_name}",),
+            **tag_keys("aws:principaltag", role.tags),
+        },
+    )
+
+
 def context_of(identity: Identity, now: datetime, region: str) -> Keys:
     """Return the condition keys that every request has."""
     principal = identity.principal

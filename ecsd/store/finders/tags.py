@@ -9,7 +9,10 @@ from ecsd.records.tag import Tag
 from ecsd.store.store import View
 
 GLOBAL_SERVICES = ("iam", "route53")
-ROOMS = {"elasticloadbalancing": "elbv2"}  # a service's records, where ARNs say otherwise
+ROOMS = {
+    "elasticloadbalancing": "elbv2",
+    "elasticfilesystem": "efs",
+}  # a service's records, where ARNs say otherwise
 LOG_GROUP = re.compile(r":log-group:([^:]*)")
 
 

@@ -108,23 +108,6 @@ ROWS: list[Row] = [
     ),
     task_row("enableFaultInjection", True),
     volume_row(
-        "efsVolumeConfiguration",
-        {
-            "fileSystemId": "fs-1",
-            "rootDirectory": "/",
-            "transitEncryption": "ENABLED",
-            "transitEncryptionPort": 1,
-            "authorizationConfig": {"accessPointId": "fsap-1", "iam": "ENABLED"},
-        },
-        "fileSystemId",
-        "rootDirectory",
-        "transitEncryption",
-        "transitEncryptionPort",
-        "authorizationConfig",
-        "authorizationConfig.accessPointId",
-        "authorizationConfig.iam",
-    ),
-    volume_row(
         "s3filesVolumeConfiguration",
         {
             "fileSystemArn": "arn:aws:s3files:us-east-1:000000000000:file-system/fs-1",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from ecsd.protocol.table import Ref, Table, read_table
 from tests.integration.fields import (
     rows_container,
+    rows_efs,
     rows_linux,
     rows_order,
     rows_overrides,
@@ -16,6 +17,7 @@ from tests.integration.fields.rows import Row
 
 THEMES = (
     rows_task,
+    rows_efs,
     rows_container,
     rows_linux,
     rows_order,

@@ -34,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     exec_port: int = 0  # ECS Exec's data channels listen here; 0: 100 above the API's port
     exec_url: str = ""  # where clients reach that; empty: ws://HOST:PORT
     lambda_endpoint: str = ""  # URL of a server that answers Lambda's Invoke
+    logs_disk: int = 20_480  # MiB of log events on disk; then the oldest go. 0: no end to it
     ended_shown: int = 3600  # seconds that what has ended stays visible: tasks, services
     access_key_id: str = ""  # strict mode: the root credentials
     secret_access_key: str = ""
@@ -106,6 +107,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "task_metadata_rps_limit must be two numbers like 40,60, "
                 f"got {self.task_metadata_rps_limit}"
             )
+        if self.logs_disk < 0:
+            raise ValueError(f"logs_disk must not be negative, got {self.logs_disk}")
         if self.ended_shown < 0:
             raise ValueError(f"ended_shown must not be negative, got {self.ended_shown}")
 

@@ -21,6 +21,7 @@ from ecsd.controllers.controller import Controller, Controllers
 from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.controllers.discovery_instance import InstanceController
 from ecsd.controllers.expiry import ExpiryController
+from ecsd.controllers.log_disk import LogDiskController
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.controllers.observations import Observations
 from ecsd.controllers.reaper import ReaperController
@@ -167,6 +168,7 @@ def _controllers(
         TargetGroupController(store, clock),
         InstanceController(store, clock),
         LogGroupController(store, streams, clock),
+        LogDiskController(store, streams, clock, settings.logs_disk),
         ExpiryController(store, clock),
         TaskCredentialsController(store, clock, ids, authority, settings),
         CertificateController(store, clock, authority, issue),

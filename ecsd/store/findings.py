@@ -6,7 +6,7 @@ from ecsd.decisions.invariants.balancing import Balancing, check_balancing, chec
 from ecsd.decisions.invariants.discovery import Discovery, check_discovery
 from ecsd.decisions.invariants.ecs import Containers, check_ecs
 from ecsd.decisions.invariants.finding import Finding
-from ecsd.decisions.invariants.logs import Logging, check_logs
+from ecsd.decisions.invariants.logs import Logging, check_log_disk, check_logs
 from ecsd.decisions.invariants.network import check_network, check_vpc_numbers
 from ecsd.decisions.invariants.zones import Zones, check_zones
 from ecsd.records.acm.certificate import Certificate
@@ -22,6 +22,7 @@ from ecsd.records.ecs.task_definition import TaskDefinition, TaskDefinitionFamil
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.logs.log_group import LogGroup, LogStream
+from ecsd.records.logs.logs_shed import LogsShed
 from ecsd.records.logs.storage_to_free import StorageToFree
 from ecsd.records.route53.hosted_zone import HostedZone
 from ecsd.records.route53.record_set import RecordSet
@@ -36,6 +37,7 @@ def all_findings(store: Store) -> Iterator[Finding]:
     """Yield everything that contradicts itself, in every account and region."""
     yield from check_vpc_numbers([vpc for _, vpc in store.everywhere(Vpc)])
     yield from check_entrances([one for _, one in store.everywhere(LoadBalancer)])
+    yield from check_log_disk([one for _, one in store.everywhere(LogsShed)])
     for scope in store.scopes():
         view = store.view(scope)
         yield from check_network(network_of(view))

@@ -1,15 +1,19 @@
 """Log streams that keep nothing: tests and the simulator."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from ecsd.store.stream_notices import Notices
 from ecsd.store.stream_order import Item, gather
 from ecsd.store.streams import (
     EVENT_OVERHEAD,
+    Arrived,
     Found,
     Located,
     LogEvent,
+    Notice,
     Position,
     Search,
+    Shed,
     Summary,
 )
 
@@ -22,6 +26,7 @@ class MemoryLogStreams:
         self._events: dict[str, list[Located]] = {}
         self._places = 0
         self._dropped: set[str] = set()
+        self._notices = Notices()
 
     async def append(self, storage: str, events: Sequence[LogEvent]) -> None:
         """Keep events."""
@@ -33,6 +38,7 @@ class MemoryLogStreams:
             self._places += 1
             located.append(Located(Position(event.timestamp, storage, self._places), event))
         located.sort(key=lambda one: one.position)
+        self._notices.tell(storage, events)
 
     async def read(self, storages: Sequence[str], search: Search) -> Found:
         """Return events of one or more streams, merged by position."""
@@ -55,6 +61,39 @@ class MemoryLogStreams:
         self._events.pop(storage, None)
         self._dropped.add(storage)
 
+    async def shed(self, most_bytes: int) -> Shed:
+        """Forget the oldest events of all streams until at most this is kept."""
+        self._check()
+        order = sorted(
+            (one for located in self._events.values() for one in located),
+            key=lambda one: (one.event.ingestion_time, one.position.place),
+        )
+        held = sum(_size(one.event) for one in order)
+        gone: list[Located] = []
+        for one in order:
+            if held <= most_bytes:
+                break
+            held -= _size(one.event)
+            gone.append(one)
+        for one in gone:
+            self._events[one.position.storage].remove(one)
+        return Shed(sum(_size(one.event) for one in gone), len(gone))
+
+    async def arrived(self, storage: str, after: int, most_bytes: int) -> Arrived:
+        """Return what came behind the event at place ``after``."""
+        later = [one for one in self._events.get(storage, []) if one.position.place > after]
+        events: list[Located] = []
+        for one in sorted(later, key=lambda it: it.position.place):
+            most_bytes -= _size(one.event)
+            if events and most_bytes < 0:
+                break
+            events.append(one)
+        return Arrived(events, events[-1].position.place if events else after)
+
+    def watch(self, notice: Notice) -> Callable[[], None]:
+        """Call with every append; returns the end of it."""
+        return self._notices.add(notice)
+
     def close(self) -> None:
         """Do nothing."""
 
@@ -66,9 +105,13 @@ class MemoryLogStreams:
         located = self._events.get(storage, [])
         for one in located if search.forward else reversed(located):
             if search.start <= one.position < search.end:
-                yield Item(one.position, None, len(one.event.message.encode()) + EVENT_OVERHEAD)
+                yield Item(one.position, None, _size(one.event))
                 if search.wanted is None or search.wanted(one.event.message):
                     yield Item(one.position, one, 0)
+
+
+def _size(event: LogEvent) -> int:
+    return len(event.message.encode()) + EVENT_OVERHEAD
 
 
 def _summary(located: Sequence[Located]) -> Summary:
@@ -80,5 +123,5 @@ def _summary(located: Sequence[Located]) -> Summary:
         events[-1].timestamp,
         max(one.ingestion_time for one in events),
         len(events),
-        sum(len(one.message.encode()) + EVENT_OVERHEAD for one in events),
+        sum(_size(one) for one in events),
     )

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ecsd.decisions.invariants.finding import Finding, fatal
+from ecsd.decisions.invariants.finding import Finding, fatal, warning
 from ecsd.records.logs.log_group import LogGroup, LogStream
+from ecsd.records.logs.logs_shed import LogsShed
 from ecsd.records.logs.storage_to_free import StorageToFree
 
 
@@ -29,3 +30,14 @@ def check_logs(logging: Logging) -> Iterator[Finding]:
         owner = owners.setdefault(stream.storage, stream.arn)
         if owner != stream.arn:
             yield fatal(stream.arn, f"shares storage with {owner}")
+
+
+def check_log_disk(shed: Sequence[LogsShed]) -> Iterator[Finding]:
+    """Yield that log events went because their share of the disk was full."""
+    for one in shed:
+        yield warning(
+            "log events",
+            f"went before their retention since {one.began_at:%Y-%m-%d %H:%M} UTC: "
+            f"{one.freed_bytes >> 20} MiB of the oldest, as {one.most_bytes >> 20} MiB were full; "
+            "put retentions, or raise ECSD_LOGS_DISK",
+        )

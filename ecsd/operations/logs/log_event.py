@@ -34,14 +34,14 @@ async def put_log_events(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     timestamps = [one["timestamp"] for one in given]
     if any(late < early for early, late in pairwise(timestamps)):
         raise invalid("Log events in a single PutLogEvents request must be in chronological order.")
-    now = milliseconds(call.clock.now())
-    part = accepted(timestamps, now, group.retention_in_days)
-    kept = given[part.first : part.end]
-    if kept and kept[-1]["timestamp"] - kept[0]["timestamp"] > DAY:
+    if timestamps[-1] - timestamps[0] > DAY:
         raise invalid(
             "The batch of log events in a single PutLogEvents request cannot span more than "
             "24 hours."
         )
+    now = milliseconds(call.clock.now())
+    part = accepted(timestamps, now, group.retention_in_days)
+    kept = given[part.first : part.end]
     await call.streams.append(
         stream.storage, [LogEvent(one["timestamp"], now, one["message"]) for one in kept]
     )

@@ -20,7 +20,7 @@ from ecsd.store import blocks
 from ecsd.store.segment_files import SegmentFiles, location_of, place_of
 from ecsd.store.stream_journal import Entry, EntryKind, Journal
 from ecsd.store.stream_notices import Notices
-from ecsd.store.stream_order import BlockSpan, Item, ascending, descending, gather
+from ecsd.store.stream_order import Block, BlockSpan, gather
 from ecsd.store.stream_recovery import next_journal, recover
 from ecsd.store.streams import (
     Arrived,
@@ -330,41 +330,34 @@ class SegmentStreams:
     # ---------------------------------------------------------------- in reading threads
 
     def _read(self, storages: Sequence[str], search: Search) -> Found:
+        def load(block: Block) -> list[LogEvent]:
+            return self._load(block, search.literal)
+
         try:
-            return gather([self._items(storage, search) for storage in storages], search)
+            spans = [one for storage in storages for one in self._blocks(storage, search)]
+            return gather(spans, load, search)
         except OSError as error:
             raise StoreError(f"the log streams cannot be read: {error}") from error
 
-    def _items(self, storage: str, search: Search) -> Iterator[Item]:
+    def _blocks(self, storage: str, search: Search) -> list[Block]:
         with self._lock:
-            spans = [
-                one
+            found = [
+                Block(storage, one)
                 for one in self._stream(storage).spans
                 if one.last >= search.start.timestamp and one.first <= search.end.timestamp
             ]
             self._evict()
-
-        def load(span: BlockSpan) -> list[Located]:
-            return self._load(storage, span, search)
-
-        return (ascending if search.forward else descending)(storage, spans, load)
-
-    def _load(self, storage: str, span: BlockSpan, search: Search) -> list[Located]:
-        block = self._files.read(storage, span)
-        if block is None:
-            return []
-        raw = blocks.raw_body(block)
-        if search.literal is not None and search.literal not in raw:
-            return []
-        wanted, start, end = search.wanted, search.start, search.end
-        found = []
-        for number, event in enumerate(blocks.events_of(raw)):
-            if wanted is not None and not wanted(event.message):
-                continue
-            position = Position(event.timestamp, storage, span.place + number)
-            if start <= position < end:
-                found.append(Located(position, event))
         return found
+
+    def _load(self, block: Block, literal: bytes | None = None) -> list[LogEvent]:
+        """Return a block's events; none where it is gone, or without the literal."""
+        content = self._files.read(block.storage, block.span)
+        if content is None:
+            return []
+        raw = blocks.raw_body(content)
+        if literal is not None and literal not in raw:
+            return []
+        return blocks.events_of(raw)
 
     def _arrived(self, storage: str, after: int, most_bytes: int) -> Arrived:
         try:
@@ -378,8 +371,11 @@ class SegmentStreams:
                 if found and span.raw_bytes > most_bytes:
                     break
                 most_bytes -= span.raw_bytes
-                whole = self._load(storage, span, Search())
-                found += [one for one in whole if one.position.place > after]
+                found += [
+                    Located(Position(event.timestamp, storage, place), event)
+                    for place, event in enumerate(self._load(Block(storage, span)), span.place)
+                    if place > after
+                ]
         except OSError as error:
             raise StoreError(f"the log streams cannot be read: {error}") from error
         return Arrived(found, found[-1].position.place if found else after)

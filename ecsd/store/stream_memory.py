@@ -1,9 +1,9 @@
 """Log streams that keep nothing: tests and the simulator."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ecsd.store.stream_notices import Notices
-from ecsd.store.stream_order import Item, gather
+from ecsd.store.stream_order import Block, BlockSpan, gather
 from ecsd.store.streams import (
     EVENT_OVERHEAD,
     Arrived,
@@ -42,8 +42,15 @@ class MemoryLogStreams:
 
     async def read(self, storages: Sequence[str], search: Search) -> Found:
         """Return events of one or more streams, merged by position."""
-        streams = [self._items(storage, search) for storage in storages]
-        return gather(streams, search)
+        events = sorted(
+            one
+            for storage in dict.fromkeys(storages)
+            for one in self._events.get(storage, [])
+            if search.start <= one.position < search.end
+        )
+        blocks = [Block(one.position.storage, _span(one)) for one in events]
+        by_place = {(one.position.storage, one.position.place): one.event for one in events}
+        return gather(blocks, lambda it: [by_place[it.storage, it.span.place]], search)
 
     async def summarize(self, storages: Sequence[str]) -> Mapping[str, Summary]:
         """Return what each of these streams holds."""
@@ -101,13 +108,12 @@ class MemoryLogStreams:
         if self.fail_with is not None:
             raise self.fail_with
 
-    def _items(self, storage: str, search: Search) -> Iterator[Item]:
-        located = self._events.get(storage, [])
-        for one in located if search.forward else reversed(located):
-            if search.start <= one.position < search.end:
-                yield Item(one.position, None, _size(one.event))
-                if search.wanted is None or search.wanted(one.event.message):
-                    yield Item(one.position, one, 0)
+
+def _span(located: Located) -> BlockSpan:
+    """Return the block that one event is."""
+    event, size = located.event, _size(located.event)
+    time = event.timestamp
+    return BlockSpan(located.position.place, size, time, time, event.ingestion_time, 1, size)
 
 
 def _size(event: LogEvent) -> int:

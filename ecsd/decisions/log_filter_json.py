@@ -4,7 +4,7 @@ Source: Amazon CloudWatch Logs User Guide, filter patterns to match terms in JSO
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -89,7 +89,7 @@ def json_object(message: str) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def selected(document: object, selectors: dict[str, Sequence[str | int]]) -> dict[str, str]:
+def selected(document: object, selectors: Mapping[str, Sequence[str | int]]) -> dict[str, str]:
     """Return selector → its first value as text, of those that lead to one."""
     found = {selector: _values(document, path) for selector, path in selectors.items()}
     return {selector: shown(values[0]) for selector, values in found.items() if values}

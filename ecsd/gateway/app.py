@@ -9,11 +9,11 @@ from typing import Any
 from ecsd.errors import AwsError
 from ecsd.gateway.dispatch import Dispatcher, GatewayParts, with_body
 from ecsd.gateway.own_pages import JSON, OwnPages
-from ecsd.gateway.request_body import ClientGoneError, Message, Receive, read_body
+from ecsd.gateway.request_body import ClientGoneError, Receive, read_body
+from ecsd.gateway.response import Send, send_response
 from ecsd.protocol.message import HttpRequest, HttpResponse
 
 AsgiScope = Mapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
 
 OTHER_SITE = HttpResponse(
@@ -35,7 +35,7 @@ def make_app(parts: GatewayParts) -> AsgiApp:
             response = await _respond(request, receive)
         except ClientGoneError:
             return  # nobody is there to read an answer
-        await _send(response, send, with_body=request.method != "HEAD")
+        await send_response(response, receive, send, with_body=request.method != "HEAD")
 
     async def _respond(request: HttpRequest, receive: Receive) -> HttpResponse:
         if request.headers.get("sec-fetch-site") == "cross-site":
@@ -71,11 +71,3 @@ def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     return headers
-
-
-async def _send(response: HttpResponse, send: Send, *, with_body: bool) -> None:
-    headers = [(name.encode(), value.encode()) for name, value in response.headers.items()]
-    headers.append((b"content-length", str(len(response.body)).encode()))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    body = response.body if with_body else b""
-    await send({"type": "http.response.body", "body": body})

@@ -1,6 +1,6 @@
 """HTTP as the codecs see it: plain values, no socket."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import msgspec
 
@@ -28,8 +28,13 @@ class HttpRequest(msgspec.Struct, frozen=True):
 
 
 class HttpResponse(msgspec.Struct, frozen=True):
-    """One answer, whole. Content-Length is the server's business."""
+    """One answer. Content-Length is the server's business.
+
+    Attributes:
+        stream: what follows the body as it comes, of an answer that goes on; None: it is whole.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    stream: AsyncIterator[bytes] | None = None

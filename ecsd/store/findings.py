@@ -21,6 +21,7 @@ from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition, TaskDefinitionFamily
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.logs.log_filter import MetricFilter, SubscriptionFilter, SubscriptionProgress
 from ecsd.records.logs.log_group import LogGroup, LogStream
 from ecsd.records.logs.logs_shed import LogsShed
 from ecsd.records.logs.storage_to_free import StorageToFree
@@ -54,7 +55,13 @@ def all_findings(store: Store) -> Iterator[Finding]:
         )
         yield from check_zones(Zones(view.select(HostedZone), view.select(RecordSet)))
         yield from check_logs(
-            Logging(view.select(LogGroup), view.select(LogStream), view.select(StorageToFree))
+            Logging(
+                view.select(LogGroup),
+                view.select(LogStream),
+                view.select(StorageToFree),
+                [*view.select(MetricFilter), *view.select(SubscriptionFilter)],
+                view.select(SubscriptionProgress),
+            )
         )
 
 

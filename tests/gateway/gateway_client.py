@@ -55,7 +55,7 @@ class Client:
         waiting = list(pieces if pieces is not None else [body])
 
         async def receive():
-            piece = waiting.pop(0)
+            piece = waiting.pop(0) if waiting else None  # gone once it has asked
             if piece is None:
                 return {"type": "http.disconnect"}
             return {"type": "http.request", "body": piece, "more_body": bool(waiting)}

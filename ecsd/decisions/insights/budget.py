@@ -1,6 +1,6 @@
 """How much a query may keep in memory at a time."""
 
-MOST_HELD = 1_000_000  # rows to sort, groups, distinct values, numbers of percentiles
+MOST_HELD = 1_000_000  # rows by their weight, groups, distinct values, numbers of percentiles
 
 
 class QueryTooLargeError(Exception):

@@ -28,7 +28,7 @@ from ecsd.decisions.insights.syntax import (
     Stats,
 )
 
-MOST_ROWS = 10_000
+MOST_ROWS = 100_000
 LONGEST = 10_000  # characters
 MOST_COMMANDS = 50
 NOT_HERE = frozenset(

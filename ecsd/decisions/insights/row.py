@@ -7,6 +7,7 @@ from ecsd.decisions.log_filter_json import json_object
 
 MOST_FIELDS = 1000  # found in one message
 DEEPEST = 32
+BYTES_OF_ONE = 256  # of a message, that weigh as much as a row
 
 
 class Row:
@@ -18,6 +19,11 @@ class Row:
         self.values = values
         self._message = message
         self._found: Mapping[str, Value] | None = None
+
+    @property
+    def weight(self) -> int:
+        """What it takes of the budget while it is kept."""
+        return 1 + (len(self._message) // BYTES_OF_ONE if self._message else 0)
 
     def get(self, name: str) -> Value:
         """Return a field's value, or None."""

@@ -74,7 +74,7 @@ class Run:
         ]
 
     def _staged(self, commands: Sequence[Command]) -> Stage:
-        stage: Stage = First(self._most, _Collected(self._rows))
+        stage: Stage = First(self._most, _Collected(self._rows, self._surroundings[1]))
         counted = _first_barrier(commands)
         if counted == len(commands):
             stage = _Counted(self, stage)
@@ -125,14 +125,16 @@ class _Counted:
 class _Collected:
     """The end: what is the result."""
 
-    def __init__(self, rows: list[Row]) -> None:
+    def __init__(self, rows: list[Row], budget: Budget) -> None:
         self._rows = rows
+        self._budget = budget
 
     @property
     def done(self) -> bool:
         return False
 
     def push(self, row: Row) -> None:
+        self._budget.hold(row.weight)
         self._rows.append(row)
 
     def finish(self) -> None:

@@ -124,7 +124,7 @@ class Sorted(_Passing):
     def push(self, row: Row) -> None:
         """Keep the row."""
         self._rows.append(([order_of(evaluate(row)) for evaluate, _ in self._keys], row))
-        self._budget.hold(1)
+        self._budget.hold(row.weight)
         if self._most is not None and len(self._rows) >= 2 * self._most + 1000:
             self._cut(self._most)
 
@@ -135,6 +135,7 @@ class Sorted(_Passing):
         for _, row in rows:
             if self._then.done:
                 break
+            self._budget.hold(-row.weight)
             self._then.push(row)
         self._then.finish()
 
@@ -142,7 +143,7 @@ class Sorted(_Passing):
         for place, (_, descending) in reversed([*enumerate(self._keys)]):
             self._rows.sort(key=lambda one, at=place: one[0][at], reverse=descending)  # type: ignore[misc]
         if most is not None:
-            self._budget.hold(-max(0, len(self._rows) - most))
+            self._budget.hold(-sum(row.weight for _, row in self._rows[most:]))
             del self._rows[most:]
 
     @property

@@ -38,7 +38,7 @@ from ecsd.decisions.insights.syntax import Query, QueryFault
         ("parse @message 'a**' as x, y", "'a**'", "follow each other"),
         ("parse @message /a(b)/", "/a(b)/", "names no group"),
         ("parse @message 'a=*'", "", "expected 'as'"),
-        ("limit 0", "0", "takes 1 to 10000"),
+        ("limit 0", "0", "takes 1 to 100000"),
         ("limit x", "x", "expected a number of rows"),
         ("pattern @message", "pattern", "'pattern' is not supported by ecsd"),
         ("fields " + "(" * 60 + "a" + ")" * 60, "(", "too many levels"),

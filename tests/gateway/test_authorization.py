@@ -108,7 +108,7 @@ def test_tables_name_registered_operations_alone():
         "ecs": {**ABOUT, **BY_ARN},
         "elbv2": services.ELBV2,
         "iam": OF_CALLER,
-        "logs": services.LOG_GROUP,
+        "logs": {**services.LOG_GROUP, **dict.fromkeys(services.LOG_GROUPS, "")},
         "route53": services.ROUTE53_ZONE,
         "servicediscovery": services.SERVICEDISCOVERY,
     }
@@ -152,6 +152,19 @@ def test_tables_name_registered_operations_alone():
             {"resourceArn": f"arn:aws:logs:{HOME}:log-group:/a:*"},
             f"arn:aws:logs:{HOME}:log-group:/a:log-stream:",
         ),
+        (
+            "logs",
+            "StartLiveTail",
+            {"logGroupIdentifiers": [f"arn:aws:logs:{HOME}:log-group:/a"]},
+            f"arn:aws:logs:{HOME}:log-group:/a:log-stream:",
+        ),
+        (
+            "logs",
+            "StartQuery",
+            {"logGroupNames": ["/a"]},
+            f"arn:aws:logs:{HOME}:log-group:/a:log-stream:",
+        ),
+        ("logs", "GetQueryResults", {"queryId": "q"}, "*"),
         ("route53", "GetHostedZone", {"Id": "/hostedzone/Z1"}, "arn:aws:route53:::hostedzone/Z1"),
         (
             "iam",

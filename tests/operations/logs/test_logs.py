@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ecsd.clock import VIRTUAL_START, SystemClock
+from ecsd.clock import VIRTUAL_START
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.decisions.invariants.logs import Logging, check_logs
 from ecsd.decisions.log_retention import DAY, milliseconds
@@ -16,21 +16,6 @@ from ecsd.store.stream_memory import MemoryLogStreams
 
 NOW = milliseconds(VIRTUAL_START)
 ARN = "arn:aws:logs:us-east-1:000000000000:log-group:/ecs/app"
-
-
-class FixedClock(SystemClock):
-    """A moment that tests move."""
-
-    def __init__(self):
-        self.moment = VIRTUAL_START
-
-    def now(self):
-        return self.moment
-
-
-@pytest.fixture
-def clock():
-    return FixedClock()
 
 
 @pytest.fixture(params=["memory", "disk"])

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from ecsd.decisions.insights.row import Row
 from ecsd.decisions.insights.values import Moment
-from ecsd.decisions.log_pointer import pointer
 from ecsd.decisions.log_retention import kept_from
 from ecsd.records.logs.log_group import LogGroup, LogStream
 from ecsd.store.store import View
@@ -51,18 +50,20 @@ def rows_of(located: Iterable[Located], sources: Mapping[str, Source]) -> Rows:
         if event.timestamp < source.floor:
             continue
         events += 1
-        read_bytes += len(event.message.encode()) + EVENT_OVERHEAD
+        message = event.message
+        size = len(message) if message.isascii() else len(message.encode())
+        read_bytes += size + EVENT_OVERHEAD
         rows.append(
             Row(
                 {
                     "@timestamp": Moment(event.timestamp),
                     "@ingestionTime": Moment(event.ingestion_time),
-                    "@message": event.message,
+                    "@message": message,
                     "@logStream": source.log_stream_name,
                     "@log": source.log,
-                    "@ptr": pointer(position.storage, event.timestamp, position.place),
                 },
-                event.message,
+                message,
+                (position.storage, event.timestamp, position.place),
             )
         )
     return Rows(rows, events, read_bytes)

@@ -57,11 +57,12 @@ class _Run(NamedTuple):
         """Return the number of the first event that does not lie before the border."""
         return bisect_left(range(self.high), border, lo=self.low, key=self.position)
 
-    def located(self, low: int, high: int) -> list[Located]:
+    def located(self, low: int, high: int, wanted: Callable[[str], bool] | None) -> list[Located]:
         storage, place = self.storage, self.place
         return [
             Located(Position(event.timestamp, storage, place + number), event)
             for number, event in enumerate(self.events[low:high], low)
+            if wanted is None or wanted(event.message)
         ]
 
 
@@ -112,7 +113,7 @@ class _Page:
             else:
                 low, high = run.low if at is None else at, run.high
                 kept = run._replace(high=low)
-            due += run.located(low, high)
+            due += run.located(low, high, self._search.wanted)
             if kept.low < kept.high:
                 rest.append(kept)
         due.sort(reverse=not self._search.forward)
@@ -134,19 +135,14 @@ class _Page:
         return Found(events, self._reached)
 
     def _add(self, due: Sequence[Located]) -> None:
-        wanted, limit, most = self._search.wanted, self._search.limit, self._search.most_bytes
+        limit, most = self._search.limit, self._search.most_bytes
         for one in due:
-            if self._reached is not None:
-                return
-            message = one.event.message
-            if len(self._events) >= limit:
+            size = len(one.event.message) + EVENT_OVERHEAD
+            if len(self._events) >= limit or (self._events and self._bytes + size > most):
                 self._reached = self._border(one.position)
-            elif wanted is None or wanted(message):
-                self._bytes += len(message) + EVENT_OVERHEAD
-                if self._events and self._bytes > most:
-                    self._reached = self._border(one.position)
-                else:
-                    self._events.append(one)
+                return
+            self._bytes += size
+            self._events.append(one)
 
     def _border(self, position: Position) -> Position:
         """Return where the search goes on, so that what stands at ``position`` is seen next."""

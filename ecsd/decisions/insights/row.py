@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from ecsd.decisions.insights.values import Value
 from ecsd.decisions.log_filter_json import json_object
+from ecsd.decisions.log_pointer import pointer
 
+POINTER = "@ptr"
 MOST_FIELDS = 1000  # found in one message
 DEEPEST = 32
 BYTES_OF_ONE = 256  # of a message, that weigh as much as a row
@@ -13,11 +15,24 @@ BYTES_OF_ONE = 256  # of a message, that weigh as much as a row
 class Row:
     """Looks up fields by name; the message is read as JSON when one is first asked for."""
 
-    __slots__ = ("_found", "_message", "values")
+    __slots__ = ("_found", "_message", "_place", "values")
 
-    def __init__(self, values: dict[str, Value], message: str | None = None) -> None:
+    def __init__(
+        self,
+        values: dict[str, Value],
+        message: str | None = None,
+        place: tuple[str, int, int] | None = None,
+    ) -> None:
+        """Hold an event's own fields, its message, and where it stands: what ``@ptr`` is made of.
+
+        Args:
+            values: by name.
+            message: what further fields are found in.
+            place: storage, timestamp, place.
+        """
         self.values = values
         self._message = message
+        self._place = place
         self._found: Mapping[str, Value] | None = None
 
     @property
@@ -31,13 +46,15 @@ class Row:
             return self.values[name]
         if self._message is None:
             return None
+        if name == POINTER and self._place is not None:
+            return pointer(*self._place)
         if self._found is None:
             self._found = discovered(self._message)
         return self._found.get(name)
 
     def with_values(self, more: Mapping[str, Value]) -> "Row":
         """Return the row with further fields."""
-        row = Row({**self.values, **more}, self._message)
+        row = Row({**self.values, **more}, self._message, self._place)
         row._found = self._found
         return row
 

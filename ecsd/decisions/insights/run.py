@@ -7,7 +7,7 @@ Source: CloudWatch Logs User Guide, Logs Insights query language syntax.
 from collections.abc import Iterable, Sequence
 
 from ecsd.decisions.insights.budget import MOST_HELD, Budget
-from ecsd.decisions.insights.row import Row
+from ecsd.decisions.insights.row import POINTER, Row
 from ecsd.decisions.insights.stages import (
     Computed,
     Distinct,
@@ -33,7 +33,6 @@ from ecsd.decisions.insights.syntax import (
 from ecsd.decisions.insights.values import text_of
 
 DEFAULT_COLUMNS = ("@timestamp", "@message")
-POINTER = "@ptr"
 Result = list[tuple[str, str]]  # column → text, of one row
 
 

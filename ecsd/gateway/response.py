@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 from ecsd.gateway.request_body import Message, Receive
 from ecsd.protocol.message import HttpResponse
@@ -17,25 +18,26 @@ async def send_response(
 ) -> None:
     """Send an answer."""
     headers = [(name.encode(), value.encode()) for name, value in response.headers.items()]
-    if response.stream is None:
+    if response.pieces is None:
         headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    if response.stream is None:
+    if response.pieces is None:
         body = response.body if with_body else b""
         await send({"type": "http.response.body", "body": body})
         return
     async with asyncio.TaskGroup() as group:
-        sending = group.create_task(_send_parts(response, send))
+        sending = group.create_task(_send_pieces(response, send))
         leaving = group.create_task(_left(receive))
         sending.add_done_callback(lambda _: leaving.cancel())
         leaving.add_done_callback(lambda _: sending.cancel())
 
 
-async def _send_parts(response: HttpResponse, send: Send) -> None:
-    assert response.stream is not None
+async def _send_pieces(response: HttpResponse, send: Send) -> None:
+    assert response.pieces is not None
     try:
-        async for part in response.stream:
-            await send({"type": "http.response.body", "body": part, "more_body": True})
+        async with aclosing(response.pieces) as pieces:
+            async for piece in pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
     except Exception:
         # The answer has begun: without an end to it the client sees that something broke.
         log.exception("an answer that goes on failed: a bug")

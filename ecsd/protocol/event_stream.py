@@ -6,7 +6,8 @@ CRC-32 of everything before. Source: Smithy 2.0, Amazon Event Stream specificati
 
 import struct
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from ecsd.errors import AwsError
@@ -29,8 +30,10 @@ def message(headers: Mapping[str, str], payload: bytes) -> bytes:
 
 
 async def messages(
-    initial: bytes, events: AsyncIterator[Event], write: Callable[[str, Mapping[str, Any]], bytes]
-) -> AsyncIterator[bytes]:
+    initial: bytes,
+    events: AsyncGenerator[Event, None],
+    write: Callable[[str, Mapping[str, Any]], bytes],
+) -> AsyncGenerator[bytes, None]:
     """Yield an answer's messages: its plain members first, then events; an AwsError ends it.
 
     Args:
@@ -40,8 +43,9 @@ async def messages(
     """
     yield _event(INITIAL, initial)
     try:
-        async for name, members in events:
-            yield _event(name, write(name, members))
+        async with aclosing(events):
+            async for name, members in events:
+                yield _event(name, write(name, members))
     except AwsError as error:
         headers = {
             ":message-type": "exception",

@@ -1,6 +1,6 @@
 """HTTP as the codecs see it: plain values, no socket."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 
 import msgspec
 
@@ -31,10 +31,10 @@ class HttpResponse(msgspec.Struct, frozen=True):
     """One answer. Content-Length is the server's business.
 
     Attributes:
-        stream: what follows the body as it comes, of an answer that goes on; None: it is whole.
+        pieces: the body of an answer that goes on, as it comes; None: it is whole.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    stream: AsyncIterator[bytes] | None = None
+    pieces: AsyncGenerator[bytes, None] | None = None

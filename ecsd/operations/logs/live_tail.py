@@ -1,7 +1,7 @@
 """Live Tail: events as they come, for as long as the client stays, three hours at most."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from ecsd.decisions.log_filter import LogFilter
@@ -96,7 +96,7 @@ class _Tail:
 
 async def _session(
     call: Call, request: Mapping[str, Any], tail: _Tail
-) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
     end = call.streams.watch(tail.notice)
     began = call.clock.now()
     try:

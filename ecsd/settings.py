@@ -42,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3_endpoint: str = ""  # URL of the S3 that ecsd itself reads; empty: its own
     s3_access_key_id: str = ""  # for that S3
     s3_secret_access_key: str = ""
+    logs_disk: int = 20_480  # MiB of log events on disk; then the oldest go. 0: no end to it
     ended_shown: int = 3600  # seconds that what has ended stays visible: tasks, services
     access_key_id: str = ""  # strict mode: the root credentials
     secret_access_key: str = ""
@@ -157,6 +158,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 IPv4Address(self.host_names)
             except AddressValueError as error:
                 raise ValueError(f"host_names must be an IPv4 address: {error}") from error
+        if self.logs_disk < 0:
+            raise ValueError(f"logs_disk must not be negative, got {self.logs_disk}")
         if self.ended_shown < 0:
             raise ValueError(f"ended_shown must not be negative, got {self.ended_shown}")
 

@@ -26,7 +26,8 @@ from ecsd.decisions import efs_failures
 from ecsd.errors import FileSystemError
 from ecsd.link.messages import HostFaults
 from ecsd.records.efs.access_point import PosixUser
-from ecsd.records.plan import EfsMount, TaskPlan
+from ecsd.records.plan import TaskPlan
+from ecsd.records.plan_files import EfsMount
 from ecsd.settings import Settings
 from ecsd.workqueue import WorkQueue
 

@@ -17,7 +17,7 @@ from ecsd.agent.rooms import Report
 from ecsd.clock import Clock
 from ecsd.errors import FileSystemError
 from ecsd.records.observed import FileSystemObserved
-from ecsd.records.plan import FileSystemPlan
+from ecsd.records.plan_files import FileSystemPlan
 from ecsd.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,6 @@ from ecsd.errors import EcsdError
 from ecsd.link.messages import Down, PlanApplied, Snapshot
 from ecsd.records.plan import (
     BalancerPlan,
-    FileSystemPlan,
     HookPlan,
     Plan,
     ProxyPlan,
@@ -28,6 +27,7 @@ from ecsd.records.plan import (
     VpcPlan,
     ZonePlan,
 )
+from ecsd.records.plan_files import FileSystemPlan
 from ecsd.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)

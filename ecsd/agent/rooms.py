@@ -10,7 +10,6 @@ from ecsd.decisions.ruleset import Table
 from ecsd.link.messages import Up
 from ecsd.records.plan import (
     BalancerPlan,
-    FileSystemPlan,
     HookPlan,
     ProxyPlan,
     RegistryPlan,
@@ -20,6 +19,7 @@ from ecsd.records.plan import (
     VpcPlan,
     ZonePlan,
 )
+from ecsd.records.plan_files import FileSystemPlan
 
 Report = Callable[[Up], None]  # queues an observation for the server; never blocks, never fails
 

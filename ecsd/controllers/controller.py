@@ -67,6 +67,11 @@ class Controllers:
             if queue.errors
         }
 
+    def look(self, controller: str, places: Iterable[Place]) -> None:
+        """Have a controller look at objects for a reason that is no change of a record."""
+        for place in places:
+            self._queues[controller].add(place)
+
     async def run(self) -> None:
         """Look at everything once, then at what changes; until cancelled."""
         ends = [self._feed(one) for one in self._controllers]

@@ -45,14 +45,8 @@ from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.host import Host
 from ecsd.records.iam.session import Session
-from ecsd.records.plan import (
-    FileSystemPlan,
-    Plan,
-    RegistryPlan,
-    RoleCredentials,
-    RolesPlan,
-    SessionPlan,
-)
+from ecsd.records.plan import Plan, RegistryPlan, RoleCredentials, RolesPlan, SessionPlan
+from ecsd.records.plan_files import FileSystemPlan
 from ecsd.records.record import Record
 from ecsd.records.route53.hosted_zone import HostedZone
 from ecsd.records.route53.record_set import RecordSet

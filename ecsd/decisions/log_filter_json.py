@@ -4,11 +4,21 @@ Source: Amazon CloudWatch Logs User Guide, filter patterns to match terms in JSO
 """
 
 import re
-from collections.abc import Callable, Sequence
-from fnmatch import translate
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+
+from ecsd.decisions.log_filter_value import (
+    MOST_REGEXES,
+    NUMBER,
+    FilterPatternError,
+    number_test,
+    regex_test,
+    shown,
+    text_test,
+    unquoted,
+)
 
 Test = Callable[[Any], bool]
 
@@ -16,6 +26,7 @@ _TOKEN = re.compile(
     r"""\s*(?:
         (?P<path>\$(?:\.[A-Za-z0-9_@-]+|\[\d+\]|\[\*\]|\[(?:"[^"]*"|'[^']*')\])+)
       | (?P<string>"(?:[^"\\]|\\.)*")
+      | %(?P<regex>[^%]*)%
       | (?P<joint>&&|\|\||[(){}])
       | (?P<operator>!=|>=|<=|=|>|<)
       | (?P<word>[^\s(){}&|=<>!"]+)
@@ -23,12 +34,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _STEP = re.compile(r"\.([A-Za-z0-9_@-]+)|\[(\d+|\*)\]|\[(?:\"([^\"]*)\"|'([^']*)')\]")
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 DEEPEST = 50  # parentheses in each other
-
-
-class JsonPatternError(Exception):
-    """The pattern breaks the grammar; the text says where."""
 
 
 class _Token(NamedTuple):
@@ -36,26 +42,57 @@ class _Token(NamedTuple):
     text: str
 
 
-def compile_json_pattern(pattern: str) -> Callable[[str], bool]:
-    """Return a test of messages; one that is no JSON object never matches."""
+class JsonPattern(NamedTuple):
+    """A compiled pattern.
+
+    Attributes:
+        matches: tests a message; one that is no JSON object never matches.
+        values: selector → value, of those selectors of the pattern that a message has.
+    """
+
+    matches: Callable[[str], bool]
+    values: Callable[[str], dict[str, str]]
+
+
+def compile_json_pattern(pattern: str) -> JsonPattern:
+    """Return what a pattern means. Raises FilterPatternError."""
     tokens = _tokens(pattern)
+    if sum(one.kind == "regex" for one in tokens) > MOST_REGEXES:
+        raise FilterPatternError(f"more than {MOST_REGEXES} regular expressions")
     parser = _Parser(tokens)
     parser.expect("{")
     test = parser.disjunction(0)
     parser.expect("}")
     if not parser.is_done:
-        raise JsonPatternError("nothing may follow the closing brace")
+        raise FilterPatternError("nothing may follow the closing brace")
 
     def matches(message: str) -> bool:
-        if not message.lstrip().startswith("{"):
-            return False
-        try:
-            document = msgspec.json.decode(message)
-        except (msgspec.DecodeError, UnicodeEncodeError):
-            return False  # not JSON: no JSON pattern matches
-        return test(document)
+        document = json_object(message)
+        return document is not None and test(document)
 
-    return matches
+    def values(message: str) -> dict[str, str]:
+        document = json_object(message)
+        return {} if document is None else selected(document, selectors)
+
+    selectors = {one.text: steps_of(one.text) for one in tokens if one.kind == "path"}
+    return JsonPattern(matches, values)
+
+
+def json_object(message: str) -> dict[str, Any] | None:
+    """Return the JSON object that a message is, or None."""
+    if not message.lstrip().startswith("{"):
+        return None
+    try:
+        document = msgspec.json.decode(message)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return None  # not JSON: no JSON pattern matches
+    return document if isinstance(document, dict) else None
+
+
+def selected(document: object, selectors: Mapping[str, Sequence[str | int]]) -> dict[str, str]:
+    """Return selector → its first value as text, of those that lead to one."""
+    found = {selector: _values(document, path) for selector, path in selectors.items()}
+    return {selector: shown(values[0]) for selector, values in found.items() if values}
 
 
 def _tokens(pattern: str) -> list[_Token]:
@@ -64,7 +101,7 @@ def _tokens(pattern: str) -> list[_Token]:
     while position < len(text):
         found = _TOKEN.match(text, position)
         if found is None or found.lastgroup is None:
-            raise JsonPatternError(f"unexpected character at {position + 1}")
+            raise FilterPatternError(f"unexpected character at {position + 1}")
         tokens.append(_Token(found.lastgroup, found[found.lastgroup]))
         position = found.end()
     return tokens
@@ -83,7 +120,7 @@ class _Parser:
 
     def expect(self, text: str) -> None:
         if self._next().text != text:
-            raise JsonPatternError(f"expected {text}")
+            raise FilterPatternError(f"expected {text}")
 
     def disjunction(self, depth: int) -> Test:
         tests = [self._conjunction(depth)]
@@ -103,13 +140,13 @@ class _Parser:
         token = self._next()
         if token.text == "(":
             if depth >= DEEPEST:
-                raise JsonPatternError("too many parentheses")
+                raise FilterPatternError("too many parentheses")
             test = self.disjunction(depth + 1)
             self.expect(")")
             return test
         if token.kind != "path":
-            raise JsonPatternError(f"expected a selector such as $.name, got {token.text}")
-        path = _steps(token.text)
+            raise FilterPatternError(f"expected a selector such as $.name, got {token.text}")
+        path = steps_of(token.text)
         follower = self._next()
         if follower.kind == "operator":
             return _compared(path, follower.text, self._next())
@@ -121,7 +158,7 @@ class _Parser:
             return lambda document: not _values(document, path)
         known = {"IS NULL": None, "IS TRUE": True, "IS FALSE": False}
         if words not in known:
-            raise JsonPatternError(f"unknown condition {words}")
+            raise FilterPatternError(f"unknown condition {words}")
         value = known[words]
         return lambda document: any(one is value for one in _values(document, path))
 
@@ -130,12 +167,13 @@ class _Parser:
 
     def _next(self) -> _Token:
         if self.is_done:
-            raise JsonPatternError("unexpected end")
+            raise FilterPatternError("unexpected end")
         self._at += 1
         return self._tokens[self._at - 1]
 
 
-def _steps(path: str) -> tuple[str | int, ...]:
+def steps_of(path: str) -> tuple[str | int, ...]:
+    """Return the names and numbers of a selector such as ``$.users[0].name``."""
     steps: list[str | int] = []
     for name, index, double, single in _STEP.findall(path[1:]):
         if index:
@@ -161,50 +199,21 @@ def _values(document: object, path: Sequence[str | int]) -> list[object]:
     return found
 
 
-def _compared(path: Sequence[str | int], operator: str, operand: _Token) -> Test:
-    if operand.kind not in ("string", "word"):
-        raise JsonPatternError(f"expected a value, got {operand.text}")
-    if operand.text.startswith("%"):
-        raise JsonPatternError("regular expressions (%...%) are not supported")
-    if operand.kind == "word" and _NUMBER.fullmatch(operand.text):
-        return _number_test(path, operator, float(operand.text))
-    if operator not in ("=", "!="):
-        raise JsonPatternError(f"{operator} compares numbers only")
-    text = operand.text
-    if operand.kind == "string":
-        text = re.sub(r"\\(.)", r"\1", text[1:-1])
-    return _text_test(path, text, wanted=operator == "=")
-
-
-def _number_test(path: Sequence[str | int], operator: str, number: float) -> Test:
-    compare: dict[str, Callable[[float], bool]] = {
-        "=": lambda one: one == number,
-        "!=": lambda one: one != number,
-        ">": lambda one: one > number,
-        ">=": lambda one: one >= number,
-        "<": lambda one: one < number,
-        "<=": lambda one: one <= number,
-    }
-    test = compare[operator]
-
-    def matches(document: object) -> bool:
-        values = _values(document, path)
-        return any(
+def _compared(path: Sequence[str | int], sign: str, operand: _Token) -> Test:
+    if operand.kind not in ("string", "word", "regex"):
+        raise FilterPatternError(f"expected a value, got {operand.text}")
+    if operand.kind == "word" and NUMBER.fullmatch(operand.text):
+        test = number_test(sign, float(operand.text))
+        return lambda document: any(
             test(one)
-            for one in values
+            for one in _values(document, path)
             if isinstance(one, int | float) and not isinstance(one, bool)
         )
-
-    return matches
-
-
-def _text_test(path: Sequence[str | int], text: str, *, wanted: bool) -> Test:
-    """``*`` in the text stands for anything."""
-    escaped = text.replace("[", "[[]").replace("?", "[?]")
-    pattern = re.compile(translate(escaped)) if "*" in text else None
-
-    def is_equal(one: object) -> bool:
-        shown = one if isinstance(one, str) else msgspec.json.encode(one).decode()
-        return bool(pattern.match(shown)) if pattern else shown == text
-
-    return lambda document: any(is_equal(one) == wanted for one in _values(document, path))
+    if sign not in ("=", "!="):
+        raise FilterPatternError(f"{sign} compares numbers only")
+    wanted = sign == "="
+    if operand.kind == "regex":
+        is_equal = regex_test(operand.text)
+    else:
+        is_equal = text_test(unquoted(operand.text))
+    return lambda document: any(is_equal(shown(one)) == wanted for one in _values(document, path))

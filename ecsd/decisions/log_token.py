@@ -6,6 +6,7 @@ streams apart, and the event's place in its stream.
 
 import re
 import zlib
+from functools import lru_cache
 
 TIME_SHIFT = 144
 STREAM_SHIFT = 96
@@ -15,9 +16,13 @@ _TOKEN = re.compile(r"([fb])/(\d{56})/s")
 
 def event_number(timestamp: int, storage: str, place: int) -> int:
     """Return the number of an event."""
+    return timestamp << TIME_SHIFT | _stream_bits(storage) | place
+
+
+@lru_cache(4096)
+def _stream_bits(storage: str) -> int:
     name = storage.encode()
-    stream = zlib.crc32(name) << 16 | zlib.crc32(name[::-1]) & 0xFFFF
-    return timestamp << TIME_SHIFT | stream << STREAM_SHIFT | place
+    return (zlib.crc32(name) << 16 | zlib.crc32(name[::-1]) & 0xFFFF) << STREAM_SHIFT
 
 
 def event_id(number: int) -> str:

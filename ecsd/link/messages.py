@@ -4,6 +4,7 @@ Both directions survive the other end's absence: on (re)connection the server se
 the host, the agent all that it observes. Source: shared reference control_plane 9.
 """
 
+from ecsd.records.message import Message
 from ecsd.records.observed import (
     FileSystemObserved,
     HookObserved,
@@ -11,7 +12,7 @@ from ecsd.records.observed import (
     TargetGroupObserved,
     TaskObserved,
 )
-from ecsd.records.plan import Message, Plan
+from ecsd.records.plan import Plan
 
 
 class Assign(Message, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime, timedelta
 
 import uvicorn
@@ -25,7 +25,10 @@ from ecsd.controllers.expiry import ExpiryController
 from ecsd.controllers.image_lifecycle import ImageLifecycleController
 from ecsd.controllers.image_registry import ImageRegistryController
 from ecsd.controllers.kms_key import KeyController
+from ecsd.controllers.log_disk import LogDiskController
 from ecsd.controllers.log_group import LogGroupController
+from ecsd.controllers.log_query import LogQueryController
+from ecsd.controllers.log_subscription import Invoke, LogSubscriptionController
 from ecsd.controllers.observations import Observations
 from ecsd.controllers.planned_end import PlannedEndController
 from ecsd.controllers.reaper import ReaperController
@@ -33,6 +36,8 @@ from ecsd.controllers.service.controller import ServiceController
 from ecsd.controllers.target_group import TargetGroupController
 from ecsd.controllers.task import TaskController
 from ecsd.controllers.task_credentials import TaskCredentialsController
+from ecsd.decisions.function_arn import NOBODY
+from ecsd.errors import FunctionError
 from ecsd.gateway.app import make_app
 from ecsd.gateway.dispatch import GatewayParts
 from ecsd.ids import IdSource
@@ -52,6 +57,7 @@ from ecsd.store.sqlite import SqliteBackend
 from ecsd.store.store import Store
 
 log = logging.getLogger(__name__)
+LARGEST_ANSWER = 6 * 1024 * 1024  # bytes, of a function that log events are delivered to
 FIRST_LOOK_SECONDS = 30.0  # every plan is to be published before a host gets its snapshot
 
 
@@ -81,12 +87,21 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     images = RegistryImages(
         Where(settings.registry_socket, settings.registry_blobs, front), authority.token_key, clock
     )
+    functions = AsyncExitStack()
+    subscriptions = LogSubscriptionController(
+        store, streams, clock, await _delivery(functions, settings), settings.lambda_endpoint
+    )
     planned = [
         *_controllers(store, (streams, blobs), (clock, ids, authority), hub, settings),
         ImageLifecycleController(store, clock),
         ImageRegistryController(store, images, clock),
+        subscriptions,
     ]
-    parts = _Parts(hub, Controllers(store, clock, planned), observations, clock)
+    controllers = Controllers(store, clock, planned)
+    parts = _Parts(hub, controllers, observations, clock)
+    streams.watch(
+        lambda storage, _: controllers.look(subscriptions.name, subscriptions.came(storage))
+    )
     app = make_app(
         GatewayParts(
             operations=load_operations(),
@@ -130,6 +145,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         log.info("stopped")
     finally:
         await images.close()
+        await functions.aclose()
         streams.close()
         blobs.close()
         store.close()
@@ -170,6 +186,24 @@ async def _open_up(parts: _Parts) -> None:
     parts.hub.open_up()
 
 
+async def _delivery(until: AsyncExitStack, settings: Settings) -> Invoke:
+    """Return what invokes functions; the HTTP client is loaded only where somebody answers."""
+    if not settings.lambda_endpoint:
+
+        async def refuse(_url: str, _payload: bytes) -> object:
+            raise FunctionError(NOBODY)
+
+        return refuse
+    from ecsd.agent.drivers.functions import functions_session, invoke
+
+    session = await until.enter_async_context(functions_session())
+
+    async def deliver(url: str, payload: bytes) -> object:
+        return await invoke(session, url, payload, LARGEST_ANSWER)
+
+    return deliver
+
+
 def _controllers(
     store: Store,
     kept: tuple[SegmentStreams, Blobs],
@@ -191,6 +225,8 @@ def _controllers(
         InstanceController(store, clock),
         LogGroupController(store, streams, clock),
         BucketController(store, blobs, clock, ids),
+        LogQueryController(store, streams, clock, ids, shown),
+        LogDiskController(store, streams, clock, settings.logs_disk),
         ExpiryController(store, clock),
         KeyController(store, clock, ids, authority.seal),
         PlannedEndController(store, clock),

@@ -36,6 +36,13 @@ def scalar_check(kind: str, where: str) -> Check:
     return check
 
 
+def usual_type(kind: str) -> type | None:
+    """Return a type whose own values (not those of its children) need no further check."""
+    if kind in INTEGER_BITS:
+        return int
+    return {"string": str, "boolean": bool}.get(kind)
+
+
 def wrong(where: str, kind: str, value: Any) -> NoReturn:
     """Raise AnswerError for a value of another type."""
     raise AnswerError(f"{where} must be a {kind}, got {type(value).__name__}")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ecsd.errors import AwsError
-from ecsd.protocol.codec import ErrorShape, RequestRules
+from ecsd.protocol.codec import ErrorShape, RequestRules, stream_member
 from ecsd.protocol.json_codec import error_members, output_writer, query_error
 from ecsd.protocol.message import HttpRequest, HttpResponse
 from ecsd.protocol.plain_values import CborValues, parse_cbor
@@ -36,6 +36,10 @@ class CborCodec:
         self, operation: Operation, request: HttpRequest, _labels: Mapping[str, str]
     ) -> dict[str, Any]:
         """Return the operation's request."""
+        if stream_member(self._table, operation) is not None:
+            raise AwsError(
+                "UnknownOperationException", f"{operation.name} answers in AWS JSON alone."
+            )
         read = self._read.get(operation.name)
         if read is None:
             ref = operation.input

@@ -117,6 +117,14 @@ class ErrorShape:
         return Ref(self.name, self.name)
 
 
+def stream_member(table: Table | None, operation: Operation) -> Ref | None:
+    """Return the member of an operation's output that is a stream of events, or None."""
+    if table is None or operation.output is None:
+        return None
+    members = table.shapes[operation.output.shape].members
+    return next((ref for ref in members if ref.event_stream), None)
+
+
 def _find(table: Table, code: str) -> tuple[str, Shape] | None:
     shape = table.shapes.get(code)
     if shape is not None and shape.exception:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ecsd.errors import AwsError
-from ecsd.protocol.codec import ErrorShape, RequestRules
+from ecsd.protocol.codec import ErrorShape, RequestRules, stream_member
+from ecsd.protocol.event_stream import CONTENT_TYPE, messages
 from ecsd.protocol.json_structs import Parse, fast_parser
 from ecsd.protocol.message import HttpRequest, HttpResponse
 from ecsd.protocol.plain_values import JsonValues, parse_json
 from ecsd.protocol.plain_writers import PlainWriters, Write
 from ecsd.protocol.readers import Readers
-from ecsd.protocol.table import Operation, Table
+from ecsd.protocol.table import Operation, Ref, Shape, Table, TableError
 
 if TYPE_CHECKING:
     from ecsd.protocol.constraints import Read
@@ -80,10 +81,13 @@ class JsonCodec:
     def answer(
         self, operation: Operation, output: Mapping[str, Any], request_id: str
     ) -> HttpResponse:
-        """Return the HTTP answer."""
+        """Return the HTTP answer; one that goes on where the output has a stream of events."""
         write = self._write.get(operation.name)
         if write is None:
             write = self._write[operation.name] = output_writer(self._writers, operation)
+        stream = stream_member(self._table, operation)
+        if stream is not None:
+            return self._going_on(stream, write, output, request_id)
         return HttpResponse(200, self._headers(request_id), encode(write(output)))
 
     def refuse(self, error: AwsError, request_id: str) -> HttpResponse:
@@ -94,6 +98,25 @@ class JsonCodec:
             headers["x-amzn-query-error"] = query_error(known)
         writers = self._writers if self._table else None
         return HttpResponse(known.status, headers, json_error_body(self._table, writers, error))
+
+    def _going_on(
+        self, stream: Ref, write: Write, output: Mapping[str, Any], request_id: str
+    ) -> HttpResponse:
+        plain = {name: value for name, value in output.items() if name != stream.name}
+
+        def write_event(name: str, members: Mapping[str, Any]) -> bytes:
+            events = self._writers.structure_of(stream.shape, self._shape(stream).members, ())
+            (written,) = events({name: members}).values()
+            return encode(written)
+
+        headers = self._headers(request_id) | {"content-type": CONTENT_TYPE}
+        frames = messages(encode(write(plain)), output[stream.name], write_event)
+        return HttpResponse(200, headers, b"", frames)
+
+    def _shape(self, ref: Ref) -> Shape:
+        if self._table is None:
+            raise TableError("a service without a table has no shapes")
+        return self._table.shapes[ref.shape]
 
     def _prepare(self, operation: Operation) -> None:
         name = operation.name

@@ -31,7 +31,7 @@ class HttpResponse(msgspec.Struct, frozen=True):
     """One answer. Content-Length is the server's business where the headers do not have it.
 
     Attributes:
-        pieces: the rest of a body that is not held whole, after ``body``; its length is a header.
+        pieces: a body that is not held whole, as it comes, in place of ``body``.
     """
 
     status: int

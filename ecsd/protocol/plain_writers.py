@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from ecsd.protocol.answers import check_required, scalar_check, unknown, wrong
+from ecsd.protocol.answers import check_required, scalar_check, unknown, usual_type, wrong
 from ecsd.protocol.constraints import FLOATS
 from ecsd.protocol.table import Ref, Shape, Table, TableError
 from ecsd.protocol.timestamps import to_epoch, to_text
@@ -57,11 +57,12 @@ class PlainWriters:
         }
 
     def _scalar(self, ref: Ref, shape: Shape) -> Write:
-        check = scalar_check(shape.type, ref.shape)
+        check, usual = scalar_check(shape.type, ref.shape), usual_type(shape.type)
         convert = self._conversion(ref, shape.type)
 
         def write(value: Any) -> Any:
-            check(value)
+            if type(value) is not usual:
+                check(value)
             return value if convert is None else convert(value)
 
         return write
@@ -85,7 +86,7 @@ def _structure_writer(
     where: str, fields: Mapping[str, tuple[str, Write]], required: tuple[str, ...]
 ) -> Write:
     def write(value: Any) -> dict[str, Any]:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):
             wrong(where, "structure", value)
         out = {}
         for name, item in value.items():

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from ecsd.records.plan import Message
+from ecsd.records.message import Message
 
 
 class ContainerObserved(Message, frozen=True, kw_only=True):

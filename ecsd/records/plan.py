@@ -8,14 +8,8 @@ carries them.
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
-from ecsd.records.efs.access_point import DirectoryCreation, PosixUser
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
-    """Anything that goes over the link; times are aware UTC datetimes."""
-
+from ecsd.records.message import Message
+from ecsd.records.plan_files import EfsMount, FileSystemPlan
 
 # ------------------------------------------------------------------ down: the network
 
@@ -266,35 +260,6 @@ class BalancerPlan(Message, frozen=True, kw_only=True):
     zones: tuple[str, ...] = ()  # of the addresses, in their order
     authentications: dict[str, AuthenticationPlan] = {}  # by rule's ARN; a listener's: its default
     user_keys: UserKeysPlan | None = None
-
-
-# ------------------------------------------------------------------ down: file systems
-
-
-class FileSystemPlan(Message, frozen=True, kw_only=True):
-    """A file system of EFS: a folder of the host. erased: its files are to go, for good."""
-
-    file_system_arn: str
-    file_system_id: str
-    erased: bool = False
-
-
-class EfsMount(Message, frozen=True, kw_only=True):
-    """A volume of a task that lies in a file system.
-
-    refusal: why it cannot be mounted, as EFS's mount helper says it, with its exit status. server:
-    what the mount helper calls the other end in its own words.
-    """
-
-    volume: str
-    file_system_id: str
-    server: str
-    path: str = "/"
-    access_point_id: str = ""
-    creation: DirectoryCreation | None = None
-    user: PosixUser | None = None
-    read_only: bool = False
-    refusal: str = ""
 
 
 # ------------------------------------------------------------------ down: tasks

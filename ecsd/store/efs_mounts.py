@@ -27,7 +27,7 @@ from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.efs.access_point import AccessPoint
 from ecsd.records.efs.file_system import FileSystem
 from ecsd.records.efs.mount_target import MountTarget
-from ecsd.records.plan import EfsMount
+from ecsd.records.plan_files import EfsMount
 from ecsd.store.finders.data_plane import vpc_parts
 from ecsd.store.finders.iam import find_role_by_arn
 from ecsd.store.finders.iam_caller import context_of, identity_of_role

@@ -8,7 +8,7 @@ from ecsd.decisions.invariants.ecs import Containers, check_ecs
 from ecsd.decisions.invariants.files import Files, check_files
 from ecsd.decisions.invariants.finding import Finding
 from ecsd.decisions.invariants.images import Repositories, check_images
-from ecsd.decisions.invariants.logs import Logging, check_logs
+from ecsd.decisions.invariants.logs import Logging, check_log_disk, check_logs
 from ecsd.decisions.invariants.network import check_network, check_vpc_numbers
 from ecsd.decisions.invariants.objects import Objects, check_objects
 from ecsd.decisions.invariants.stored_values import StoredValues, check_stored_values
@@ -31,7 +31,9 @@ from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.kms.key import Alias, Key
+from ecsd.records.logs.log_filter import MetricFilter, SubscriptionFilter, SubscriptionProgress
 from ecsd.records.logs.log_group import LogGroup, LogStream
+from ecsd.records.logs.logs_shed import LogsShed
 from ecsd.records.logs.storage_to_free import StorageToFree
 from ecsd.records.route53.hosted_zone import HostedZone
 from ecsd.records.route53.record_set import RecordSet
@@ -53,6 +55,7 @@ def all_findings(store: Store, damaged: Mapping[str, str] | None = None) -> Iter
     """
     yield from check_vpc_numbers([vpc for _, vpc in store.everywhere(Vpc)])
     yield from check_entrances([one for _, one in store.everywhere(LoadBalancer)])
+    yield from check_log_disk([one for _, one in store.everywhere(LogsShed)])
     for scope in store.scopes():
         view = store.view(scope)
         yield from check_network(network_of(view))
@@ -87,7 +90,13 @@ def all_findings(store: Store, damaged: Mapping[str, str] | None = None) -> Iter
             )
         )
         yield from check_logs(
-            Logging(view.select(LogGroup), view.select(LogStream), view.select(StorageToFree))
+            Logging(
+                view.select(LogGroup),
+                view.select(LogStream),
+                view.select(StorageToFree),
+                [*view.select(MetricFilter), *view.select(SubscriptionFilter)],
+                view.select(SubscriptionProgress),
+            )
         )
         yield from check_stored_values(
             StoredValues(

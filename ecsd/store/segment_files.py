@@ -8,6 +8,7 @@ import shutil
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from ecsd.store.blocks import HEADER_BYTES, header_of
 from ecsd.store.stream_journal import sync_folder, write_at
@@ -31,6 +32,15 @@ def location_of(place: int) -> tuple[int, int]:
     return place >> SEGMENT_SHIFT, (place & (1 << SEGMENT_SHIFT) - 1) >> OFFSET_SHIFT
 
 
+class FileOnDisk(NamedTuple):
+    """One segment's file. ``written_at``: seconds since 1970 of its last write."""
+
+    written_at: float
+    storage: str
+    segment: int
+    size: int
+
+
 class SegmentFiles:
     """Reads and writes blocks; remembers which files are not synced yet."""
 
@@ -50,6 +60,11 @@ class SegmentFiles:
         except FileNotFoundError:
             return []  # nothing was ever written
         return sorted(int(path.stem) for path in paths if path.suffix == ".seg")
+
+    def everything(self) -> list[FileOnDisk]:
+        """Return every segment of every stream, the one that was written to longest ago first."""
+        found = [_on_disk(path) for path in self._folder.glob("*/*/*.seg")]
+        return sorted(one for one in found if one is not None)
 
     def scan(self, storage: str, segment: int) -> Iterator[BlockSpan]:
         """Yield the blocks of a segment; stops at a torn end."""
@@ -148,3 +163,11 @@ class SegmentFiles:
 
     def _path(self, storage: str, segment: int) -> Path:
         return self.folder_of(storage) / f"{segment:08d}.seg"
+
+
+def _on_disk(path: Path) -> FileOnDisk | None:
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return None  # removed since it was listed
+    return FileOnDisk(state.st_mtime, path.parent.name, int(path.stem), state.st_size)

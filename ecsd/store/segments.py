@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -19,9 +19,20 @@ from ecsd.errors import StoreError
 from ecsd.store import blocks
 from ecsd.store.segment_files import SegmentFiles, location_of, place_of
 from ecsd.store.stream_journal import Entry, EntryKind, Journal
-from ecsd.store.stream_order import BlockSpan, Item, ascending, descending, gather
+from ecsd.store.stream_notices import Notices
+from ecsd.store.stream_order import Block, BlockSpan, gather
 from ecsd.store.stream_recovery import next_journal, recover
-from ecsd.store.streams import Found, Located, LogEvent, Position, Search, Summary
+from ecsd.store.streams import (
+    Arrived,
+    Found,
+    Located,
+    LogEvent,
+    Notice,
+    Position,
+    Search,
+    Shed,
+    Summary,
+)
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +53,7 @@ class _Write(NamedTuple):
     storage: str
     events: Sequence[LogEvent] = ()
     before: int = 0
+    first_kept: int | None = None  # of TRIM: a segment, instead of a time
 
 
 class _Stream:
@@ -78,6 +90,8 @@ class SegmentStreams:
         self._writing: set[str] = set()
         self._listed = 0  # spans of all streams in memory
         self._dropped: set[str] = set()  # the writing thread's
+        self._disk_bytes: int | None = None  # of all segments; None until it is measured
+        self._notices = Notices()
         self._waiting: list[_Write] = []  # the rest belongs to the event loop
         self._next: asyncio.Future[None] | None = None
         self._current: asyncio.Future[None] | None = None
@@ -110,6 +124,35 @@ class SegmentStreams:
             known |= await loop.run_in_executor(self._readers, self._summarize, unknown)
         return known
 
+    async def shed(self, most_bytes: int) -> Shed:
+        """Remove the segments that were written to longest ago until at most this is on disk."""
+        loop = asyncio.get_running_loop()
+        if self._disk_bytes is not None and self._disk_bytes <= most_bytes:
+            return Shed()
+        files = await loop.run_in_executor(self._readers, self._files.everything)
+        held = sum(one.size for one in files)
+        first_kept: dict[str, int] = {}
+        freed = segments = 0
+        for file in files:
+            if held - freed <= most_bytes:
+                break
+            first_kept[file.storage] = max(first_kept.get(file.storage, 0), file.segment + 1)
+            freed, segments = freed + file.size, segments + (file.size > 0)
+        for storage, first in first_kept.items():
+            await self._enter(_Write(EntryKind.TRIM, storage, first_kept=first))
+        with self._lock:
+            self._disk_bytes = held - freed
+        return Shed(freed, segments)
+
+    async def arrived(self, storage: str, after: int, most_bytes: int) -> Arrived:
+        """Return what came behind the event at place ``after``."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._arrived, storage, after, most_bytes)
+
+    def watch(self, notice: Notice) -> Callable[[], None]:
+        """Call with every durable append; returns the end of it."""
+        return self._notices.add(notice)
+
     def close(self) -> None:
         """Finish what is being written, sync it and close."""
         self._writer.shutdown(wait=True)
@@ -138,9 +181,10 @@ class SegmentStreams:
         batch, self._waiting = self._waiting, []
         self._current, self._next = self._next, None
         loop = asyncio.get_running_loop()
-        loop.run_in_executor(self._writer, self._commit, batch).add_done_callback(self._committed)
+        done = loop.run_in_executor(self._writer, self._commit, batch)
+        done.add_done_callback(lambda it: self._committed(it, batch))
 
-    def _committed(self, done: "asyncio.Future[None]") -> None:
+    def _committed(self, done: "asyncio.Future[None]", batch: Sequence[_Write]) -> None:
         current, self._current = self._current, None
         error = done.exception()
         if self._waiting:
@@ -149,6 +193,9 @@ class SegmentStreams:
             return
         if error is None:
             current.set_result(None)
+            for write in batch:
+                if write.kind is EntryKind.APPEND:
+                    self._notices.tell(write.storage, write.events)
             return
         log.error("log events could not be kept", extra={"cause": str(error)})
         cause = error if isinstance(error, StoreError) else StoreError(f"log streams: {error!r}")
@@ -186,7 +233,9 @@ class SegmentStreams:
             self._dropped.add(write.storage)
             yield Entry(EntryKind.DROP, write.storage)
         elif write.kind is EntryKind.TRIM:
-            first = _first_kept(stream, spans, write.before)
+            first = write.first_kept
+            if first is None:
+                first = _first_kept(stream, spans, write.before)
             if first is not None:
                 if first > stream.segment:
                     stream.segment, stream.end, stream.began = first, 0, None
@@ -243,6 +292,8 @@ class SegmentStreams:
             for storage, stream in streams.items():
                 stream.spans += spans[storage]
                 self._listed += len(spans[storage])
+                if self._disk_bytes is not None:
+                    self._disk_bytes += sum(one.length for one in spans[storage])
                 self._summaries[storage] = _joined(self._summaries[storage], spans[storage])
             for entry in entries:
                 if entry.kind is EntryKind.DROP:
@@ -279,41 +330,55 @@ class SegmentStreams:
     # ---------------------------------------------------------------- in reading threads
 
     def _read(self, storages: Sequence[str], search: Search) -> Found:
+        def load(block: Block) -> list[LogEvent]:
+            return self._load(block, search.literal)
+
         try:
-            return gather([self._items(storage, search) for storage in storages], search)
+            spans = [one for storage in storages for one in self._blocks(storage, search)]
+            return gather(spans, load, search)
         except OSError as error:
             raise StoreError(f"the log streams cannot be read: {error}") from error
 
-    def _items(self, storage: str, search: Search) -> Iterator[Item]:
+    def _blocks(self, storage: str, search: Search) -> list[Block]:
         with self._lock:
-            spans = [
-                one
+            found = [
+                Block(storage, one)
                 for one in self._stream(storage).spans
                 if one.last >= search.start.timestamp and one.first <= search.end.timestamp
             ]
             self._evict()
-
-        def load(span: BlockSpan) -> list[Located]:
-            return self._load(storage, span, search)
-
-        return (ascending if search.forward else descending)(storage, spans, load)
-
-    def _load(self, storage: str, span: BlockSpan, search: Search) -> list[Located]:
-        block = self._files.read(storage, span)
-        if block is None:
-            return []
-        raw = blocks.raw_body(block)
-        if search.literal is not None and search.literal not in raw:
-            return []
-        wanted, start, end = search.wanted, search.start, search.end
-        found = []
-        for number, event in enumerate(blocks.events_of(raw)):
-            if wanted is not None and not wanted(event.message):
-                continue
-            position = Position(event.timestamp, storage, span.place + number)
-            if start <= position < end:
-                found.append(Located(position, event))
         return found
+
+    def _load(self, block: Block, literal: bytes | None = None) -> list[LogEvent]:
+        """Return a block's events; none where it is gone, or without the literal."""
+        content = self._files.read(block.storage, block.span)
+        if content is None:
+            return []
+        raw = blocks.raw_body(content)
+        if literal is not None and literal not in raw:
+            return []
+        return blocks.events_of(raw)
+
+    def _arrived(self, storage: str, after: int, most_bytes: int) -> Arrived:
+        try:
+            with self._lock:
+                spans = [
+                    one for one in self._stream(storage).spans if one.place + one.events - 1 > after
+                ]
+                self._evict()
+            found: list[Located] = []
+            for span in spans:  # they stand in order of arrival
+                if found and span.raw_bytes > most_bytes:
+                    break
+                most_bytes -= span.raw_bytes
+                found += [
+                    Located(Position(event.timestamp, storage, place), event)
+                    for place, event in enumerate(self._load(Block(storage, span)), span.place)
+                    if place > after
+                ]
+        except OSError as error:
+            raise StoreError(f"the log streams cannot be read: {error}") from error
+        return Arrived(found, found[-1].position.place if found else after)
 
     def _summarize(self, storages: Sequence[str]) -> dict[str, Summary]:
         found = {}

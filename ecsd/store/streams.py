@@ -83,6 +83,27 @@ class Summary(NamedTuple):
     stored_bytes: int = 0
 
 
+class Shed(NamedTuple):
+    """What went to keep within the disk's share: bytes and files; both 0 when nothing had to."""
+
+    freed_bytes: int = 0
+    segments: int = 0
+
+
+class Arrived(NamedTuple):
+    """Events of one stream in the order in which they came.
+
+    Attributes:
+        after: the place to go on behind; the given one where nothing came.
+    """
+
+    events: list[Located]
+    after: int
+
+
+Notice = Callable[[str, Sequence[LogEvent]], None]
+
+
 class LogStreams(Protocol):
     """Append durably, read by time, drop.
 
@@ -113,6 +134,24 @@ class LogStreams(Protocol):
 
     async def drop(self, storage: str) -> None:
         """Forget a stream."""
+        ...
+
+    async def shed(self, most_bytes: int) -> Shed:
+        """Remove the oldest segments of all streams until at most this is on disk."""
+        ...
+
+    async def arrived(self, storage: str, after: int, most_bytes: int) -> Arrived:
+        """Return what came behind the event at place ``after`` (0: from the first on).
+
+        Some events at least, and no more than about ``most_bytes``; whole batches where they fit.
+        """
+        ...
+
+    def watch(self, notice: Notice) -> Callable[[], None]:
+        """Call with every durable append, in the event loop; returns the end of it.
+
+        Appends of one stream come in order. It must not block or raise.
+        """
         ...
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from ecsd.agent.file_systems import HostFileSystems, used
 from ecsd.clock import VirtualClock
 from ecsd.decisions.efs_failures import unresolved
 from ecsd.errors import FileSystemError
-from ecsd.records.plan import EfsMount, FileSystemPlan
+from ecsd.records.plan_files import EfsMount, FileSystemPlan
 from ecsd.settings import Settings
 from tests.agent.task_world import ARN, plan
 

@@ -19,7 +19,7 @@ from ecsd.records.efs.file_system import FileSystem
 from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.iam.role import Role
 from ecsd.records.observed import FileSystemObserved
-from ecsd.records.plan import FileSystemPlan
+from ecsd.records.plan_files import FileSystemPlan
 from ecsd.settings import Settings
 from ecsd.store.scope import Scope
 from tests.controllers.hub import Published

@@ -25,6 +25,7 @@ OPERATIONS = load_operations()
 WIRE = Wire(SeededIds(4).uuid)  # shared: tables are read once
 FOLDER = Path(tempfile.mkdtemp(prefix="ecsd-objects-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+EVENTS = b"application/vnd.amazon.eventstream"
 SIGNING = {"elbv2": "elasticloadbalancing"}
 
 
@@ -63,10 +64,11 @@ class Client:
     async def raw(self, method, path, headers, body, *, query="", pieces=None):
         sent = []
         waiting = list(pieces if pieces is not None else [body])
+        enough = asyncio.Event()  # of an answer that goes on for ever
 
         async def receive():
             if not waiting:
-                await (self.leaves or asyncio.Event()).wait()
+                await (self.leaves or enough).wait()
                 return {"type": "http.disconnect"}
             piece = waiting.pop(0)
             if piece is None:
@@ -75,6 +77,8 @@ class Client:
 
         async def send(message):
             sent.append(message)
+            if (b"content-type", EVENTS) in sent[0]["headers"] and len(sent) > 1:
+                enough.set()
             await asyncio.sleep(0)
 
         scope = {

@@ -1,9 +1,11 @@
 import gzip
+import json
 import logging
 import tracemalloc
 import zlib
 
 import pytest
+from botocore.eventstream import EventStreamBuffer
 from gateway_client import Client, authorization
 
 from ecsd.errors import AwsError, StoreError
@@ -236,3 +238,48 @@ def test_a_gzip_bomb_is_not_unpacked():
     tracemalloc.stop()
     assert refused.value.status == 413
     assert peak < 1 << 20
+
+
+async def test_an_answer_that_goes_on_ends_when_its_client_leaves(client):
+    await client.aws("logs", "CreateLogGroup", b'{"logGroupName": "g"}')
+    arn = "arn:aws:logs:us-east-1:000000000000:log-group:g"
+    answer = await client.aws(
+        "logs", "StartLiveTail", json.dumps({"logGroupIdentifiers": [arn]}).encode()
+    )
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/vnd.amazon.eventstream"
+    assert "content-length" not in answer.headers
+    buffer = EventStreamBuffer()
+    buffer.add_data(answer.body)
+    assert [one.headers[":event-type"] for one in buffer] == ["initial-response", "sessionStart"]
+    assert client.parts.streams._notices._notices == []  # nobody listens any more
+
+
+async def test_an_event_stream_is_not_answered_in_cbor(client):
+    headers = {
+        "smithy-protocol": "rpc-v2-cbor",
+        "content-type": "application/cbor",
+        "authorization": authorization("logs"),
+    }
+    path = "/service/Logs_20140328/operation/StartLiveTail"
+    answer = await client.raw("POST", path, headers, b"\xa0")
+    assert (answer.status, b"UnknownOperationException" in answer.body) == (400, True)
+
+
+async def test_a_bug_in_an_answer_that_goes_on_breaks_it_off(store, caplog):
+    async def broken():
+        yield "sessionUpdate", {"sessionResults": []}
+        raise RuntimeError("no such luck")
+
+    async def start(_call, _request):
+        return {"responseStream": broken()}
+
+    client = Client(store, operations={("logs", "StartLiveTail"): start})
+    client.leaves = asyncio.Event()  # it stays
+    arn = "arn:aws:logs:us-east-1:000000000000:log-group:g"
+    answer = await client.aws(
+        "logs", "StartLiveTail", json.dumps({"logGroupIdentifiers": [arn]}).encode()
+    )
+    assert b"sessionUpdate" in answer.body
+    assert "an answer that goes on failed: a bug" in caplog.text
+    assert "no such luck" in caplog.text

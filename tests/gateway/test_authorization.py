@@ -118,7 +118,7 @@ def test_tables_name_registered_operations_alone():
         "elbv2": services.ELBV2,
         "iam": OF_CALLER,
         "kms": KEY,
-        "logs": services.LOG_GROUP,
+        "logs": {**services.LOG_GROUP, **dict.fromkeys(services.LOG_GROUPS, "")},
         "route53": services.ROUTE53_ZONE,
         "s3": {**s3.RENAMED, **s3.OF_VERSION},
         "secretsmanager": stored_values.ABOUT_NO_SECRET,
@@ -177,6 +177,19 @@ def test_tables_name_registered_operations_alone():
             {"resourceArn": f"arn:aws:logs:{HOME}:log-group:/a:*"},
             f"arn:aws:logs:{HOME}:log-group:/a:log-stream:",
         ),
+        (
+            "logs",
+            "StartLiveTail",
+            {"logGroupIdentifiers": [f"arn:aws:logs:{HOME}:log-group:/a"]},
+            f"arn:aws:logs:{HOME}:log-group:/a:log-stream:",
+        ),
+        (
+            "logs",
+            "StartQuery",
+            {"logGroupNames": ["/a"]},
+            f"arn:aws:logs:{HOME}:log-group:/a:log-stream:",
+        ),
+        ("logs", "GetQueryResults", {"queryId": "q"}, "*"),
         ("route53", "GetHostedZone", {"Id": "/hostedzone/Z1"}, "arn:aws:route53:::hostedzone/Z1"),
         (
             "iam",

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import http.client
 import threading
+import time
 
 import boto3
 import pytest
@@ -65,6 +66,32 @@ def test_boto3_creates_and_describes(aws):
     assert aws("ec2").describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["CidrBlock"] == "10.1.0.0/16"
     assert aws("sts").get_caller_identity()["Account"] == "210987654321"
     assert aws("elbv2").describe_load_balancers()["LoadBalancers"] == []
+
+
+def test_live_tail_goes_on_until_the_client_leaves(port):
+    config = Config(retries={"max_attempts": 1}, inject_host_prefix=False)
+    logs = boto3.client(
+        "logs",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="210987654321",
+        aws_secret_access_key="any",
+        config=config,
+    )
+    logs.create_log_group(logGroupName="live")
+    logs.create_log_stream(logGroupName="live", logStreamName="s")
+    arn = "arn:aws:logs:us-east-1:210987654321:log-group:live"
+    stream = logs.start_live_tail(logGroupIdentifiers=[arn])["responseStream"]
+    events = iter(stream)
+    assert next(events)["sessionStart"]["logGroupIdentifiers"] == [arn]
+    now = int(time.time() * 1000)
+    logs.put_log_events(
+        logGroupName="live", logStreamName="s", logEvents=[{"timestamp": now, "message": "hello"}]
+    )
+    update = next(events)["sessionUpdate"]
+    (told,) = update["sessionResults"]
+    assert (told["message"], told["logStreamName"]) == ("hello", "s")
+    stream.close()
 
 
 def test_boto3_raises_the_models_own_exceptions(aws):

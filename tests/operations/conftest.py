@@ -162,7 +162,7 @@ def client(store, ids):
 def refused(ask):
     """Return the error of an operation of the room's ``ask`` that must be refused."""
 
-    async def call(name: str, **request) -> AwsError:
+    async def call(name: str, /, **request) -> AwsError:
         with pytest.raises(AwsError) as caught:
             await ask(name, **request)
         return caught.value

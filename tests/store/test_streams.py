@@ -398,3 +398,73 @@ async def test_kill_9_loses_no_acknowledged_event(tmp_path):
         assert len(acknowledged) >= 400 * (life + 1)
         assert acknowledged <= set(held)
         assert len(held) == len(set(held))
+
+
+async def test_those_who_watch_hear_of_what_is_durable(streams):
+    heard = []
+    end = streams.watch(lambda storage, events: heard.append((storage, [*events])))
+    first = events((1, "one"), (2, "two"))
+    await streams.append("a", first)
+    end()
+    await streams.append("a", events((3, "three")))
+    assert heard == [("a", first)]
+
+
+async def test_what_arrived_comes_in_its_order_whatever_its_time(streams):
+    await streams.append("a", events((5, "first"), (7, "second")))
+    await streams.append("a", events((1, "third")))
+    got = await streams.arrived("a", 0, 10**6)
+    assert [one.event.message for one in got.events] == ["first", "second", "third"]
+    assert await streams.arrived("a", got.after, 10**6) == ([], got.after)
+    rest = await streams.arrived("a", got.events[0].position.place, 10**6)
+    assert [one.event.message for one in rest.events] == ["second", "third"]
+    assert await streams.arrived("none", 0, 10**6) == ([], 0)
+
+
+async def test_what_arrived_comes_in_pieces_of_some_size(streams):
+    for number in range(6):
+        await streams.append("a", events((number, "x" * 100)))
+    seen, after = [], 0
+    while True:
+        got = await streams.arrived("a", after, 260)
+        if not got.events:
+            break
+        assert len(got.events) <= 2
+        seen, after = seen + [one.event.timestamp for one in got.events], got.after
+    assert seen == [*range(6)]
+
+
+async def test_the_oldest_go_until_the_rest_fits(tmp_path):
+    streams = SegmentStreams(tmp_path / "s", Limits(segment_bytes=50))
+    for number in range(8):
+        await streams.append("ab"[number % 2], events((number, f"{number}" * 40), at=number))
+    files = sorted((tmp_path / "s").glob("*/*/*.seg"))
+    for path in files:  # the file system's clock may be too coarse to tell them apart
+        when = float(path.stem) + (0.5 if path.parent.name == "b" else 0)
+        os.utime(path, (when, when))
+    held = sum(path.stat().st_size for path in files)
+    assert (await streams.shed(held)).segments == 0
+    shed = await streams.shed(held // 2)
+    assert 0 < held - shed.freed_bytes <= held // 2
+    left = await messages(streams, "a", "b")
+    assert left == [f"{number}" * 40 for number in range(8 - len(left), 8)]
+    assert 0 < len(left) < 8
+    await streams.append("a", events((9, "goes on")))
+    assert (await messages(streams, "a", "b"))[-1] == "goes on"
+    everything = await streams.shed(0)
+    assert everything.segments > 0
+    await streams.append("a", events((10, "still")))
+    assert await messages(streams, "a", "b") == ["still"]
+    streams.close()
+    again = SegmentStreams(tmp_path / "s")
+    assert await messages(again, "a", "b") == ["still"]
+    again.close()
+
+
+async def test_the_oldest_go_in_memory_too():
+    streams = MemoryLogStreams()
+    for number in range(4):
+        await streams.append("ab"[number % 2], events((number, "x" * 74), at=number))
+    assert await streams.shed(250) == (200, 2)
+    assert await streams.shed(250) == (0, 0)
+    assert len(await messages(streams, "a", "b")) == 2

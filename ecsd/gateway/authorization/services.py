@@ -26,11 +26,14 @@ LOG_GROUP = spread(
     {
         "logGroupName": "CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream "
         "DeleteRetentionPolicy PutRetentionPolicy PutLogEvents TagLogGroup UntagLogGroup "
-        "ListTagsLogGroup DescribeLogStreams FilterLogEvents GetLogEvents",
+        "ListTagsLogGroup DescribeLogStreams FilterLogEvents GetLogEvents GetLogGroupFields "
+        "PutMetricFilter DeleteMetricFilter DescribeMetricFilters PutSubscriptionFilter "
+        "DeleteSubscriptionFilter DescribeSubscriptionFilters",
         "logGroupIdentifier": "PutLogGroupDeletionProtection",
         "resourceArn": "TagResource UntagResource ListTagsForResource",
     }
 )
+LOG_GROUPS = frozenset({"StartQuery", "StartLiveTail"})  # of several groups
 SERVICEDISCOVERY = spread(
     {
         "namespace/{Id}": "DeleteNamespace GetNamespace UpdateHttpNamespace "
@@ -104,14 +107,21 @@ def logs_needs(asked: Asked) -> Iterator[Need]:
     if name in ("DescribeLogGroups", "ListLogGroups"):
         yield Need(action, asked.arn("logs", "log-group::log-stream:"))
         return
-    if name not in LOG_GROUP:
+    if name in LOG_GROUPS:
+        members_of_groups = ("logGroupName", "logGroupNames", "logGroupIdentifiers")
+        groups = [one for member in members_of_groups for one in asked.values(member)]
+    elif name in LOG_GROUP:
+        groups = [str(members.get(LOG_GROUP[name]) or members.get("logGroupIdentifier") or "")]
+    else:
         yield Need(action)
         return
-    group = str(members.get(LOG_GROUP[name]) or members.get("logGroupIdentifier") or "")
-    if group.startswith("arn:"):
-        group = group.partition(":log-group:")[2].removesuffix(":*")
     stream = members.get("logStreamName", "")
-    yield Need(action, asked.arn("logs", f"log-group:{group}:log-stream:{stream}"))
+    names = [
+        one.partition(":log-group:")[2].removesuffix(":*") if one.startswith("arn:") else one
+        for one in groups
+    ]
+    for arn in unique(asked.arn("logs", f"log-group:{one}:log-stream:{stream}") for one in names):
+        yield Need(action, arn)
 
 
 def servicediscovery_needs(asked: Asked) -> Iterator[Need]:

@@ -3,16 +3,17 @@
 from itertools import pairwise
 from typing import Any
 
-from ecsd.decisions.log_filter import LogFilter, compile_filter
 from ecsd.decisions.log_retention import DAY, Accepted, accepted, kept_from, milliseconds
 from ecsd.decisions.log_token import event_id, event_number, read_token, token
 from ecsd.operations.call import Call, operation
 from ecsd.operations.logs.log_stream import sequence_token
 from ecsd.operations.logs.requests import (
+    compiled_pattern,
     group_of,
     invalid,
     next_token,
     read_next_token,
+    refuse_infrequent,
 )
 from ecsd.records.logs.log_group import LogGroup, LogStream
 from ecsd.store.finders.logs import require_log_group, require_log_stream
@@ -34,14 +35,14 @@ async def put_log_events(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     timestamps = [one["timestamp"] for one in given]
     if any(late < early for early, late in pairwise(timestamps)):
         raise invalid("Log events in a single PutLogEvents request must be in chronological order.")
-    now = milliseconds(call.clock.now())
-    part = accepted(timestamps, now, group.retention_in_days)
-    kept = given[part.first : part.end]
-    if kept and kept[-1]["timestamp"] - kept[0]["timestamp"] > DAY:
+    if timestamps[-1] - timestamps[0] > DAY:
         raise invalid(
             "The batch of log events in a single PutLogEvents request cannot span more than "
             "24 hours."
         )
+    now = milliseconds(call.clock.now())
+    part = accepted(timestamps, now, group.retention_in_days)
+    kept = given[part.first : part.end]
     await call.streams.append(
         stream.storage, [LogEvent(one["timestamp"], now, one["message"]) for one in kept]
     )
@@ -64,6 +65,7 @@ async def get_log_events(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """
     view = call.view
     group = group_of(view, request)
+    refuse_infrequent(group, "GetLogEvents")
     stream = require_log_stream(view, group, request["logStreamName"])
     floor = _floor(call, group, request)
     search = Search(
@@ -94,11 +96,10 @@ async def get_log_events(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 @operation("logs", "FilterLogEvents")
 async def filter_log_events(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Return events of a group's streams that match a pattern, interleaved by time."""
-    pattern = compile_filter(request.get("filterPattern", ""))
-    if not isinstance(pattern, LogFilter):
-        raise invalid(pattern.words)
+    pattern = compiled_pattern(request.get("filterPattern", ""))
     view = call.view
     group = group_of(view, request)
+    refuse_infrequent(group, "FilterLogEvents")
     streams = {one.storage: one for one in _chosen(view, group, request)}
     search = Search(
         start=Position(_floor(call, group, request)),

@@ -7,9 +7,10 @@ from msgspec.structs import replace
 from ecsd.decisions.log_retention import ALLOWED_DAYS, milliseconds
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
-from ecsd.operations.logs.log_stream import streams_to_free
+from ecsd.operations.logs.log_stream import forget
 from ecsd.operations.logs.requests import invalid, page, refuse_unsupported
 from ecsd.operations.logs.tag import merged
+from ecsd.records.logs.log_filter import MetricFilter, SubscriptionFilter
 from ecsd.records.logs.log_group import LogGroup, LogStream
 from ecsd.store.finders.logs import require_log_group, require_log_group_by_identifier
 from ecsd.store.store import View
@@ -53,8 +54,10 @@ async def delete_log_group(call: Call, request: dict[str, Any]) -> dict[str, Any
                 "The log group cannot be deleted because deletion protection is enabled.",
             )
         streams = change.select(LogStream, log_group_name=group.log_group_name)
-        change.put(*streams_to_free(streams))
-        change.remove(group, *streams)
+        for kind in (MetricFilter, SubscriptionFilter):
+            change.remove(*change.select(kind, log_group_name=group.log_group_name))
+        forget(change, streams)
+        change.remove(group)
     return {}
 
 
@@ -85,7 +88,8 @@ async def describe_log_groups(call: Call, request: dict[str, Any]) -> dict[str, 
     groups = []
     for one in shown:
         stored = sum(summaries[it.storage].stored_bytes for it in streams[one.log_group_name])
-        groups.append(_full(one, stored))
+        filters = view.count(MetricFilter, "log_group_name", one.log_group_name)
+        groups.append(_full(one, stored, filters))
     return {"logGroups": groups, **rest}
 
 
@@ -165,10 +169,10 @@ def _short(group: LogGroup) -> dict[str, Any]:
     }
 
 
-def _full(group: LogGroup, stored_bytes: int) -> dict[str, Any]:
+def _full(group: LogGroup, stored_bytes: int, metric_filters: int) -> dict[str, Any]:
     answer = {
         **_short(group),
-        "metricFilterCount": 0,
+        "metricFilterCount": metric_filters,
         "storedBytes": stored_bytes,
         "logGroupClass": group.log_group_class,
         "logGroupArn": group.arn.removesuffix(":*"),

@@ -14,9 +14,11 @@ from ecsd.operations.logs.requests import (
     page,
     read_next_token,
 )
+from ecsd.records.logs.log_filter import SubscriptionProgress
 from ecsd.records.logs.log_group import LogStream
 from ecsd.records.logs.storage_to_free import StorageToFree
 from ecsd.store.finders.logs import place_of, require_log_group, require_log_stream
+from ecsd.store.store import Transaction
 from ecsd.store.streams import Summary
 
 PAGE = 50
@@ -52,8 +54,7 @@ async def delete_log_stream(call: Call, request: dict[str, Any]) -> dict[str, An
     async with call.transaction() as change:
         group = require_log_group(change, request["logGroupName"])
         stream = require_log_stream(change, group, request["logStreamName"])
-        change.put(*streams_to_free([stream]))
-        change.remove(stream)
+        forget(change, [stream])
     return {}
 
 
@@ -86,9 +87,11 @@ async def describe_log_streams(call: Call, request: dict[str, Any]) -> dict[str,
     return {"logStreams": [_described(one, summaries[one.storage]) for one in shown], **rest}
 
 
-def streams_to_free(streams: Iterable[LogStream]) -> list[StorageToFree]:
-    """Return what to remember of streams that go."""
-    return [StorageToFree(storage=one.storage) for one in streams]
+def forget(change: Transaction, streams: Iterable[LogStream]) -> None:
+    """Remove streams; what they hold is freed soon after, what is not delivered stays so."""
+    for one in streams:
+        change.remove(one, *change.select(SubscriptionProgress, storage=one.storage))
+        change.put(StorageToFree(storage=one.storage))
 
 
 def _page_by_time(

@@ -28,7 +28,7 @@ class LogStream(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "log_stream"
     KEY: ClassVar[str] = "place"
-    INDEXES: ClassVar[tuple[str, ...]] = ("log_group_name",)
+    INDEXES: ClassVar[tuple[str, ...]] = ("log_group_name", "storage")
 
     place: str  # <group>|<stream>
     log_group_name: str

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ecsd.clock import VIRTUAL_START, SystemClock
+from ecsd.clock import VIRTUAL_START
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.decisions.invariants.logs import Logging, check_logs
 from ecsd.decisions.log_retention import DAY, milliseconds
@@ -16,21 +16,6 @@ from ecsd.store.stream_memory import MemoryLogStreams
 
 NOW = milliseconds(VIRTUAL_START)
 ARN = "arn:aws:logs:us-east-1:000000000000:log-group:/ecs/app"
-
-
-class FixedClock(SystemClock):
-    """A moment that tests move."""
-
-    def __init__(self):
-        self.moment = VIRTUAL_START
-
-    def now(self):
-        return self.moment
-
-
-@pytest.fixture
-def clock():
-    return FixedClock()
 
 
 @pytest.fixture(params=["memory", "disk"])
@@ -173,21 +158,43 @@ async def test_a_batch_is_checked_as_aws_documents(logs):
 
 
 async def test_too_old_expired_and_too_new_events_are_left_out_and_told(logs):
+    async def rejected(*ages):
+        answer = await logs(
+            "PutLogEvents",
+            logGroupName="/ecs/app",
+            logStreamName="web/1",
+            logEvents=[{"timestamp": NOW + age, "message": str(age)} for age in ages],
+        )
+        assert len(answer["nextSequenceToken"]) == 56
+        return answer.get("rejectedLogEventsInfo")
+
+    hour = DAY // 24
+    old = -14 * DAY
+    assert await rejected(old - 1, old, old + 1) == {"tooOldLogEventEndIndex": 1}
+    assert await rejected(-1000, 2 * hour, 2 * hour + 1) == {"tooNewLogEventStartIndex": 2}
+    assert await rejected(old - 5) == {"tooOldLogEventEndIndex": 1}
+    seen = [str(one) for one in (old, old + 1, -1000, 2 * hour)]
+    assert texts(await get(logs)) == seen
     await logs("PutRetentionPolicy", logGroupName="/ecs/app", retentionInDays=1)
-    ages = [-15 * DAY, -2 * DAY, -1000, 3 * DAY]
-    answer = await logs(
-        "PutLogEvents",
-        logGroupName="/ecs/app",
-        logStreamName="web/1",
-        logEvents=[{"timestamp": NOW + age, "message": str(age)} for age in ages],
+    assert await rejected(-DAY - 1, -DAY, -5) == {"expiredLogEventEndIndex": 1}
+    assert await rejected(-20 * DAY) == {"tooOldLogEventEndIndex": 1, "expiredLogEventEndIndex": 1}
+    assert texts(await get(logs)) == [str(-DAY), "-1000", "-5", str(2 * hour)]
+
+
+async def test_a_batch_of_more_than_a_day_is_refused_whole(logs):
+    code, message = await refused(
+        logs(
+            "PutLogEvents",
+            logGroupName="/ecs/app",
+            logStreamName="web/1",
+            logEvents=[
+                {"timestamp": NOW - DAY - 1, "message": "a"},
+                {"timestamp": NOW, "message": "b"},
+            ],
+        )
     )
-    assert answer["rejectedLogEventsInfo"] == {
-        "tooOldLogEventEndIndex": 1,
-        "expiredLogEventEndIndex": 2,
-        "tooNewLogEventStartIndex": 3,
-    }
-    assert len(answer["nextSequenceToken"]) == 56
-    assert texts(await get(logs)) == ["-1000"]
+    assert (code, "24 hours" in message) == ("InvalidParameterException", True)
+    assert texts(await get(logs)) == []
 
 
 async def test_tokens_walk_forward_and_repeat_themselves_at_the_end(logs):
@@ -259,9 +266,9 @@ async def test_filter_interleaves_streams_and_pages(logs):
 
 
 async def test_a_bad_pattern_is_refused(logs):
-    code, message = await refused(filtered(logs, filterPattern="[a, b]"))
+    code, message = await refused(filtered(logs, filterPattern="[a, b"))
     assert code == "InvalidParameterException"
-    assert "space-delimited" in message
+    assert message == "Invalid filter pattern: unexpected end"
 
 
 async def test_streams_are_described_by_name_and_by_their_last_event(logs, clock):

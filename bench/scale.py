@@ -4,6 +4,7 @@ An agent's own parts without server or Engine: plans go straight to its load bal
 """
 
 import asyncio
+import socket
 import statistics
 import time
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -15,6 +16,7 @@ from bench import machine
 from bench.scene import answering
 from bench.table import Group, Row, milliseconds
 from ecsd.agent.drivers.haproxy import Haproxy
+from ecsd.agent.drivers.target_probe import Question
 from tests.integration.balancer_world import (
     ADDRESS,
     ENTRANCE,
@@ -186,8 +188,16 @@ def _with_rule(plan, turn):
     return replace(plan, listeners=(replace(own, rules=(changed, *rest)), *others))
 
 
+class Checking(NamedTuple):
+    """Checks a second, the share of a core that they took, and a bare check's CPU seconds."""
+
+    rate: float
+    used: float
+    bare: float
+
+
 async def checking(count=2000):
-    """Return the checks a second of ``count`` targets each second, and their share of a core."""
+    """Return how ``count`` targets are checked each second."""
     async with crowd() as world:
         groups = [
             group(f"g{at}", *(address(at * 100 + one) for one in range(100)), interval=1)
@@ -210,12 +220,30 @@ async def checking(count=2000):
         asked, cpu, began = 0, time.process_time(), time.monotonic()
         await asyncio.sleep(SECONDS)
         taken = time.monotonic() - began
-        return asked / taken, (time.process_time() - cpu) / taken
+        rate, used = asked / taken, (time.process_time() - cpu) / taken
+        bare = world.networks.within(lambda: bare_check(address(0)))
+        return Checking(rate, used, bare)
+
+
+def bare_check(target, count=300):
+    """Return the CPU seconds of a check that a blocking loop makes."""
+    asked = Question(target, TARGET_PORT, "/", 1, "200").text()
+    began = time.thread_time()
+    for _ in range(count):
+        with socket.create_connection((target, TARGET_PORT), 5) as connection:
+            connection.sendall(asked)
+            while connection.recv(1 << 14):
+                pass
+    return (time.thread_time() - began) / count
 
 
 def checks_within(_):
-    rate, used = asyncio.run(checking())
-    return f"{rate / used * SHARE:,.0f} ({rate:,.0f} at {used:.0%})"
+    found = asyncio.run(checking())
+    each = found.used / found.rate
+    return (
+        f"{SHARE / each:,.0f} ({found.rate:,.0f} at {found.used:.0%}: {each * 1e6:.0f} us each, "
+        f"{each / found.bare:.1f} times a bare blocking loop's)"
+    )
 
 
 @contextmanager

@@ -79,6 +79,8 @@ def changes(running: Servers, wanted: Servers) -> list[str]:
     commands = []
     for backend, servers in wanted.items():
         known = running.get(backend, {})
+        if known == servers:
+            continue
         for name, server in servers.items():
             place = f"{backend}/{name}"
             old = known.get(name)
@@ -102,6 +104,7 @@ def leavers(running: Servers, wanted: Servers) -> list[tuple[str, str]]:
     return [
         (backend, name)
         for backend, servers in running.items()
+        if servers.keys() - wanted.get(backend, {}).keys()
         for name in servers
         if name not in wanted.get(backend, {})
     ]

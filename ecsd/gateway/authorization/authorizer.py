@@ -6,7 +6,7 @@ Source: IAM User Guide, Policy evaluation logic; AWS global condition context ke
 from collections.abc import Mapping
 from typing import Any
 
-from ecsd.decisions.iam.evaluation import Policies, Request, Source, decide
+from ecsd.decisions.iam.evaluation import Request, decide, keys_asked
 from ecsd.decisions.iam.wording import refusal
 from ecsd.errors import AwsError
 from ecsd.gateway.authorization.need import Asked
@@ -36,15 +36,17 @@ def authorize(
         return
     asked = Asked(operation, members, call.view, caller.arn)
     policies = identity.policies
-    common = {
-        **context_of(identity, call.clock.now(), call.scope.region),
-        **_of_connection(request),
-        **_of_tags(members),
-    }
-    wants_tags = _asks_for_tags(policies)
+    common: Keys | None = None  # most statements have no conditions: then it is not looked for
     for need in needs_of(service, signing_name, asked):
-        context = {**common, **need.context}
-        if wants_tags:
+        context, keys = need.context, keys_asked(need.action, need.resource, policies)
+        if keys:
+            common = common or {
+                **context_of(identity, call.clock.now(), call.scope.region),
+                **_of_connection(request),
+                **_of_tags(members),
+            }
+            context = {**common, **need.context}
+        if any(key.startswith(RESOURCE_TAG) for key in keys):
             context |= _resource_tag_keys(service, asked, need.resource)
         decision = decide(
             Request(identity.principal, need.action, need.resource, context), policies
@@ -112,20 +114,6 @@ def _tags_in(members: Mapping[str, Any]) -> list[tuple[str, str | None]]:
             if isinstance(key, str):
                 found.append((key, str(one.get("value", one.get("Value")) or "")))
     return found
-
-
-def _asks_for_tags(policies: Policies) -> bool:
-    sources: tuple[Source | None, ...] = (
-        *policies.identity,
-        *(policies.session or ()),
-        policies.boundary,
-    )
-    return any(
-        name.startswith(RESOURCE_TAG)
-        for source in sources
-        if source is not None
-        for name in source.policy.names
-    )
 
 
 def _resource_tag_keys(service: str, asked: Asked, resource: str) -> Keys:

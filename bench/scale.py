@@ -96,10 +96,15 @@ def _path(value):
 
 
 class Found(NamedTuple):
-    """Seconds until a changed target, and a changed rule, were in force; requests meanwhile."""
+    """Seconds until a changed target, and a changed rule, were in force; requests meanwhile.
+
+    bare: seconds that HAProxy takes to read the same file, which a changed rule has it do twice:
+    to check it, and to load it.
+    """
 
     target: float
     rule: float
+    bare: float
     failed: int
     asked: float
 
@@ -118,15 +123,25 @@ async def changes():
         script.write_text(PAUSES)
         how = {"seconds": SECONDS * 2, "connections": 8, "headers": [host], "script": str(script)}
         load = asyncio.create_task(asyncio.to_thread(machine.wrk, url, **how))
-        targets, rules = [], []
+        targets, rules, bare = [], [], []
+        file = str(world.folder / "haproxy" / first.vpc_id / "haproxy.cfg")
         for turn in range(CHANGES):
             targets.append(await _in_use(world, _without_target(first, turn)))
             await asyncio.sleep(SECONDS / CHANGES / 2)
             rules.append(await _in_force(world, _with_rule(first, turn)))
             await asyncio.sleep(SECONDS / CHANGES / 2)
             await world.balancers.apply(first)
+            bare.append(await asyncio.to_thread(_read_by_haproxy, file))
         rate, bad = await load
-    return Found(statistics.median(targets), statistics.median(rules), bad, rate * SECONDS * 2)
+    medians = (statistics.median(each) for each in (targets, rules, bare))
+    return Found(*medians, bad, rate * SECONDS * 2)
+
+
+def _read_by_haproxy(file):
+    """Return the seconds that a bare ``haproxy -c`` takes."""
+    began = time.perf_counter()
+    machine.run("haproxy", "-c", "-f", file)
+    return time.perf_counter() - began
 
 
 async def _all_healthy(world, plans):
@@ -246,6 +261,10 @@ def checks_within(_):
     )
 
 
+def rule_changed(found):
+    return f"{milliseconds(found.rule)} ({milliseconds(found.bare)} a bare `haproxy -c` of it)"
+
+
 @contextmanager
 def opened():
     """Yield what ``changes`` found out."""
@@ -260,7 +279,7 @@ GROUP = Group(
     opened,
     (
         Row(f"one target changed, {SIZE}", "≤ 5 ms", lambda found: milliseconds(found.target)),
-        Row("one rule changed there", "≤ 150 ms", lambda found: milliseconds(found.rule)),
+        Row("one rule changed there", "≤ 150 ms", rule_changed),
         Row(
             "failed requests during these changes",
             "0",

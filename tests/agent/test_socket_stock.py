@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecsd.agent.drivers.socket_stock import MOST, SocketStock, next_count
+from ecsd.agent.networks import HostNetworks
 from ecsd.clock import VIRTUAL_START, SystemClock
 from ecsd.errors import NetworkError
+from ecsd.settings import Settings
 
 HERE = "/proc/self/ns/net"
 
@@ -125,3 +127,25 @@ async def test_a_visit_that_fails_is_told_and_tried_again(stock, visits):
 @given(st.integers(0, MOST), st.floats(0, 100), st.integers(1, 3000))
 def test_never_none_and_never_more_than_the_most(count, seconds, waiting):
     assert min(waiting, MOST) <= next_count(count, seconds, waiting) <= MOST
+
+
+class Stocked:
+    """A stock that is closed or not."""
+
+    closed = False
+
+    def close(self):
+        self.closed = True
+
+
+async def test_a_vpc_that_goes_takes_its_sockets_along_and_so_does_the_agent():
+    networks = HostNetworks(Settings(instance=7), SystemClock(), lambda _: None)
+    with pytest.raises(NetworkError, match="no namespace"):
+        await networks.open_socket("vpc-none")
+    going, stays = Stocked(), Stocked()
+    networks._sockets |= {"vpc-none": going, "vpc-other": stays}
+    await networks.remove("vpc-none")
+    assert (going.closed, stays.closed) == (True, False)
+    await networks.release()
+    assert stays.closed
+    assert not networks._sockets

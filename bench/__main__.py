@@ -10,7 +10,7 @@ from pathlib import Path
 
 import boto3
 
-from bench import connect, figures, flows, machine, names, rivals, scale, turns, web
+from bench import connect, figures, flows, iam, machine, names, rivals, scale, turns, web
 from bench.table import Measured, measured, table
 from tests.integration.conftest import Ecsd
 from tests.integration.sample import Account
@@ -27,6 +27,7 @@ GROUPS = {
     "checks": scale.CHECKS,
     "names": names.GROUP,
     "connect": connect.GROUP,
+    "iam": iam.GROUP,
 }
 
 

@@ -35,6 +35,10 @@ class Clock(Protocol):
         """Call back once at a moment; the handle cancels."""
         ...
 
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call back once after a while; the handle cancels."""
+        ...
+
 
 class SystemClock:
     """The machine's time."""
@@ -57,8 +61,11 @@ class SystemClock:
 
     def call_at(self, when: datetime, callback: Callable[[], None]) -> asyncio.TimerHandle:
         """Call back once at a moment."""
-        loop = asyncio.get_running_loop()
-        return loop.call_later(max(0.0, (when - self.now()).total_seconds()), callback)
+        return self.call_later(max(0.0, (when - self.now()).total_seconds()), callback)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call back once after a while."""
+        return asyncio.get_running_loop().call_later(seconds, callback)
 
 
 class VirtualClock(SystemClock):

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from ecsd.agent.drivers.function_probe import FunctionQuestion, ask_function
@@ -16,7 +16,7 @@ from ecsd.agent.drivers.target_probe import Question, ask
 from ecsd.agent.rooms import Networks
 from ecsd.clock import Clock
 from ecsd.decisions.balancer_attributes import MULTI_VALUE
-from ecsd.decisions.target_health import Health, Outcome, Pace, judge, next_pace
+from ecsd.decisions.target_health import Health, Outcome, Pace, judge, next_pace, on_beat
 from ecsd.errors import NetworkError
 from ecsd.records.plan import BalancerPlan, HealthCheckPlan, TargetGroupPlan, TargetPlan
 
@@ -185,7 +185,7 @@ class HealthChecks:
 
     async def _ask(self, place: Place, watched: _Watched) -> None:
         async with self._room:
-            started = self._clock.now()
+            started = self._clock.now().timestamp()
             try:
                 outcome = await self._outcome(watched)
             except (NetworkError, OSError) as error:
@@ -193,20 +193,19 @@ class HealthChecks:
                     "a target cannot be asked",
                     extra={"target": place.target_id, "port": place.port, "cause": str(error)},
                 )
-                self._again(place, watched, started + timedelta(seconds=UNASKED_PAUSE))
+                self._again(place, watched, started, UNASKED_PAUSE)
                 return
         if watched.gone or watched.check is None:
             return
         self._judge(place, watched, outcome, watched.check)
         pace, pause = next_pace(watched.pace, outcome, watched.health.state, watched.check.interval)
         watched.pace = pace
-        self._again(place, watched, started + timedelta(seconds=pause))
+        self._again(place, watched, started, pause)
 
     async def _outcome(self, watched: _Watched) -> Outcome:
         if isinstance(watched.question, FunctionQuestion):
             return await self._probe_function(watched.question, self._clock)
-        async with self._clock.deadline(watched.question.timeout):
-            connection = await self._networks.open_socket(watched.vpc_id, socket.SOCK_STREAM)
+        connection = await self._networks.open_socket(watched.vpc_id)
         try:
             connection.bind((watched.source, 0))
         except OSError:
@@ -233,6 +232,7 @@ class HealthChecks:
             )
             self._changed(place.load_balancer_arn, place.target_group_arn)
 
-    def _again(self, place: Place, watched: _Watched, when: datetime) -> None:
+    def _again(self, place: Place, watched: _Watched, started: float, pause: float) -> None:
         if not watched.gone:
-            watched.timer = self._clock.call_at(when, lambda: self._begin(place))
+            wait = max(0.0, on_beat(started + pause) - self._clock.now().timestamp())
+            watched.timer = self._clock.call_later(wait, partial(self._begin, place))

@@ -19,6 +19,7 @@ from ecsd.agent.drivers.namespaces import Namespaces, Visitor
 from ecsd.agent.drivers.nftables import Nftables
 from ecsd.agent.drivers.programs import run
 from ecsd.agent.drivers.rtnetlink import Netlink
+from ecsd.agent.drivers.socket_stock import SocketStock
 from ecsd.agent.drivers.task_interface import task_interface
 from ecsd.agent.drivers.vpc import VpcNetwork
 from ecsd.agent.rooms import Report
@@ -54,6 +55,7 @@ class HostNetworks:
         self._host_names = HostNames(clock, self.names, place, self._hear_names) if place else None
         self._names_fault: str | None = None
         self._vpcs: dict[str, VpcNetwork] = {}
+        self._sockets: dict[str, SocketStock] = {}
         self._faults: dict[str, str] | None = None  # of the host; None before it was looked at
         self._preparing = asyncio.Lock()
         self._waiting: dict[str, asyncio.Condition] = {}
@@ -89,6 +91,7 @@ class HostNetworks:
     async def remove(self, vpc_id: str) -> None:
         """Take a VPC away: the kernel ends all its links together when its name is gone."""
         await self._stop_serving(vpc_id)
+        self._close_sockets(vpc_id)
         vpc = self._vpcs.pop(vpc_id, None)
         if vpc is not None:
             if not self._entrances.leads(vpc_id, ()):
@@ -97,6 +100,7 @@ class HostNetworks:
         if vpc_id in self._namespaces.present():
             uplink_here = await self._uplink_here(vpc_id)
             await run(self._clock, "ip", "netns", "delete", self._namespaces.name_of(vpc_id))
+            self._close_sockets(vpc_id)  # a check may have asked for more; now none can
             if uplink_here is not None:
                 await self._host.disconnect(uplink_here)
             await self._reconnect()
@@ -142,9 +146,13 @@ class HostNetworks:
         """End translated flows."""
         await end_translated(self._clock, self._namespaces.path_of(vpc_id), endings)
 
-    async def open_socket(self, vpc_id: str, kind: socket.SocketKind) -> socket.socket:
-        """Return a non-blocking IPv4 socket that lives in the VPC."""
-        return await self._visitor.open_socket(self._namespaces.path_of(vpc_id), kind)
+    async def open_socket(self, vpc_id: str) -> socket.socket:
+        """Return a non-blocking IPv4 stream socket that lives in the VPC."""
+        stock = self._sockets.get(vpc_id)
+        if stock is None:
+            stock = SocketStock(self._visitor, self._namespaces.path_of(vpc_id), self._clock)
+            self._sockets[vpc_id] = stock
+        return await stock.take()
 
     def namespace_path(self, vpc_id: str) -> str:
         """Return the path of the VPC's namespace."""
@@ -160,6 +168,8 @@ class HostNetworks:
             await self._stop_serving(vpc_id)
             vpc.close()
         self._vpcs.clear()
+        for vpc_id in list(self._sockets):
+            self._close_sockets(vpc_id)
 
     async def remove_everything(self) -> None:
         """Remove every VPC and put the host back."""
@@ -181,6 +191,12 @@ class HostNetworks:
         """Answer nothing more in a VPC."""
         await self.names.stop(vpc_id)
         await self.link_local.stop(vpc_id)
+
+    def _close_sockets(self, vpc_id: str) -> None:
+        """Hold nothing of a VPC's namespace any more."""
+        stock = self._sockets.pop(vpc_id, None)
+        if stock is not None:
+            stock.close()
 
     async def _prepare(self) -> None:
         """Make the host ready, again for every new VPC: others change the host meanwhile."""

@@ -50,8 +50,12 @@ class Networks(Protocol):
         """Bring a table into force in a task's namespace (a path)."""
         ...
 
-    async def open_socket(self, vpc_id: str, kind: socket.SocketKind) -> socket.socket:
-        """Return a non-blocking IPv4 socket that lives in the VPC."""
+    async def open_socket(self, vpc_id: str) -> socket.socket:
+        """Return a non-blocking IPv4 stream socket that lives in the VPC; bounded in time.
+
+        Raises:
+            NetworkError: there is none.
+        """
         ...
 
     async def translate(self, vpc_id: str, addresses: frozenset[str], table: Table) -> None:

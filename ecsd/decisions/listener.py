@@ -36,11 +36,12 @@ from ecsd.decisions.haproxy_backend import (
 )
 from ecsd.decisions.haproxy_condition import compile_conditions
 from ecsd.decisions.haproxy_headers import request_lines
+from ecsd.decisions.haproxy_server import server_options
 from ecsd.decisions.haproxy_text import word
 from ecsd.decisions.haproxy_tls import bind_options, certificate_files, crt_list
 from ecsd.decisions.haproxy_transform import RULE, transform_lines
 from ecsd.errors import BalancerError
-from ecsd.records.plan import BalancerPlan, ListenerPlan
+from ecsd.records.plan import BalancerPlan, ListenerPlan, TargetPlan
 
 STICKY = "AWSALBTG"
 HTTP2 = ("h2", "http/1.1")
@@ -140,11 +141,30 @@ class Part(NamedTuple):
     certificates: Mapping[str, str]
 
 
+class _Known(NamedTuple):
+    """A part, and what it was compiled from."""
+
+    plan: BalancerPlan
+    shape: BalancerPlan
+    place: Place
+    part: Part
+
+
+class _KnownServers(NamedTuple):
+    """The servers of a group, and what they were compiled from."""
+
+    targets: Sequence[TargetPlan]
+    used: frozenset[tuple[str, int]]
+    options: str
+    servers: dict[str, Server]
+
+
 class Parts:
-    """The parts of a VPC's balancers: compiled anew only when more than targets has changed."""
+    """The parts of a VPC's balancers: compiled anew only where something has changed."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[BalancerPlan, Place, Part]] = {}
+        self._known: dict[str, _Known] = {}
+        self._servers: dict[str, _KnownServers] = {}  # by backend
 
     def of(self, plans: Sequence[BalancerPlan], place: Place) -> list[Part]:
         """Return the parts of these balancers, and remember no others.
@@ -155,12 +175,32 @@ class Parts:
         known, self._known = self._known, {}
         for plan in plans:
             own = frozenset(entrance_binds([plan])).intersection(place.entrances)
-            shape, here = _shape(plan), place._replace(entrances=own)
+            here = place._replace(entrances=own)
             was = known.get(plan.load_balancer_arn)
-            if was is None or was[:2] != (shape, here):
-                was = shape, here, compile_part(plan, here)
+            if was is None or was.plan is not plan or was.place != here:
+                shape = _shape(plan)
+                if was is not None and (was.shape, was.place) == (shape, here):
+                    was = was._replace(plan=plan)
+                else:
+                    was = _Known(plan, shape, here, compile_part(plan, here))
             self._known[plan.load_balancer_arn] = was
-        return [part for _, _, part in self._known.values()]
+        return [one.part for one in self._known.values()]
+
+    def servers(self, plans: Sequence[BalancerPlan], used: Used) -> dict[str, dict[str, Server]]:
+        """Return the servers of these balancers' groups by backend, and remember no others."""
+        known, self._servers = self._servers, {}
+        for plan in plans:
+            for group in plan.target_groups:
+                if group.is_function:
+                    continue
+                arn = group.target_group_arn
+                use = frozenset(used.get((plan.load_balancer_arn, arn), ()))
+                made_from = (group.targets, use, server_options(plan, group))
+                was = known.get(backend_name(arn))
+                if was is None or was[:3] != made_from:
+                    was = _KnownServers(*made_from, compile_servers(plan, group, use))
+                self._servers[backend_name(arn)] = was
+        return {backend: one.servers for backend, one in self._servers.items()}
 
 
 def _shape(plan: BalancerPlan) -> BalancerPlan:
@@ -181,20 +221,14 @@ def compile_config(
     """
     larger = any(authenticates(one) for one in plans)
     sections = list(joined([global_lines(place.limits, larger=larger), default_lines()]))
-    servers: dict[str, dict[str, Server]] = {}
     lists: dict[str, str] = {}
     certificates: dict[str, str] = {}
-    for part in (parts or Parts()).of(plans, place):
+    parts = parts or Parts()
+    for part in parts.of(plans, place):
         sections += part.sections
         lists |= part.lists
         certificates |= part.certificates
-    for plan in plans:
-        for group in plan.target_groups:
-            if not group.is_function:
-                arn = group.target_group_arn
-                use = used.get((plan.load_balancer_arn, arn), ())
-                servers[backend_name(arn)] = compile_servers(plan, group, use)
-    return Config(tuple(sections), servers, lists, certificates)
+    return Config(tuple(sections), parts.servers(plans, used), lists, certificates)
 
 
 def compile_part(plan: BalancerPlan, place: Place) -> Part:
@@ -238,7 +272,13 @@ def joined(sections: Iterable[Sequence[str]]) -> tuple[str, ...]:
 
 def global_lines(limits: Limits, *, larger: bool = False) -> tuple[str, ...]:
     """Return the rest of the section that ``Config.text`` begins. larger: heads of requests."""
-    lines = [f"  maxconn {limits.connections}", f"  nbthread {limits.threads}"]
+    lines = [
+        f"  maxconn {limits.connections}",
+        f"  nbthread {limits.threads}",
+        # Of a client that nothing here uses: without this, each load reads all authorities that the
+        # machine trusts, which takes longer than most configurations.
+        "  httpclient.ssl.verify none",
+    ]
     if limits.user:
         lines += [f"  user {word(limits.user)}", f"  group {word(limits.user)}"]
     if larger:

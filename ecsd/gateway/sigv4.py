@@ -9,6 +9,7 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -25,9 +26,10 @@ SKEW_S3 = timedelta(minutes=15)
 LONGEST_PRESIGNED = 604_800  # seconds: a week
 CACHED_KEYS = 1024
 MOMENT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
-AUTHORIZATION = re.compile(
-    ALGORITHM + r"\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})\s*"
-)
+CLAIM = re.compile(ALGORITHM + r"\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*")
+SIGNATURE = re.compile(r"([0-9a-f]{64})\s*")
+REMEMBERED = 4096  # claims
+LONGEST_REMEMBERED = 512  # characters of one
 
 
 class KnownKey(NamedTuple):
@@ -129,14 +131,16 @@ def read_signature(request: HttpRequest) -> Signature:
     """Return what the request claims, from its Authorization header or its query string."""
     authorization = request.headers.get("authorization")
     if authorization is not None:
-        found = AUTHORIZATION.fullmatch(authorization)
-        if found is None:
+        claim, _, rest = authorization.rpartition("Signature=")
+        read = _remembered_claim if len(claim) <= LONGEST_REMEMBERED else _read_claim
+        found, signature = read(claim), SIGNATURE.fullmatch(rest)
+        if found is None or signature is None:
             raise _refused("IncompleteSignature", "The Authorization header is not a SigV4 one.")
-        credential, signed_headers, signature = found.groups()
+        credential, signed_headers = found
         return Signature(
             credential=_credential(credential),
-            signed_headers=tuple(signed_headers.split(";")),
-            signature=signature,
+            signed_headers=signed_headers,
+            signature=signature[1],
             moment=request.headers.get("x-amz-date", ""),
             token=request.headers.get("x-amz-security-token", ""),
             expires=None,
@@ -145,6 +149,15 @@ def read_signature(request: HttpRequest) -> Signature:
     if "X-Amz-Signature=" in request.query:
         return _read_presigned(request.query)
     raise _refused("MissingAuthenticationToken", "Request is missing Authentication Token")
+
+
+def _read_claim(claim: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return credential and signed headers, as written before the signature; None: of no SigV4."""
+    found = CLAIM.fullmatch(claim)
+    return (found[1], tuple(found[2].split(";"))) if found else None
+
+
+_remembered_claim = lru_cache(REMEMBERED)(_read_claim)  # a client's are the same all day
 
 
 def _read_presigned(query: str) -> Signature:
@@ -196,8 +209,10 @@ def _check_time(signature: Signature, now: datetime) -> None:
 
 
 def _check_signed_headers(request: HttpRequest, signature: Signature) -> None:
-    needed = {name for name in request.headers if name.startswith("x-amz-")} | {"host"}
-    unsigned = needed - set(signature.signed_headers)
+    signed = signature.signed_headers
+    unsigned = [one for one in request.headers if one not in signed and one.startswith("x-amz-")]
+    if "host" not in signed:
+        unsigned.append("host")
     if unsigned:
         raise _refused("IncompleteSignature", f"The header {min(unsigned)} must be signed.")
 
@@ -224,7 +239,7 @@ def _payload_hash(request: HttpRequest, signature: Signature, body: bytes | None
 def _string_to_sign(request: HttpRequest, signature: Signature, payload: str) -> bytes:
     _, date, region, service = signature.credential
     headers = "".join(
-        f"{name}:{_header(request.headers, name)}\n" for name in signature.signed_headers
+        [f"{name}:{_header(request.headers, name)}\n" for name in signature.signed_headers]
     )
     canonical = "\n".join(
         (
@@ -244,6 +259,8 @@ def _string_to_sign(request: HttpRequest, signature: Signature, payload: str) ->
 def _path(path: str, service: str) -> str:
     if service == "s3":
         return path or "/"
+    if path == "/":
+        return path  # nearly all requests
     segments: list[str] = []
     for segment in path.split("/"):
         if segment == "..":
@@ -255,6 +272,8 @@ def _path(path: str, service: str) -> str:
 
 
 def _query(query: str) -> str:
+    if not query:
+        return query
     pairs = (pair.partition("=") for pair in query.split("&") if pair)
     encoded = sorted(
         (quote(unquote(name), safe="-_.~"), quote(unquote(value), safe="-_.~"))

@@ -11,7 +11,7 @@ from ecsd.operations.call import Caller
 from ecsd.records.iam.session import Session
 from ecsd.records.iam.user import AccessKey, User
 from ecsd.settings import Settings
-from ecsd.store.finders.iam import find_key_of
+from ecsd.store.finders.iam import Credentials, find_key_of
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store
 
@@ -33,6 +33,7 @@ class _Keys:
         self._strict = settings.mode == "strict"
         self._seal = authority.seal
         self._configured = configured_key(settings)
+        self._homes: dict[str, Scope] = {}  # key id → where it was found last
         self._opened: dict[str, tuple[str, str]] = {}  # key id → sealed, secret
 
     def find(self, access_key_id: str) -> KnownKey | None:
@@ -47,7 +48,7 @@ class _Keys:
         return None
 
     def _temporary(self, access_key_id: str) -> KnownKey | None:
-        found = find_key_of(self._store, Session, access_key_id)
+        found = self._found(Session, access_key_id)
         if found is None:
             return None
         scope, session = found
@@ -64,7 +65,7 @@ class _Keys:
         )
 
     def _long_term(self, access_key_id: str) -> KnownKey | None:
-        found = find_key_of(self._store, AccessKey, access_key_id)
+        found = self._found(AccessKey, access_key_id)
         if found is None or found[1].status != "Active":
             return None
         scope, key = found
@@ -74,6 +75,17 @@ class _Keys:
             return None
         caller = Caller(user.arn, user.user_id, access_key_id)
         return KnownKey(secret=secret, account=scope.account, caller=caller)
+
+    def _found(
+        self, kind: type[Credentials], access_key_id: str
+    ) -> tuple[Scope, Credentials] | None:
+        """Return a key's record as it is now, looked for first where it was before."""
+        found = find_key_of(self._store, kind, access_key_id, self._homes.get(access_key_id))
+        if found is not None:
+            if len(self._homes) >= OPENED:
+                self._homes.clear()
+            self._homes[access_key_id] = found[0]
+        return found
 
     def _user(self, scope: Scope, key: AccessKey) -> User | None:
         return self._store.view(scope).get(User, key.user_name)

@@ -8,7 +8,7 @@ together with everything after it. Source: shared reference control_plane 4.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import NamedTuple, Self, TypeVar
@@ -68,6 +68,14 @@ class View:
         """Return the record that was entered last with this indexed value, or None."""
         return self._documents.newest(kind, self.scope, index, value)
 
+    def still_has(self, noted: Iterable[tuple[type[Record], str, Record | None]]) -> bool:
+        """Tell whether these are the records, the very same, that are there now."""
+        return all(self.get(kind, key) is record for kind, key, record in noted)
+
+    def noting(self) -> "NotedView":
+        """Return the same view, which notes what it is asked for."""
+        return NotedView(self._documents, self.scope)
+
     def globally(self) -> "View":
         """Return the account's view of services without regions (IAM)."""
         return View(self._documents, self.scope.globally())
@@ -85,6 +93,46 @@ class View:
         for scope, record in self._documents.everywhere(kind):
             if scope.account == self.scope.account:
                 yield scope, record
+
+
+class NotedView(View):
+    """A view that notes which records it is asked for, and answers nothing but that."""
+
+    def __init__(self, documents: Documents, scope: Scope) -> None:
+        super().__init__(documents, scope)
+        self.noted: list[tuple[type[Record], str, Record | None]] = []
+
+    def get(self, kind: type[R], key: str) -> R | None:
+        """Return a record by key, or None; noted."""
+        found = super().get(kind, key)
+        self.noted.append((kind, key, found))
+        return found
+
+    def globally(self) -> View:
+        """Return itself: it is of no region. Raises LookupError: of another view."""
+        if self.scope != self.scope.globally():
+            raise LookupError("what other views are asked for is not noted")
+        return self
+
+    def select(self, kind: type[R], **wanted: object) -> list[R]:
+        """Refuse: which records these are is not noted."""
+        raise LookupError(f"{kind.KIND}: only keys are noted, not {sorted(wanted)}")
+
+    def count(self, kind: type[Record], index: str, value: object) -> int:
+        """Refuse, as ``select`` does."""
+        raise LookupError(f"{kind.KIND}: only keys are noted, not {index} {value}")
+
+    def newest(self, kind: type[R], index: str, value: object) -> R | None:
+        """Refuse, as ``select`` does."""
+        raise LookupError(f"{kind.KIND}: only keys are noted, not {index} {value}")
+
+    def in_region(self, region: str) -> View:
+        """Refuse: what another view is asked for is not noted."""
+        raise LookupError(f"what the view of {region} is asked for is not noted")
+
+    def in_every_region(self, kind: type[R]) -> Iterator[tuple[Scope, R]]:
+        """Refuse, as ``in_region`` does."""
+        raise LookupError(f"{kind.KIND}: only keys of one view are noted")
 
 
 class Transaction(View):

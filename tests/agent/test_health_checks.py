@@ -27,10 +27,10 @@ class Targets:
         self.network = None
         self.questions = []
 
-    async def open_socket(self, vpc_id, kind):
+    async def open_socket(self, vpc_id):
         if self.network is not None:
             raise NetworkError(self.network)
-        return socket.socket(socket.AF_INET, kind)
+        return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 
     async def probe(self, connection, question, clock):
         connection.close()

@@ -1,12 +1,16 @@
 """Listeners as HAProxy's configuration: what is in it, what is not, what changes it."""
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ecsd.decisions.edge import Door, compile_edge
 from ecsd.decisions.haproxy_backend import backend_name
 from ecsd.decisions.listener import Parts, compile_config, entrance_binds
 from ecsd.errors import BalancerError
+from ecsd.records.plan import BalancerPlan
 from tests.decisions.listener_plans import (
     ARN,
     GROUP,
@@ -76,6 +80,46 @@ def test_parts_that_are_remembered_say_what_fresh_ones_say():
         place = PLACE._replace(entrances=entrances)
         remembered = compile_config([one, *others], {}, place, parts)
         assert remembered == compile_config([one, *others], {}, place)
+
+
+TARGETS = ("10.0.1.5", "10.0.1.6", "10.0.1.7")
+moments = st.lists(
+    st.tuples(
+        st.sets(st.sampled_from(TARGETS)),  # registered
+        st.sets(st.sampled_from(TARGETS)),  # in use
+        st.sampled_from(["HTTP", "HTTPS"]),
+        st.sampled_from(["0", "30"]),
+        st.booleans(),  # the other balancer is there
+        st.booleans(),  # the plan is decoded anew
+    ),
+    max_size=8,
+)
+
+
+@given(moments)
+def test_remembered_servers_are_what_fresh_ones_are(moments):
+    parts = Parts()
+    for registered, using, protocol, ramp, both, anew in moments:
+        own = group(targets=sorted(registered), slow_start__duration_seconds=ramp)
+        plans = [plan(groups=(replace(own, protocol=protocol),))]
+        if anew:
+            plans = [msgspec.msgpack.decode(msgspec.msgpack.encode(plans[0]), type=BalancerPlan)]
+        if both:
+            other = (group(OTHER, targets=TARGETS),)
+            plans.append(replace(plan(groups=other), load_balancer_arn="arn:other"))
+        used = {(ARN, GROUP): {(one, 8080) for one in using}, ("arn:other", OTHER): using}
+        for _ in range(2):
+            remembered = compile_config(plans, used, PLACE, parts)
+            assert remembered == compile_config(plans, used, PLACE)
+
+
+def test_servers_are_compiled_again_only_where_targets_or_their_use_have_changed():
+    both = plan(groups=(group(), group(OTHER)))
+    parts = Parts()
+    first = parts.servers([both], {})
+    second = parts.servers([both], {(ARN, GROUP): {("10.0.1.5", 8080)}})
+    assert second[backend_name(OTHER)] is first[backend_name(OTHER)]
+    assert second[backend_name(GROUP)] != first[backend_name(GROUP)]
 
 
 def test_a_part_is_compiled_again_only_when_more_than_targets_changes():

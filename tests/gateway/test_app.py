@@ -1,3 +1,4 @@
+import asyncio
 import gzip
 import json
 import logging

@@ -16,9 +16,12 @@ from contextlib import asynccontextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TypeVar
 
 from ecsd.agent.balancers import HostBalancers
 from ecsd.agent.drivers.host import is_ready_folder
+from ecsd.agent.drivers.namespaces import Visitor
+from ecsd.agent.drivers.socket_stock import SocketStock
 from ecsd.clock import SystemClock
 from ecsd.records.observed import TargetGroupObserved
 from ecsd.records.plan import (
@@ -37,6 +40,7 @@ DNS_NAME = "web-1.elb.localhost"
 ARN = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/web/1"
 LISTENER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/app/web/1/2"
 HERE = Path(__file__).parent
+T = TypeVar("T")
 LIBC = ctypes.CDLL(None, use_errno=True)
 LOG = logging.getLogger("ecsd.agent.drivers.haproxy")
 HOST_NAME = Path("/run/netns/ecsd3-host")
@@ -47,21 +51,24 @@ class FakeNetworks:
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)
+        self._stock: SocketStock | None = None
         self._thread = ThreadPoolExecutor(1, initializer=self._enter)
 
     def namespace_path(self, vpc_id: str) -> str:
         return self.path
 
-    async def open_socket(self, vpc_id: str, kind: socket.SocketKind) -> socket.socket:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self.open, kind)
+    async def open_socket(self, vpc_id: str) -> socket.socket:
+        if self._stock is None:
+            self._stock = SocketStock(Visitor(), self.path, SystemClock())
+        return await self._stock.take()
 
-    def open(self, kind: socket.SocketKind) -> socket.socket:
-        made = socket.socket(socket.AF_INET, kind)
-        made.setblocking(False)
-        return made
+    def within(self, work: Callable[[], T]) -> T:
+        """Do something in the namespace."""
+        return self._thread.submit(work).result()
 
     def close(self) -> None:
+        if self._stock is not None:
+            self._stock.close()
         self._thread.shutdown()
 
     def _enter(self) -> None:

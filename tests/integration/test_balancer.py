@@ -239,7 +239,7 @@ async def test_traffic_fails_open_and_errors_are_elbs(world):
 
 def _tell(world, address, status):
     """Set what a target's health page answers, from inside the VPC."""
-    opened = world.networks._thread.submit(world.networks.open, socket.SOCK_STREAM).result()
+    opened = world.networks.within(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
     with opened as connection:
         connection.settimeout(5)
         connection.connect((address, 8080))

@@ -81,6 +81,8 @@ def changes(running: Servers, wanted: Servers) -> list[str]:
     lighter: list[str] = []
     for backend, servers in wanted.items():
         known = running.get(backend, {})
+        if known == servers:
+            continue
         for name, server in servers.items():
             place = f"{backend}/{name}"
             old = known.get(name)
@@ -108,6 +110,7 @@ def leavers(running: Servers, wanted: Servers) -> list[tuple[str, str]]:
     return [
         (backend, name)
         for backend, servers in running.items()
+        if servers.keys() - wanted.get(backend, {}).keys()
         for name in servers
         if name not in wanted.get(backend, {})
     ]

@@ -76,12 +76,16 @@ class LinkLocal:
             words = f"nothing answers at {ADDRESS} in {plan.vpc_id}: {error}"
             raise NetworkError(words) from error
         loop = asyncio.get_running_loop()
-        server = web.Server(partial(self._handle, plan.vpc_id), access_log=None)
+        server = self.server(plan.vpc_id)
         self._webs[plan.vpc_id] = server
         self._open[plan.vpc_id] = (
             await loop.create_server(server, sock=first),
             await asyncio.start_server(self._relay, sock=second),
         )
+
+    def server(self, vpc_id: str) -> web.Server:
+        """Return what answers a VPC's tasks, to be given sockets."""
+        return web.Server(partial(self._handle, vpc_id), access_log=None)
 
     async def stop(self, vpc_id: str) -> None:
         """Listen no more in a VPC."""

@@ -3,18 +3,20 @@
 Source: Application and Network Load Balancers guides, health checks; ecs_semantics 5.2.
 """
 
-import re
 import socket
 from typing import NamedTuple
 
+from ecsd.agent.drivers.plain_exchange import (
+    FAREWELL_SECONDS,
+    LONGEST_ANSWER,
+    PlainExchange,
+    status_of,
+)
 from ecsd.agent.drivers.target_channel import Channel, opened
 from ecsd.clock import Clock
 from ecsd.decisions.target_health import Outcome, matches
 
-STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r\n]")
 ALPN = {"HTTP1": "http/1.1", "HTTP2": "h2", "GRPC": "h2"}
-LONGEST_ANSWER = 1 << 16  # bytes that are read before hanging up
-FAREWELL_SECONDS = 0.5  # for an answer to end once its status is known
 
 
 class Question(NamedTuple):
@@ -31,6 +33,11 @@ class Question(NamedTuple):
     protocol: str = "HTTP"
     version: str = "HTTP1"
 
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether it goes by HTTP/1 or a connection alone, without TLS."""
+        return self.protocol == "TCP" or (self.protocol == "HTTP" and self.version == "HTTP1")
+
     def text(self) -> bytes:
         """Return the request as ELB sends it."""
         return (
@@ -42,30 +49,48 @@ class Question(NamedTuple):
 
 async def ask(connection: socket.socket, question: Question, clock: Clock) -> Outcome:
     """Return how the check went; the connection is closed after it."""
-    channel: Channel | None = None
+    way = _by_callbacks if question.is_plain else _by_channel
     try:
-        async with clock.deadline(question.timeout):
-            alpn = ALPN[question.version] if question.protocol == "HTTPS" else ""
-            channel = await opened(connection, question.address, question.port, alpn)
-            if question.protocol == "TCP":
-                return Outcome("passed")
-            code = await _code(channel, question)
-        if question.version == "HTTP1":
-            await _hear_out(channel, clock)
+        code = await way(connection, question, clock)
     except TimeoutError:
         return Outcome("timeout")
     except ConnectionRefusedError:
         return Outcome("refused")
     except OSError:
         return Outcome("failed")
+    if question.protocol == "TCP":
+        return Outcome("passed")
+    if code is None:
+        return Outcome("failed")
+    return Outcome("passed" if matches(question.matcher, code) else "code", code)
+
+
+async def _by_callbacks(connection: socket.socket, question: Question, clock: Clock) -> int | None:
+    request = b"" if question.protocol == "TCP" else question.text()
+    exchange = PlainExchange(connection, request, clock)
+    try:
+        exchange.begin(question.address, question.port, question.timeout)
+        return await exchange.status
+    finally:
+        exchange.end()
+        connection.close()
+
+
+async def _by_channel(connection: socket.socket, question: Question, clock: Clock) -> int | None:
+    channel: Channel | None = None
+    try:
+        async with clock.deadline(question.timeout):
+            alpn = ALPN[question.version] if question.protocol == "HTTPS" else ""
+            channel = await opened(connection, question.address, question.port, alpn)
+            code = await _code(channel, question)
+        if question.version == "HTTP1":
+            await _hear_out(channel, clock)
+        return code
     finally:
         if channel is None:
             connection.close()
         else:
             channel.close()
-    if code is None:
-        return Outcome("failed")
-    return Outcome("passed" if matches(question.matcher, code) else "code", code)
 
 
 async def _code(channel: Channel, question: Question) -> int | None:
@@ -91,8 +116,7 @@ async def _status(channel: Channel) -> int | None:
         if not piece:
             break
         heard += piece
-    found = STATUS.match(heard)
-    return int(found[1]) if found else None
+    return status_of(heard)
 
 
 async def _hear_out(channel: Channel, clock: Clock) -> None:

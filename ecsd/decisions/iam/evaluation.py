@@ -75,6 +75,9 @@ class Side(Enum):
     RESOURCE = "resource-based policy"
 
 
+SIDES = tuple(Side)
+
+
 class Match(NamedTuple):
     """A statement that applies to a request."""
 
@@ -103,19 +106,19 @@ class Decision(NamedTuple):
 
 def decide(request: Request, policies: Policies) -> Decision:
     """Return the decision with its first reason."""
-    denied = next(matches(request, policies, allows=False), None)
-    if denied is not None:
-        return Decision(Outcome.EXPLICIT_DENY, denied.side, denied)
+    for one in SIDES:
+        denied = _first(request, policies, one, allows=False)
+        if denied is not None:
+            return Decision(Outcome.EXPLICIT_DENY, denied.side, denied)
     side, allowed = _allowance(request, policies)
     if allowed:
-        reason = next(_on_side(request, policies, side, allows=True), None)
-        return Decision(Outcome.ALLOWED, side, reason)
+        return Decision(Outcome.ALLOWED, side, _first(request, policies, side, allows=True))
     return Decision(Outcome.IMPLICIT_DENY, side)
 
 
 def matches(request: Request, policies: Policies, *, allows: bool) -> Iterator[Match]:
     """Yield every statement of one effect that applies, sort by sort."""
-    for side in Side:
+    for side in SIDES:
         yield from _on_side(request, policies, side, allows=allows)
 
 
@@ -124,15 +127,24 @@ def missing_keys(request: Request, policies: Policies) -> tuple[str, ...]:
     wanted: dict[str, str] = {}
     for side in Side:
         for source in _sources(policies, side):
-            for statements in source.policy.about(request.action, request.resource):
-                for statement in statements:
-                    wanted |= statement.needs
+            about = source.policy.about(request.action, request.resource)
+            for statement in (*about.denying, *about.allowing):
+                wanted |= statement.needs
     return tuple(sorted(name for key, name in wanted.items() if key not in request.context))
+
+
+def keys_asked(action: str, resource: str, policies: Policies) -> set[str]:
+    """Return the condition keys that count for an action on a resource: of any other, none does."""
+    keys: set[str] = set()
+    for side in SIDES:
+        for source in _sources(policies, side):
+            keys |= source.policy.about(action, resource).keys
+    return keys
 
 
 def side_allows(request: Request, policies: Policies, side: Side) -> bool:
     """Return whether one sort of policy allows by itself, nothing denied considered."""
-    return next(_on_side(request, policies, side, allows=True), None) is not None
+    return _first(request, policies, side, allows=True) is not None
 
 
 def _allowance(request: Request, policies: Policies) -> tuple[Side, bool]:
@@ -167,6 +179,8 @@ def _lacking_limit(request: Request, policies: Policies) -> Side | None:
 
 def _granted_by_resource(request: Request, policies: Policies) -> Naming | None:
     """Return how the resource's policy names whom it allows: the most direct way."""
+    if policies.resource is None:
+        return None
     found = {
         naming
         for match in _on_side(request, policies, Side.RESOURCE, allows=True)
@@ -188,11 +202,25 @@ def _sources(policies: Policies, side: Side) -> Iterable[Source]:
     return () if one is None else (one,)
 
 
+def _first(request: Request, policies: Policies, side: Side, *, allows: bool) -> Match | None:
+    """Return the first of ``_on_side``: most decisions need no more, and no generator."""
+    for source in _sources(policies, side):
+        about = source.policy.about(request.action, request.resource)
+        for statement in about.allowing if allows else about.denying:
+            if _applies(request, side, statement):
+                return Match(side, source, statement)
+    return None
+
+
+def _applies(request: Request, side: Side, statement: Statement) -> bool:
+    if not statement.holds(request.resource, request.context):
+        return False
+    return side is not Side.RESOURCE or _naming(statement, request.principal) is not None
+
+
 def _on_side(request: Request, policies: Policies, side: Side, *, allows: bool) -> Iterator[Match]:
     for source in _sources(policies, side):
-        for statement in source.policy.about(request.action, request.resource)[allows]:
-            if not statement.holds(request.resource, request.context):
-                continue
-            if side is Side.RESOURCE and _naming(statement, request.principal) is None:
-                continue
-            yield Match(side, source, statement)
+        about = source.policy.about(request.action, request.resource)
+        for statement in about.allowing if allows else about.denying:
+            if _applies(request, side, statement):
+                yield Match(side, source, statement)

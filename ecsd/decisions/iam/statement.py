@@ -81,10 +81,11 @@ class Statement:
 
 
 class About(NamedTuple):
-    """Statements that may apply, by effect."""
+    """Statements that may apply, by effect. keys: the condition keys that they ask for."""
 
     denying: tuple[Statement, ...]
     allowing: tuple[Statement, ...]
+    keys: frozenset[str]
 
 
 class Policy:
@@ -117,6 +118,7 @@ class Policy:
             found = About(
                 tuple(one for one in some if not one.allows),
                 tuple(one for one in some if one.allows),
+                frozenset(key for one in some for key in one.names),
             )
             if len(self._about) >= KEPT:
                 self._about.clear()

@@ -6,7 +6,7 @@ Source: IAM User Guide, Policy evaluation logic; AWS global condition context ke
 from collections.abc import Mapping
 from typing import Any
 
-from ecsd.decisions.iam.evaluation import Policies, Request, Source, decide
+from ecsd.decisions.iam.evaluation import Policies, Request, Source, decide, keys_asked
 from ecsd.decisions.iam.principal import Principal, PrincipalKind
 from ecsd.decisions.iam.statement import compile_policy
 from ecsd.decisions.iam.wording import refusal
@@ -50,19 +50,21 @@ def authorize(
     identity = identify(call.store, call.scope.account, caller.arn, caller.access_key_id)
     _check_session_token(identity, service, operation)
     asked = Asked(operation, members, call.view, caller.arn)
-    common = {
-        **context_of(identity, call.clock.now(), call.scope.region),
-        **_of_connection(request),
-        **_of_tags(members),
-    }
-    wants_tags = _asks_for_tags(identity.policies)
+    common: Keys | None = None  # most statements have no conditions: then it is not looked for
     for need in needs_of(service, signing_name, asked):
-        policies = identity.policies._replace(resource=need.policy, resource_decides=need.decides)
         own = need.owner in ("", call.scope.account)
         if caller.arn.endswith(":root") and own and service not in WITH_POLICIES:
             continue
-        context = {**common, **need.context}
-        if wants_tags or (need.policy is not None and _asks_for_tags(policies)):
+        policies = identity.policies._replace(resource=need.policy, resource_decides=need.decides)
+        context, keys = need.context, keys_asked(need.action, need.resource, policies)
+        if keys:
+            common = common or {
+                **context_of(identity, call.clock.now(), call.scope.region),
+                **_of_connection(request),
+                **_of_tags(members),
+            }
+            context = {**common, **need.context}
+        if any(key.startswith(RESOURCE_TAG) for key in keys):
             context |= _resource_tag_keys(service, asked, need.resource)
         decision = decide(
             Request(identity.principal, need.action, need.resource, context, need.owner), policies
@@ -198,21 +200,6 @@ def _tags_in(members: Mapping[str, Any]) -> list[tuple[str, str | None]]:
                 value = next((one[name] for name in TAG_VALUE if name in one), None)
                 found.append((key, str(value or "")))
     return found
-
-
-def _asks_for_tags(policies: Policies) -> bool:
-    sources: tuple[Source | None, ...] = (
-        *policies.identity,
-        *(policies.session or ()),
-        policies.boundary,
-        policies.resource,
-    )
-    return any(
-        name.startswith(RESOURCE_TAG)
-        for source in sources
-        if source is not None
-        for name in source.policy.names
-    )
 
 
 def _resource_tag_keys(service: str, asked: Asked, resource: str) -> Keys:

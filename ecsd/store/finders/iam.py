@@ -95,12 +95,15 @@ def require_instance_profile(view: View, name: str) -> InstanceProfile:
 
 
 def find_key_of(
-    store: Store, kind: type[Credentials], access_key_id: str
+    store: Store, kind: type[Credentials], access_key_id: str, likely: Scope | None = None
 ) -> tuple[Scope, Credentials] | None:
     """Return a user's access key, or a session by its key, and the account it belongs to.
 
     Expired sessions are found until they are pruned: compare ``expires_at``.
+    likely: where to look first.
     """
+    if likely is not None and (found := store.view(likely).get(kind, access_key_id)) is not None:
+        return likely, found
     for scope in store.scopes():
         if scope.region == GLOBAL:
             found = store.view(scope).get(kind, access_key_id)

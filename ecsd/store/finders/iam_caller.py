@@ -11,6 +11,7 @@ from ecsd.decisions.iam.principal import Principal, PrincipalKind
 from ecsd.decisions.iam.statement import compile_policy
 from ecsd.records.iam.role import Role
 from ecsd.records.iam.session import Session
+from ecsd.records.record import Record
 from ecsd.records.tag import Tag
 from ecsd.store.finders.iam import find_user_by_arn
 from ecsd.store.finders.iam_policies import (
@@ -19,10 +20,11 @@ from ecsd.store.finders.iam_policies import (
     identity_sources,
     managed_source,
 )
-from ecsd.store.scope import Scope
+from ecsd.store.scope import GLOBAL, Scope
 from ecsd.store.store import Store, View
 
 Keys = dict[str, tuple[str, ...]]
+KEPT = 4096  # callers that are remembered
 
 
 class Identity(NamedTuple):
@@ -38,9 +40,32 @@ class Identity(NamedTuple):
     session: Session | None = None
 
 
+class _Known(NamedTuple):
+    """A caller, and the records that it was made from."""
+
+    records: tuple[tuple[type[Record], str, Record | None], ...]
+    identity: Identity
+
+
 def identify(store: Store, account: str, arn: str, access_key_id: str) -> Identity:
-    """Return the caller of an account by its ARN and key; what is gone has no policies."""
-    view = store.view(Scope(account, "").globally())
+    """Return the caller of an account by its ARN and key; what is gone has no policies.
+
+    It is remembered for as long as every record that it rests on is the very same.
+    """
+    view = store.view(Scope(account, GLOBAL))
+    place = (account, arn, access_key_id)
+    known = _IDENTITIES.get(place)
+    if known is not None and view.still_has(known.records):
+        return known.identity
+    noting = view.noting()
+    identity = _identify(noting, account, arn, access_key_id)
+    if len(_IDENTITIES) >= KEPT:
+        _IDENTITIES.clear()
+    _IDENTITIES[place] = _Known(tuple(noting.noted), identity)
+    return identity
+
+
+def _identify(view: View, account: str, arn: str, access_key_id: str) -> Identity:
     session = view.get(Session, access_key_id)
     if session is not None and session.role_name is not None:
         return _of_role(view, session)
@@ -68,6 +93,9 @@ def identity_of_role(view: View, role: Role, session_name: str) -> Identity:
             **tag_keys("aws:principaltag", role.tags),
         },
     )
+
+
+_IDENTITIES: dict[tuple[str, str, str], _Known] = {}  # by account, ARN, access key
 
 
 def context_of(identity: Identity, now: datetime, region: str) -> Keys:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsd.decisions.iam.evaluation import Outcome, Policies, Side, decide, missing_keys
+from ecsd.decisions.iam.evaluation import (
+    Outcome,
+    Policies,
+    Side,
+    decide,
+    keys_asked,
+    matches,
+    missing_keys,
+)
 from ecsd.decisions.iam.positions import statement_spans
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -331,6 +339,24 @@ def test_boundaries_and_session_policies_only_shrink(asked, policies, limit):
     free = policies._replace(boundary=None, session=None)
     for limited in (free._replace(boundary=limit), free._replace(session=(limit,))):
         assert decide(asked, free).allowed or not decide(asked, limited).allowed
+
+
+@given(requests, worlds)
+def test_condition_keys_that_nobody_asks_for_decide_nothing(asked, policies):
+    keys = keys_asked(asked.action, asked.resource, policies)
+    less = {key: values for key, values in asked.context.items() if key in keys}
+    assert decide(asked._replace(context=less), policies) == decide(asked, policies)
+
+
+@given(requests, worlds)
+def test_a_decisions_reason_is_the_first_of_all_that_apply(asked, policies):
+    decision = decide(asked, policies)
+    denying = list(matches(asked, policies, allows=False))
+    if denying:
+        assert decision == (Outcome.EXPLICIT_DENY, denying[0].side, denying[0])
+    elif decision.match is not None:
+        allowing = list(matches(asked, policies, allows=True))
+        assert decision.match == next(one for one in allowing if one.side is decision.side)
 
 
 @given(requests, worlds)

@@ -1,0 +1,229 @@
+"""Plain health checks over real sockets: by callbacks, and as steps would have judged them."""
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecsd.agent.drivers import plain_exchange, target_probe
+from ecsd.agent.drivers.target_probe import Question, ask
+from ecsd.clock import SystemClock
+from ecsd.decisions.target_health import Outcome
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class HandClock(SystemClock):
+    """Timers that a test lets run out."""
+
+    def __init__(self):
+        self.timers = []
+
+    def call_later(self, seconds, callback):
+        handle = super().call_later(3600, callback)
+        self.timers.append((seconds, handle))
+        return handle
+
+    def run_out(self, seconds):
+        for length, handle in self.timers:
+            if length == seconds and not handle.cancelled():
+                handle._run()
+                handle.cancel()
+
+
+class Target:
+    """Says its pieces one by one, then hangs up unless it is to stay."""
+
+    def __init__(self, pieces, *, stays=False):
+        self.heard = b""
+        self.at_end = asyncio.Event()
+        self._pieces, self._stays = pieces, stays
+
+    async def answer(self, reader, writer):
+        try:
+            self.heard = await reader.readuntil(b"\r\n\r\n")
+            for piece in self._pieces:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0)
+            if self._stays:
+                self.at_end.set()
+                await reader.read()
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # the check hung up first
+        finally:
+            self.at_end.set()
+            writer.close()
+
+
+@asynccontextmanager
+async def listening(target):
+    server = await asyncio.start_server(target.answer, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+def stream():
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    opened.bind(("127.0.0.1", 0))
+    return opened
+
+
+def question(port, protocol="HTTP"):
+    return Question("127.0.0.1", port, "/up", 5, "200-299", protocol)
+
+
+async def asked(pieces, **how):
+    target = Target(pieces, **how)
+    async with listening(target) as port:
+        connection = stream()
+        outcome = await ask(connection, question(port), SystemClock())
+        assert connection.fileno() == -1
+    return outcome, target
+
+
+async def test_the_status_decides_and_the_request_is_elbs():
+    outcome, target = await asked([OK])
+    assert outcome == Outcome("passed", 200)
+    assert target.heard.startswith(b"GET /up HTTP/1.1\r\n")
+    assert b"User-Agent: ELB-HealthChecker/2.0\r\n" in target.heard
+    outcome, _ = await asked([OK.replace(b"200", b"503")])
+    assert outcome == Outcome("code", 503)
+
+
+async def test_what_is_not_http_or_nothing_at_all_has_failed():
+    assert (await asked([b"SSH-2.0-x\r\n"]))[0] == Outcome("failed")
+    assert (await asked([]))[0] == Outcome("failed")
+
+
+async def test_a_port_where_nothing_listens_refuses():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert await ask(stream(), question(port), SystemClock()) == Outcome("refused")
+    assert await ask(stream(), question(port, "TCP"), SystemClock()) == Outcome("refused")
+
+
+async def test_a_connection_is_an_answer_where_tcp_is_asked():
+    async with listening(Target([])) as port:
+        assert await ask(stream(), question(port, "TCP"), SystemClock()) == Outcome("passed")
+
+
+async def test_a_silent_target_is_given_its_seconds():
+    clock, target = HandClock(), Target([b"HTTP/1.1 "], stays=True)
+    async with listening(target) as port, asyncio.TaskGroup() as group:
+        under_way = group.create_task(ask(stream(), question(port), clock))
+        await target.at_end.wait()
+        assert not under_way.done()
+        clock.run_out(5)
+        assert await under_way == Outcome("timeout")
+
+
+async def test_an_answer_that_does_not_end_is_heard_out_for_half_a_second():
+    clock, target = HandClock(), Target([OK], stays=True)
+    async with listening(target) as port, asyncio.TaskGroup() as group:
+        under_way = group.create_task(ask(stream(), question(port), clock))
+        await target.at_end.wait()
+        while len(clock.timers) < 2:
+            assert not under_way.done()
+            await asyncio.sleep(0)
+        clock.run_out(5)  # the answer was in time
+        assert not under_way.done()
+        clock.run_out(plain_exchange.FAREWELL_SECONDS)
+        assert await under_way == Outcome("passed", 200)
+
+
+async def test_an_endless_answer_is_left():
+    outcome, _ = await asked([OK, *[b"x" * 4096] * 40], stays=True)
+    assert outcome == Outcome("passed", 200)
+
+
+async def test_a_check_that_is_called_off_leaves_nothing():
+    clock, target = HandClock(), Target([], stays=True)
+    async with listening(target) as port:
+        connection = stream()
+        async with asyncio.TaskGroup() as group:
+            under_way = group.create_task(ask(connection, question(port), clock))
+            await target.at_end.wait()
+            number = connection.fileno()
+            under_way.cancel()
+        assert connection.fileno() == -1
+        assert asyncio.get_running_loop().remove_reader(number) is False
+        assert all(handle.cancelled() for _, handle in clock.timers)
+
+
+async def test_a_connection_that_takes_its_time_is_waited_for():
+    """On a real network the first packet is not answered before the call returns."""
+    target = Target([OK])
+    async with listening(target) as port:
+        with stream() as connection:
+            slow = SlowSocket(connection)
+            exchange = plain_exchange.PlainExchange(slow, question(port).text(), SystemClock())
+            exchange.begin("127.0.0.1", port, 5)
+            assert not target.heard
+            assert await exchange.status == 200
+            assert slow.tried == 2
+
+
+class SlowSocket:
+    """A socket that is still connecting whenever it is asked."""
+
+    def __init__(self, connection):
+        self._connection, self.tried = connection, 0
+
+    def connect_ex(self, place):
+        self.tried += 1
+        if self.tried == 1:
+            return self._connection.connect_ex(place)
+        return plain_exchange.errno.EALREADY
+
+    def __getattr__(self, name):
+        return getattr(self._connection, name)
+
+
+answers = st.one_of(
+    st.binary(max_size=40),
+    st.builds(
+        lambda code, rest: b"HTTP/1.1 %d Fine\r\n\r\n" % code + rest,
+        st.integers(100, 599),
+        st.binary(max_size=40),
+    ),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(answers, st.lists(st.integers(0, 60), max_size=3))
+def test_callbacks_judge_as_steps_do(answer, cuts):
+    """However an answer is cut, both ways of asking hear the same."""
+    places = [0, *sorted(cuts), len(answer)]
+    pieces = [answer[one:other] for one, other in pairwise(places)]
+
+    async def both():
+        heard = []
+        for way in (target_probe._by_callbacks, target_probe._by_channel):
+            async with listening(Target(pieces)) as port:
+                try:
+                    heard.append(await way(stream(), question(port), SystemClock()))
+                except OSError as error:
+                    heard.append(type(error))
+        return heard
+
+    one, other = asyncio.run(both())
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ("protocol", "version", "plain"),
+    [
+        ("HTTP", "HTTP1", True),
+        ("TCP", "HTTP1", True),
+        ("HTTPS", "HTTP1", False),
+        ("HTTP", "HTTP2", False),
+        ("HTTP", "GRPC", False),
+    ],
+)
+def test_tls_and_http2_go_another_way(protocol, version, plain):
+    assert Question("10.0.0.1", 80, "/", 5, "200", protocol, version).is_plain is plain

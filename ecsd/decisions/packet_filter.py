@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from ecsd.decisions.addresses import Uplink, gate, link_name, relay
 from ecsd.decisions.nlb_ruleset import BEFORE_TRANSLATION, TRANSLATED
 from ecsd.decisions.ruleset import Chain, Collection, Table
-from ecsd.decisions.security_group import FREE, NETWORK, is_filtered
+from ecsd.decisions.security_group import FREE, NETWORK, WORLD, is_filtered
 from ecsd.records.plan import InterfacePlan, PacketRule, SecurityGroupPlan, VpcPlan
 
 RESOLVER = "169.254.169.253"
@@ -38,7 +38,7 @@ def compile_vpc_filter(plan: VpcPlan, resolver: str, link: Uplink) -> tuple[Tabl
 
 def _security_groups(plan: VpcPlan, resolver: str) -> Table:
     filtered = [one for one in plan.interfaces if is_filtered(one)]
-    known = {one.group_id for one in plan.security_groups}
+    known = {WORLD, *(one.group_id for one in plan.security_groups)}
     places = [(address, _short(one)) for one in filtered for address in _addresses_of(one)]
     balancers = [one for one in plan.interfaces if one.kind == NETWORK]
     collections = {
@@ -81,6 +81,11 @@ def _security_groups(plan: VpcPlan, resolver: str) -> Table:
             ("ct state vmap { established : accept, related : accept, invalid : drop }",)
         ),
     }
+    for one in plan.prefix_lists:
+        collections[f"p_{name(one.prefix_list_id)}"] = Collection(
+            "set", "type ipv4_addr; flags interval;", frozenset(map(spelled, one.cidrs))
+        )
+    known |= {one.prefix_list_id for one in plan.prefix_lists}
     balancing = {group for one in balancers for group in one.group_ids}
     for group in plan.security_groups:
         members = [one for one in plan.interfaces if group.group_id in one.group_ids]
@@ -130,7 +135,7 @@ def _group_chains(
             tuple(
                 match
                 for rule in rules
-                if rule.group_id is None or rule.group_id in known
+                if (rule.group_id or rule.prefix_list_id or WORLD) in known
                 for match in _matches(rule, side, balancing)
             )
         )
@@ -145,7 +150,9 @@ def _matches(rule: PacketRule, side: str, balancing: set[str]) -> Iterator[str]:
         if side == "saddr" and rule.group_id in balancing:
             by_balancer = f"ct status dnat ct original ip daddr @m_{name(rule.group_id)} "
             yield from _accepting(rule, by_balancer)
-    elif rule.cidr == "0.0.0.0/0":
+    elif rule.prefix_list_id is not None:
+        peer = f"ip {side} @p_{name(rule.prefix_list_id)} "
+    elif rule.cidr == WORLD:
         peer = "meta nfproto ipv4 "
     else:
         peer = f"ip {side} {rule.cidr} "
@@ -214,6 +221,11 @@ def _gateways(plan: VpcPlan, link: Uplink) -> Table:
 def name(identifier: str) -> str:
     """Return an id as nft accepts it in a name."""
     return identifier.replace("-", "_")
+
+
+def spelled(cidr: str) -> str:
+    """Return a range as nft tells it: a single address without its length."""
+    return cidr.removesuffix("/32")
 
 
 def _short(interface: InterfacePlan) -> str:

@@ -6,22 +6,22 @@ from ecsd.records.ec2.vpc import Route, RouteTable, RouteTableAssociation
 
 
 def find_route(table: RouteTable, destination: str) -> Route | None:
-    """Return the route to exactly this range, or None."""
-    return next((one for one in table.routes if one.destination_cidr_block == destination), None)
+    """Return the route to exactly this range or prefix list, or None."""
+    return next((one for one in table.routes if one.destination == destination), None)
 
 
 def with_route(table: RouteTable, route: Route) -> RouteTable:
     """Return the table with this route, in place of the one to the same range if there is one."""
-    if find_route(table, route.destination_cidr_block) is None:
+    if find_route(table, route.destination) is None:
         return replace(table, routes=(*table.routes, route))
-    same = route.destination_cidr_block
-    routes = tuple(route if one.destination_cidr_block == same else one for one in table.routes)
+    same = route.destination
+    routes = tuple(route if one.destination == same else one for one in table.routes)
     return replace(table, routes=routes)
 
 
 def without_route(table: RouteTable, destination: str) -> RouteTable:
     """Return the table without the route to this range."""
-    rest = tuple(one for one in table.routes if one.destination_cidr_block != destination)
+    rest = tuple(one for one in table.routes if one.destination != destination)
     return replace(table, routes=rest)
 
 

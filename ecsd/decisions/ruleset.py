@@ -68,9 +68,11 @@ def read_table(name: str, told: Iterable[Mapping[str, Any]]) -> Table:
             case {"ct timeout": held}:
                 timeouts[held["name"]] = UNREAD
             case {"set": held}:
-                collections[held["name"]] = Collection("set", f"type {_type(held)};", _held(held))
+                collections[held["name"]] = Collection(
+                    "set", f"type {_type(held)};{_flags(held)}", _held(held)
+                )
             case {"map": held}:
-                header = f"type {_type(held)} : {held['map']};"
+                header = f"type {_type(held)} : {held['map']};{_flags(held)}"
                 collections[held["name"]] = Collection("map", header, _held(held))
             case {"chain": {"name": chain, "hook": hook, **more}}:
                 where = f"type {more['type']} hook {hook} priority {more['prio']}"
@@ -87,12 +89,18 @@ def _type(collection: Mapping[str, Any]) -> str:
     return kind if isinstance(kind, str) else " . ".join(kind)
 
 
+def _flags(collection: Mapping[str, Any]) -> str:
+    return "".join(f" flags {one};" for one in collection.get("flags", ()))
+
+
 def _held(collection: Mapping[str, Any]) -> frozenset[str]:
     quote = '"' if collection["type"] == "ifname" else ""
     found = set()
     for element in collection.get("elem", ()):
         key, value = element if isinstance(element, list) else (element, None)
-        if isinstance(key, dict):
+        if isinstance(key, dict) and "prefix" in key:
+            key = f"{key['prefix']['addr']}/{key['prefix']['len']}"
+        elif isinstance(key, dict):
             key = " . ".join(str(part) for part in key["concat"])
         text = f"{quote}{key}{quote}"
         if isinstance(value, dict):

@@ -121,6 +121,13 @@ def _speaks_of(rule: PacketRule, flow: Flow) -> bool:
 
 
 def _names(plan: VpcPlan, rule: PacketRule, peer: str) -> bool:
+    if rule.prefix_list_id is not None:
+        return any(
+            IPv4Address(peer) in IPv4Network(cidr)
+            for one in plan.prefix_lists
+            if one.prefix_list_id == rule.prefix_list_id
+            for cidr in one.cidrs
+        )
     if rule.group_id is None:
         return IPv4Address(peer) in IPv4Network(rule.cidr or WORLD)
     if all(one.group_id != rule.group_id for one in plan.security_groups):

@@ -1,7 +1,7 @@
 """A VPC's records made into a plan for the hosts that carry it."""
 
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, collapse_addresses
 from typing import NamedTuple
 
 from ecsd.decisions.balancer_plan import BalancerParts, compile_balancer
@@ -9,12 +9,14 @@ from ecsd.decisions.network_balancer_attributes import ANYWHERE, POLICY
 from ecsd.decisions.nlb_plan import Healths, answering
 from ecsd.decisions.target_health import Health
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import InternetGateway, NatGateway, Route, RouteTable, Subnet, Vpc
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.plan import (
     InterfacePlan,
     PacketRule,
+    PrefixListPlan,
     RoutePlan,
     SecurityGroupPlan,
     SubnetPlan,
@@ -36,6 +38,7 @@ class VpcParts(NamedTuple):
     load_balancers: Sequence[LoadBalancer]
     network: Sequence[BalancerParts] = ()  # of the network load balancers among them
     account: str = ""
+    prefix_lists: Sequence[ManagedPrefixList] = ()  # that its rules and routes name
 
 
 def compile_vpc(parts: VpcParts) -> VpcPlan:
@@ -65,6 +68,11 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
         security_groups=tuple(
             _group(one, parts.security_group_rules)
             for one in sorted(parts.security_groups, key=lambda one: one.group_id)
+        ),
+        prefix_lists=tuple(
+            PrefixListPlan(prefix_list_id=one.prefix_list_id, cidrs=collapsed(one))
+            for one in sorted(parts.prefix_lists, key=lambda one: one.prefix_list_id)
+            if one.address_family == "IPv4"
         ),
         interfaces=tuple(
             _interface(one, entrances.get(one.network_interface_id, ""))
@@ -104,11 +112,29 @@ def _domain(subnets: Sequence[Subnet]) -> str:
 
 
 def _routes(subnet: Subnet, parts: VpcParts) -> Iterator[RoutePlan]:
+    """Yield a subnet's routes; where a list's range is another route's too, that one counts."""
     table = _table_of(subnet.subnet_id, parts.route_tables)
-    for route in table.routes if table else ():
+    routes = table.routes if table else ()
+    taken = {one.destination_cidr_block for one in routes}
+    for route in routes:
+        target = _target(route, parts)
         if route.destination_cidr_block:
-            target = _target(route, parts)
             yield RoutePlan(destination=route.destination_cidr_block, target=target)
+            continue
+        named = route.destination_prefix_list_id or ""
+        for one in parts.prefix_lists:
+            if one.prefix_list_id != named:
+                continue
+            for cidr in collapsed(one):
+                if cidr not in taken:
+                    taken.add(cidr)
+                    yield RoutePlan(destination=cidr, target=target, prefix_list_id=named)
+
+
+def collapsed(prefix_list: ManagedPrefixList) -> tuple[str, ...]:
+    """Return the ranges of a list of IPv4, each address in one of them only, in order."""
+    ranges = (IPv4Network(one.cidr) for one in prefix_list.entries)
+    return tuple(str(one) for one in collapse_addresses(ranges))
 
 
 def _table_of(subnet_id: str, tables: Sequence[RouteTable]) -> RouteTable | None:
@@ -162,7 +188,7 @@ def _group(group: SecurityGroup, rules: Sequence[SecurityGroupRule]) -> Security
 def _packet_rules(rules: Iterator[SecurityGroupRule]) -> Iterator[PacketRule]:
     """Yield the IPv4 rules; there is no IPv6 traffic to admit."""
     for one in rules:
-        if one.cidr_ipv4 is None and one.referenced_group_id is None:
+        if one.cidr_ipv6 is not None:
             continue
         cidr = str(IPv4Network(one.cidr_ipv4, strict=False)) if one.cidr_ipv4 else None
         yield PacketRule(
@@ -171,6 +197,8 @@ def _packet_rules(rules: Iterator[SecurityGroupRule]) -> Iterator[PacketRule]:
             to_port=one.to_port,
             cidr=cidr,
             group_id=one.referenced_group_id,
+            prefix_list_id=one.prefix_list_id,
+            rule_id=one.security_group_rule_id,
         )
 
 

@@ -23,6 +23,7 @@ class RoutePlan(Message, frozen=True, kw_only=True):
 
     destination: str  # CIDR
     target: str
+    prefix_list_id: str = ""  # of which the destination is an entry
 
 
 class SubnetPlan(Message, frozen=True, kw_only=True):
@@ -35,7 +36,7 @@ class SubnetPlan(Message, frozen=True, kw_only=True):
 
 
 class PacketRule(Message, frozen=True, kw_only=True):
-    """One allowed peer. Exactly one of cidr, group_id is set.
+    """One allowed peer. Exactly one of cidr, group_id, prefix_list_id is set.
 
     protocol: ``tcp``, ``udp``, ``icmp``, ``-1`` or a number as text. Ports inclusive; None: all.
     For ICMP from_port is the type and to_port the code, -1 meaning all.
@@ -46,6 +47,15 @@ class PacketRule(Message, frozen=True, kw_only=True):
     to_port: int | None = None
     cidr: str | None = None
     group_id: str | None = None
+    prefix_list_id: str | None = None
+    rule_id: str = ""  # sgr-…: what a person may look up
+
+
+class PrefixListPlan(Message, frozen=True, kw_only=True):
+    """Ranges that rules name together, collapsed: no two overlap."""
+
+    prefix_list_id: str
+    cidrs: tuple[str, ...] = ()
 
 
 class SecurityGroupPlan(Message, frozen=True, kw_only=True):
@@ -86,6 +96,7 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     dns_support: bool
     subnets: tuple[SubnetPlan, ...] = ()
     security_groups: tuple[SecurityGroupPlan, ...] = ()
+    prefix_lists: tuple[PrefixListPlan, ...] = ()  # IPv4
     interfaces: tuple[InterfacePlan, ...] = ()
     names: dict[str, tuple[str, ...]] = {}  # lower-case name without final dot → addresses
     affinities: dict[str, str] = {}  # name → client routing policy, where zones matter

@@ -15,6 +15,7 @@ from ecsd.decisions.security_group import NETWORK, Flow, admits
 from ecsd.records.plan import (
     InterfacePlan,
     PacketRule,
+    PrefixListPlan,
     SecurityGroupPlan,
     SubnetPlan,
     VpcPlan,
@@ -23,6 +24,8 @@ from ecsd.records.plan import (
 WORLD = "0.0.0.0/0"
 GROUPS = ("sg-1", "sg-2", "sg-3")
 ADDRESSES = tuple(f"10.0.{one // 4}.{one + 10}" for one in range(8))
+LISTS = ("pl-1", "pl-2")
+RANGES = ["10.0.0.0/24", "10.0.1.0/25", "10.0.0.10/32", "203.0.113.0/24", "0.0.0.0/0"]
 OUTSIDE = "203.0.113.7"
 
 peers = st.one_of(
@@ -30,6 +33,7 @@ peers = st.one_of(
         lambda cidr: {"cidr": cidr}
     ),
     st.sampled_from([*GROUPS, "sg-gone"]).map(lambda group: {"group_id": group}),
+    st.sampled_from([*LISTS, "pl-gone"]).map(lambda one: {"prefix_list_id": one}),
 )
 ports = st.one_of(
     st.just({}),
@@ -78,6 +82,10 @@ def plans(draw) -> VpcPlan:
         subnets=(SubnetPlan(subnet_id="subnet-1", cidr="10.0.0.0/16"),),
         security_groups=groups,
         interfaces=interfaces,
+        prefix_lists=tuple(
+            PrefixListPlan(prefix_list_id=one, cidrs=(draw(st.sampled_from(RANGES)),))
+            for one in sorted(draw(st.sets(st.sampled_from(LISTS))))
+        ),
     )
 
 
@@ -140,6 +148,9 @@ def test_a_table_that_was_found_is_made_into_the_wanted_one(before, after):
         assert obey(old, commands) == new
 
 
+INTERVAL = "; flags interval"
+
+
 def told_by_nft(table: Table) -> list[dict]:
     """Return a table as ``nft -j list table`` tells it."""
     objects: list[dict] = [{"metainfo": {}}, {"table": {}}]
@@ -147,6 +158,9 @@ def told_by_nft(table: Table) -> list[dict]:
         kind, _, verdict = one.header.removeprefix("type ").removesuffix(";").partition(" : ")
         kinds = kind.split(" . ")
         facts = {"name": name, "type": kinds if len(kinds) > 1 else kind}
+        if verdict.endswith(INTERVAL) or kind.endswith(INTERVAL):
+            facts |= {"flags": ["interval"], "type": kind.removesuffix(INTERVAL)}
+            verdict = verdict.removesuffix(INTERVAL)
         facts |= {"map": verdict} if verdict else {}
         elements = [element_told(text) for text in one.elements]
         objects.append({one.kind: facts | ({"elem": elements} if elements else {})})
@@ -164,7 +178,10 @@ def told_by_nft(table: Table) -> list[dict]:
 def element_told(text: str):
     key, _, value = text.partition(" : ")
     key = key.strip('"')
-    if " . " in key:
+    if "/" in key:
+        address, _, length = key.partition("/")
+        key = {"prefix": {"addr": address, "len": int(length)}}
+    elif " . " in key:
         key = {"concat": [int(part) if part.isdecimal() else part for part in key.split(" . ")]}
     if not value:
         return key
@@ -373,7 +390,10 @@ def tracked(table: Table, words: list[str], led: Led | None) -> tuple[bool, list
 
 def within(table: Table, where: str, address: str) -> bool:
     if where.startswith("@"):
-        return address in table.collections[where[1:]].elements
+        held = table.collections[where[1:]]
+        if "interval" in held.header:
+            return any(IPv4Address(address) in IPv4Network(one) for one in held.elements)
+        return address in held.elements
     return IPv4Address(address) in IPv4Network(where)
 
 

@@ -11,6 +11,7 @@ from ecsd.decisions.balancer_plan import BalancerParts
 from ecsd.decisions.vpc_links import Links, compile_links, link_commands, read_links
 from ecsd.decisions.vpc_plan import VpcParts, compile_vpc
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.prefix_list import ManagedPrefixList, PrefixListEntry
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import (
     InternetGateway,
@@ -23,7 +24,14 @@ from ecsd.records.ec2.vpc import (
 )
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Zone
 from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup
-from ecsd.records.plan import InterfacePlan, PacketRule, RoutePlan, SubnetPlan, VpcPlan
+from ecsd.records.plan import (
+    InterfacePlan,
+    PacketRule,
+    PrefixListPlan,
+    RoutePlan,
+    SubnetPlan,
+    VpcPlan,
+)
 
 WORLD = "0.0.0.0/0"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -113,6 +121,31 @@ def test_a_nat_gateway_works_when_it_is_there_public_and_leads_to_the_internet(b
     assert targets(plan)["subnet-main"] == "blackhole"
 
 
+def test_a_list_in_a_route_is_its_ranges_each_once_and_yields_to_a_route_of_its_own():
+    offices = ManagedPrefixList(
+        prefix_list_id="pl-1",
+        prefix_list_name="offices",
+        address_family="IPv4",
+        max_entries=9,
+        entries=tuple(
+            PrefixListEntry(cidr=one)
+            for one in ("192.0.2.0/25", "192.0.2.128/25", "192.0.2.7/32", "203.0.113.0/24")
+        ),
+    )
+    by_list = Route(destination_prefix_list_id="pl-1", nat_gateway_id="nat-1")
+    own = Route(destination_cidr_block="203.0.113.0/24", gateway_id="igw-9")
+    tables = [table("main", by_list, own), parts().route_tables[1]]
+    plan = compile_vpc(parts(route_tables=tables, prefix_lists=[offices]))
+    assert plan.prefix_lists == (
+        PrefixListPlan(prefix_list_id="pl-1", cidrs=("192.0.2.0/24", "203.0.113.0/24")),
+    )
+    [main] = [one for one in plan.subnets if one.subnet_id == "subnet-main"]
+    assert [(one.destination, one.target, one.prefix_list_id) for one in main.routes[1:]] == [
+        ("192.0.2.0/24", "nat", "pl-1"),
+        ("203.0.113.0/24", "blackhole", ""),
+    ]
+
+
 def test_groups_keep_their_ipv4_rules_and_interfaces_their_kinds():
     def rule(number: int, **more) -> SecurityGroupRule:
         return SecurityGroupRule(
@@ -157,8 +190,8 @@ def test_groups_keep_their_ipv4_rules_and_interfaces_their_kinds():
     (group,) = plan.security_groups
     port = {"protocol": "tcp", "from_port": 80, "to_port": 80}
     assert group.ingress == (
-        PacketRule(**port, group_id="sg-1"),
-        PacketRule(**port, cidr="10.0.0.0/8"),
+        PacketRule(**port, group_id="sg-1", rule_id="sgr-1"),
+        PacketRule(**port, cidr="10.0.0.0/8", rule_id="sgr-2"),
     )
     assert group.egress == (PacketRule(**port, cidr=WORLD),)
     assert [(one.kind, one.public) for one in plan.interfaces] == [

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ecsd.decisions.addressing import contains, is_usable, overlaps
 from ecsd.decisions.invariants.finding import Finding, fatal, warning
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import (
     Address,
@@ -31,6 +32,7 @@ class Network(NamedTuple):
     nat_gateways: Sequence[NatGateway] = ()
     addresses: Sequence[Address] = ()
     network_acls: Sequence[NetworkAcl] = ()
+    prefix_lists: Sequence[ManagedPrefixList] = ()
 
 
 def check_network(network: Network) -> Iterator[Finding]:
@@ -130,6 +132,19 @@ def _check_security_groups(network: Network) -> Iterator[Finding]:
         names.add((group.vpc_id, group.group_name))
     for rule in network.rules:
         yield from _check_rule(rule, groups)
+        yield from _check_prefix_list(network, rule.security_group_rule_id, rule.prefix_list_id)
+    for table in network.route_tables:
+        for route in table.routes:
+            named = route.destination_prefix_list_id
+            yield from _check_prefix_list(network, table.route_table_id, named)
+
+
+def _check_prefix_list(
+    network: Network, name: str, prefix_list_id: str | None
+) -> Iterator[Finding]:
+    known = {one.prefix_list_id for one in network.prefix_lists}
+    if prefix_list_id is not None and prefix_list_id not in known:
+        yield fatal(name, f"names {prefix_list_id}, which does not exist")
 
 
 def _check_rule(rule: SecurityGroupRule, groups: dict[str, SecurityGroup]) -> Iterator[Finding]:
@@ -175,7 +190,7 @@ def _check_routes(network: Network, table: RouteTable) -> Iterator[Finding]:
         if (target in alive) != (route.state == "active"):
             yield fatal(
                 table.route_table_id,
-                f"its route to {route.destination_cidr_block} through {target} is {route.state}",
+                f"its route to {route.destination} through {target} is {route.state}",
             )
 
 

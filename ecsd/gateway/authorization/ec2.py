@@ -19,6 +19,9 @@ MEMBERS = {
     "NatGatewayId": "natgateway",
     "NetworkInterfaceId": "network-interface",
     "AllocationId": "elastic-ip",
+    "NetworkAclId": "network-acl",
+    "PrefixListId": "prefix-list",
+    "DestinationPrefixListId": "prefix-list",
 }
 BY_PREFIX = {
     "vpc": "vpc",
@@ -31,6 +34,7 @@ BY_PREFIX = {
     "eni": "network-interface",
     "eipalloc": "elastic-ip",
     "acl": "network-acl",
+    "pl": "prefix-list",
     "dopt": "dhcp-options",
 }
 CREATED = {
@@ -42,13 +46,15 @@ CREATED = {
     "CreateNatGateway": "natgateway",
     "CreateNetworkInterface": "network-interface",
     "AllocateAddress": "elastic-ip",
+    "CreateManagedPrefixList": "prefix-list",
+    "CreateNetworkAcl": "network-acl",
 }
 
 
 def needs(asked: Asked) -> Iterator[Need]:
     """Yield what an operation of EC2 needs."""
     action, name = f"ec2:{asked.operation}", asked.operation
-    if name.startswith(("Describe", "Get")):
+    if name.startswith(("Describe", "Get")) and not name.startswith("GetManagedPrefixList"):
         yield Need(action)
         return
     made = [asked.arn("ec2", f"{CREATED[name]}/*")] if name in CREATED else []

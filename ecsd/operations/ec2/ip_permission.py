@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from ecsd.errors import AwsError
 from ecsd.operations.ec2.action import Request
+from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
-from ecsd.store.finders.ec2 import require_security_group
+from ecsd.store.finders.ec2 import require, require_security_group
 from ecsd.store.store import View
 
 PROTOCOL_NAMES = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "all": "-1"}
@@ -32,6 +33,7 @@ class Permission(NamedTuple):
     cidr_ipv4: str | None = None
     cidr_ipv6: str | None = None
     referenced_group_id: str | None = None
+    prefix_list_id: str | None = None
     description: str | None = None
 
     @property
@@ -42,7 +44,7 @@ class Permission(NamedTuple):
     @property
     def words(self) -> str:
         """The rule as EC2's messages spell it."""
-        peer = self.cidr_ipv4 or self.cidr_ipv6 or self.referenced_group_id
+        peer = self.cidr_ipv4 or self.cidr_ipv6 or self.referenced_group_id or self.prefix_list_id
         if self.ip_protocol == "-1":
             return f"peer: {peer}, ALL, ALLOW"
         ports = f", from port: {self.from_port}, to port: {self.to_port}"
@@ -58,6 +60,7 @@ def of_rule(rule: SecurityGroupRule) -> Permission:
         rule.cidr_ipv4,
         rule.cidr_ipv6,
         rule.referenced_group_id,
+        rule.prefix_list_id,
         rule.description,
     )
 
@@ -94,8 +97,6 @@ def _of_flat(request: Request) -> dict[str, Any]:
 
 
 def _taken_apart(view: View, group: SecurityGroup, entry: dict[str, Any]) -> Iterator[Permission]:
-    for one in entry.get("PrefixListIds") or ():
-        raise no_prefix_list(one.get("PrefixListId"))
     protocol = checked_protocol(entry.get("IpProtocol"))
     ports = checked_ports(protocol, entry.get("FromPort"), entry.get("ToPort"))
     whole = Permission(protocol, *ports)
@@ -115,10 +116,16 @@ def _taken_apart(view: View, group: SecurityGroup, entry: dict[str, Any]) -> Ite
         yield whole._replace(
             referenced_group_id=_peer_group(view, group, one), description=checked_description(one)
         )
+    for one in entry.get("PrefixListIds") or ():
+        count += 1
+        yield whole._replace(
+            prefix_list_id=peer_list(view, one.get("PrefixListId")),
+            description=checked_description(one),
+        )
     if not count:
         raise AwsError(
             "MissingParameter",
-            "The request must contain at least one of ipRanges, ipv6Ranges, groups",
+            "The request must contain at least one of ipRanges, ipv6Ranges, prefixListIds, groups",
         )
 
 
@@ -191,11 +198,9 @@ def checked_description(spelled: dict[str, Any]) -> str | None:
     return text
 
 
-def no_prefix_list(prefix_list_id: object) -> AwsError:
-    """Return the refusal of a prefix list: none exists."""
-    return AwsError(
-        "InvalidPrefixListID.NotFound", f"The prefix list ID '{prefix_list_id}' does not exist"
-    )
+def peer_list(view: View, prefix_list_id: str | None) -> str:
+    """Return the id of a prefix list that exists."""
+    return require(view, ManagedPrefixList, prefix_list_id or "null").prefix_list_id
 
 
 def _peer_group(view: View, group: SecurityGroup, pair: dict[str, Any]) -> str:

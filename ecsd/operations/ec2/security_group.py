@@ -210,6 +210,10 @@ def _permissions(call: Call, rules: list[SecurityGroupRule]) -> list[dict[str, A
             permission["IpRanges"].append({"CidrIp": rule.cidr_ipv4, **described_as})
         elif rule.cidr_ipv6:
             permission["Ipv6Ranges"].append({"CidrIpv6": rule.cidr_ipv6, **described_as})
+        elif rule.prefix_list_id:
+            permission["PrefixListIds"].append(
+                {"PrefixListId": rule.prefix_list_id, **described_as}
+            )
         else:
             permission["UserIdGroupPairs"].append(
                 {

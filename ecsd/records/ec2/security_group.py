@@ -29,7 +29,7 @@ class SecurityGroupRule(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "security_group_rule"
     KEY: ClassVar[str] = "security_group_rule_id"
-    INDEXES: ClassVar[tuple[str, ...]] = ("group_id", "referenced_group_id")
+    INDEXES: ClassVar[tuple[str, ...]] = ("group_id", "referenced_group_id", "prefix_list_id")
 
     security_group_rule_id: str
     group_id: str

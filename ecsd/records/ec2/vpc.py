@@ -91,14 +91,23 @@ class Address(Record, frozen=True, kw_only=True):
 
 
 class Route(Part, frozen=True, kw_only=True):
-    """One row of a route table. gateway_id: ``local``, ``igw-…``; state: active, blackhole."""
+    """One row of a route table, to a range or to a prefix list's.
 
-    destination_cidr_block: str
+    gateway_id: ``local``, ``igw-…``; state: active, blackhole.
+    """
+
+    destination_cidr_block: str = ""
+    destination_prefix_list_id: str | None = None
     gateway_id: str | None = None
     nat_gateway_id: str | None = None
     network_interface_id: str | None = None
     origin: str = "CreateRoute"
     state: str = "active"
+
+    @property
+    def destination(self) -> str:
+        """What tells it from the table's other routes."""
+        return self.destination_prefix_list_id or self.destination_cidr_block
 
 
 class RouteTableAssociation(Part, frozen=True, kw_only=True):

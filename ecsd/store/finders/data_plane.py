@@ -5,13 +5,17 @@ from ecsd.decisions.service_connect_plan import ProxyParts
 from ecsd.decisions.vpc_plan import VpcParts
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import InternetGateway, NatGateway, RouteTable, Subnet, Vpc
 from ecsd.records.ecs.connect_certificate import ConnectCertificate
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
-from ecsd.records.elbv2.target_group import Target
+from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.record import Record
+from ecsd.records.servicediscovery.namespace import Namespace
+from ecsd.store.finders.ec2 import users_of_prefix_list
 from ecsd.store.finders.elbv2 import groups_of_balancer
 from ecsd.store.finders.servicediscovery import find_service, instances_of
 from ecsd.store.store import View
@@ -63,23 +67,51 @@ def vpc_parts(view: View, vpc_id: str) -> VpcParts | None:
     groups = view.select(SecurityGroup, vpc_id=vpc_id)
     balancers = view.select(LoadBalancer, vpc_id=vpc_id)
     flows = [one.load_balancer_arn for one in balancers if one.type == "network"]
+    tables = view.select(RouteTable, vpc_id=vpc_id)
+    rules = [
+        rule for group in groups for rule in view.select(SecurityGroupRule, group_id=group.group_id)
+    ]
     return VpcParts(
         vpc=vpc,
         subnets=view.select(Subnet, vpc_id=vpc_id),
-        route_tables=view.select(RouteTable, vpc_id=vpc_id),
+        route_tables=tables,
         internet_gateways=view.select(InternetGateway, vpc_id=vpc_id),
         nat_gateways=view.select(NatGateway, vpc_id=vpc_id),
         security_groups=groups,
-        security_group_rules=[
-            rule
-            for group in groups
-            for rule in view.select(SecurityGroupRule, group_id=group.group_id)
-        ],
+        security_group_rules=rules,
         interfaces=view.select(NetworkInterface, vpc_id=vpc_id),
         load_balancers=balancers,
         network=[own for arn in flows if (own := balancer_parts(view, arn))],
         account=view.scope.account,
+        prefix_lists=_prefix_lists(view, rules, tables),
     )
+
+
+def vpcs_resting_on(view: View, record: Record) -> set[str]:
+    """Return the ids of the VPCs whose plans a record has a part in."""
+    match record:
+        case Task() | TargetGroup() | Namespace():
+            return set()
+        case SecurityGroupRule():
+            group = view.get(SecurityGroup, record.group_id)
+            return {group.vpc_id} if group else set()
+        case ManagedPrefixList():
+            users = users_of_prefix_list(view, record.prefix_list_id)
+            owners = (view.get(SecurityGroup, one) or view.get(RouteTable, one) for one in users)
+            return {one.vpc_id for one in owners if one is not None}
+        case _:
+            vpc_id = getattr(record, "vpc_id", None)
+            return {vpc_id} if vpc_id else set()
+
+
+def _prefix_lists(
+    view: View, rules: list[SecurityGroupRule], tables: list[RouteTable]
+) -> list[ManagedPrefixList]:
+    """Return the lists that rules and routes name."""
+    named = {one.prefix_list_id for one in rules}
+    named |= {route.destination_prefix_list_id for table in tables for route in table.routes}
+    found = (view.get(ManagedPrefixList, one) for one in named if one)
+    return [one for one in found if one is not None]
 
 
 def proxy_parts(view: View, task_arn: str) -> ProxyParts | None:

@@ -12,6 +12,7 @@ from ecsd.decisions.addressing import allocate, allocate_public, capacity
 from ecsd.decisions.invariants.network import Network
 from ecsd.errors import AwsError
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import (
     Address,
@@ -110,6 +111,13 @@ IDENTITIES: dict[type[Record], Identity] = {
         "InvalidNetworkAclId.Malformed",
         "The networkAcl ID '{}' does not exist",
         "network-acl",
+    ),
+    ManagedPrefixList: Identity(
+        "pl",
+        "InvalidPrefixListID.NotFound",
+        "InvalidPrefixListId.Malformed",
+        "The prefix list ID '{}' does not exist",
+        "prefix-list",
     ),
 }
 
@@ -233,6 +241,20 @@ def group_is_in_use(view: View, group_id: str) -> bool:
     return any(rule.group_id != group_id for rule in rules)
 
 
+def users_of_prefix_list(view: View, prefix_list_id: str) -> list[str]:
+    """Return the ids of security groups and route tables that refer to a list, sorted."""
+    rules = view.select(SecurityGroupRule, prefix_list_id=prefix_list_id)
+    tables = view.select(RouteTable)
+    return sorted(
+        {one.group_id for one in rules}
+        | {
+            one.route_table_id
+            for one in tables
+            if any(route.destination_prefix_list_id == prefix_list_id for route in one.routes)
+        }
+    )
+
+
 def network_of(view: View) -> Network:
     """Return every network record of the view's account and region, for ``check_network``."""
     return Network(
@@ -246,4 +268,5 @@ def network_of(view: View) -> Network:
         nat_gateways=view.select(NatGateway),
         addresses=view.select(Address),
         network_acls=view.select(NetworkAcl),
+        prefix_lists=view.select(ManagedPrefixList),
     )

@@ -21,6 +21,7 @@ from ecsd.decisions.task_roles import RoleOfTask, roles_of
 from ecsd.decisions.vpc_plan import compile_vpc
 from ecsd.decisions.zone_plan import compile_hosted_zone, compile_namespace
 from ecsd.records.acm.certificate import Certificate
+from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
@@ -88,6 +89,7 @@ class DataPlaneController:
         SecurityGroup,
         SecurityGroupRule,
         ManagedPrefixList,
+        NetworkAcl,
         NetworkInterface,
         LoadBalancer,
         Listener,

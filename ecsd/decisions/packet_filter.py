@@ -11,15 +11,15 @@ that address is. Source: network.md 2, 5 and 6; Network Load Balancers guide, se
 
 from collections.abc import Iterable, Iterator
 
+from ecsd.decisions.acl_ruleset import compile_acls
 from ecsd.decisions.addresses import Uplink, gate, link_name, relay
-from ecsd.decisions.nlb_ruleset import BEFORE_TRANSLATION, TRANSLATED
+from ecsd.decisions.nlb_ruleset import AFTER_TRANSLATION, BEFORE_TRANSLATION, TRANSLATED
 from ecsd.decisions.ruleset import Chain, Collection, Table
 from ecsd.decisions.security_group import FREE, NETWORK, WORLD, is_filtered
 from ecsd.records.plan import InterfacePlan, PacketRule, SecurityGroupPlan, VpcPlan
 
 RESOLVER = "169.254.169.253"
 PROBE_MARK = "0xec5"
-AFTER_TRANSLATION = 105
 # A flow that a balancer has ended is told so, not left waiting.
 RESET = "ip daddr @vips ct state invalid meta l4proto tcp reject with tcp reset"
 RESETTING = "ct state invalid tcp flags rst accept"
@@ -33,7 +33,15 @@ def compile_vpc_filter(plan: VpcPlan, resolver: str, link: Uplink) -> tuple[Tabl
         resolver: VPC+2; as on AWS, security groups do not filter it.
         link: the VPC's uplink.
     """
-    return (_security_groups(plan, resolver), _gateways(plan, link))
+    vips = balancer_addresses(plan)
+    acls = compile_acls(plan, FREE | {resolver}, vips)
+    return (_security_groups(plan, resolver), acls, _gateways(plan, link))
+
+
+def balancer_addresses(plan: VpcPlan) -> frozenset[str]:
+    """Return where the VPC's network load balancers are reached."""
+    balancers = (one for one in plan.interfaces if one.kind == NETWORK)
+    return frozenset(address for one in balancers for address in _addresses_of(one))
 
 
 def _security_groups(plan: VpcPlan, resolver: str) -> Table:
@@ -44,7 +52,7 @@ def _security_groups(plan: VpcPlan, resolver: str) -> Table:
     collections = {
         "free4": Collection("set", "type ipv4_addr;", FREE | {resolver}),
         "relays": _addresses(relay(one.entrance) for one in balancers if one.entrance),
-        "vips": _addresses(address for one in balancers for address in _addresses_of(one)),
+        "vips": _addresses(balancer_addresses(plan)),
         "out4": _verdicts(f"{address} : goto eo_{short}" for address, short in places),
         "in4": _verdicts(f"{address} : goto ei_{short}" for address, short in places),
         "routers": Collection(  # may send foreign addresses; their groups judge those too

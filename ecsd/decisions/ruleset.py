@@ -130,10 +130,10 @@ def _change(old: Table, new: Table) -> Iterator[str]:
         yield f"flush chain {new.name} {name}"
     yield from _rules(old, new)
     yield from _elements("add", new, old)
-    yield from (f"delete chain {new.name} {name}" for name in gone)
     for name, one in old.collections.items():
         if name not in new.collections:
-            yield f"delete {one.kind} {new.name} {name}"
+            yield f"delete {one.kind} {new.name} {name}"  # with its elements, which name chains
+    yield from (f"delete chain {new.name} {name}" for name in gone)
     for name in old.timeouts:
         if name not in new.timeouts:
             yield f"delete ct timeout {new.name} {name}"

@@ -8,13 +8,16 @@ from ecsd.decisions.balancer_plan import BalancerParts, compile_balancer
 from ecsd.decisions.network_balancer_attributes import ANYWHERE, POLICY
 from ecsd.decisions.nlb_plan import Healths, answering
 from ecsd.decisions.target_health import Health
+from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import InternetGateway, NatGateway, Route, RouteTable, Subnet, Vpc
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.plan import (
+    AclEntry,
     InterfacePlan,
+    NetworkAclPlan,
     PacketRule,
     PrefixListPlan,
     RoutePlan,
@@ -39,6 +42,7 @@ class VpcParts(NamedTuple):
     network: Sequence[BalancerParts] = ()  # of the network load balancers among them
     account: str = ""
     prefix_lists: Sequence[ManagedPrefixList] = ()  # that its rules and routes name
+    network_acls: Sequence[NetworkAcl] = ()
 
 
 def compile_vpc(parts: VpcParts) -> VpcPlan:
@@ -62,6 +66,7 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
                 cidr=one.cidr_block,
                 routes=tuple(_routes(one, parts)),
                 zone=one.availability_zone,
+                network_acl_id=_acl_of(one.subnet_id, parts.network_acls),
             )
             for one in sorted(parts.subnets, key=lambda one: one.subnet_id)
         ),
@@ -73,6 +78,14 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
             PrefixListPlan(prefix_list_id=one.prefix_list_id, cidrs=collapsed(one))
             for one in sorted(parts.prefix_lists, key=lambda one: one.prefix_list_id)
             if one.address_family == "IPv4"
+        ),
+        network_acls=tuple(
+            NetworkAclPlan(
+                network_acl_id=one.network_acl_id,
+                ingress=_acl_entries(one, egress=False),
+                egress=_acl_entries(one, egress=True),
+            )
+            for one in sorted(parts.network_acls, key=lambda one: one.network_acl_id)
         ),
         interfaces=tuple(
             _interface(one, entrances.get(one.network_interface_id, ""))
@@ -200,6 +213,30 @@ def _packet_rules(rules: Iterator[SecurityGroupRule]) -> Iterator[PacketRule]:
             prefix_list_id=one.prefix_list_id,
             rule_id=one.security_group_rule_id,
         )
+
+
+def _acl_of(subnet_id: str, acls: Sequence[NetworkAcl]) -> str:
+    """Return the id of the ACL that judges a subnet: the one that names it, else the default."""
+    for acl in acls:
+        if any(one.subnet_id == subnet_id for one in acl.associations):
+            return acl.network_acl_id
+    return next((one.network_acl_id for one in acls if one.is_default), "")
+
+
+def _acl_entries(acl: NetworkAcl, *, egress: bool) -> tuple[AclEntry, ...]:
+    """Return the rules about IPv4 in one direction, in the order in which they are asked."""
+    own = [one for one in acl.entries if one.egress == egress and one.cidr_block]
+    return tuple(
+        AclEntry(
+            number=one.rule_number,
+            allow=one.rule_action == "allow",
+            protocol=one.protocol,
+            cidr=one.cidr_block or "",
+            from_port=one.from_port if one.icmp_type is None else one.icmp_type,
+            to_port=one.to_port if one.icmp_code is None else one.icmp_code,
+        )
+        for one in sorted(own, key=lambda one: one.rule_number)
+    )
 
 
 def _interface(interface: NetworkInterface, entrance: str) -> InterfacePlan:

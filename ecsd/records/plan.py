@@ -33,6 +33,7 @@ class SubnetPlan(Message, frozen=True, kw_only=True):
     cidr: str
     routes: tuple[RoutePlan, ...] = ()
     zone: str = ""  # its Availability Zone
+    network_acl_id: str = ""
 
 
 class PacketRule(Message, frozen=True, kw_only=True):
@@ -66,6 +67,29 @@ class SecurityGroupPlan(Message, frozen=True, kw_only=True):
     egress: tuple[PacketRule, ...] = ()
 
 
+class AclEntry(Message, frozen=True, kw_only=True):
+    """A numbered rule of a network ACL, about IPv4.
+
+    protocol: a number as text, ``-1`` for all. Ports inclusive; for ICMP the type and the code, -1
+    meaning all; None where the protocol has neither.
+    """
+
+    number: int
+    allow: bool
+    protocol: str
+    cidr: str
+    from_port: int | None = None
+    to_port: int | None = None
+
+
+class NetworkAclPlan(Message, frozen=True, kw_only=True):
+    """What may enter and leave subnets, packet by packet; in order, the first match decides."""
+
+    network_acl_id: str
+    ingress: tuple[AclEntry, ...] = ()
+    egress: tuple[AclEntry, ...] = ()
+
+
 class InterfacePlan(Message, frozen=True, kw_only=True):
     """An address of the VPC.
 
@@ -97,6 +121,7 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     subnets: tuple[SubnetPlan, ...] = ()
     security_groups: tuple[SecurityGroupPlan, ...] = ()
     prefix_lists: tuple[PrefixListPlan, ...] = ()  # IPv4
+    network_acls: tuple[NetworkAclPlan, ...] = ()
     interfaces: tuple[InterfacePlan, ...] = ()
     names: dict[str, tuple[str, ...]] = {}  # lower-case name without final dot → addresses
     affinities: dict[str, str] = {}  # name → client routing policy, where zones matter

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from ecsd.decisions.addresses import LARGEST_NUMBER, uplink
 from ecsd.decisions.balancer_plan import BalancerParts
+from ecsd.decisions.network_acl import is_open
 from ecsd.decisions.vpc_links import Links, compile_links, link_commands, read_links
 from ecsd.decisions.vpc_plan import VpcParts, compile_vpc
+from ecsd.records.ec2.network_acl import NetworkAcl, NetworkAclAssociation, NetworkAclEntry
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList, PrefixListEntry
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
@@ -25,7 +27,9 @@ from ecsd.records.ec2.vpc import (
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Zone
 from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup
 from ecsd.records.plan import (
+    AclEntry,
     InterfacePlan,
+    NetworkAclPlan,
     PacketRule,
     PrefixListPlan,
     RoutePlan,
@@ -146,6 +150,42 @@ def test_a_list_in_a_route_is_its_ranges_each_once_and_yields_to_a_route_of_its_
     ]
 
 
+def test_a_subnet_is_judged_by_the_acl_that_names_it_or_by_the_default_one():
+    def entry(number: int, **more) -> NetworkAclEntry:
+        facts = {"egress": False, "rule_action": "deny", "protocol": "1", "cidr_block": WORLD}
+        return NetworkAclEntry(rule_number=number, **facts | more)
+
+    own = NetworkAcl(
+        network_acl_id="acl-1",
+        vpc_id="vpc-1",
+        is_default=False,
+        entries=(
+            entry(20, icmp_type=8, icmp_code=-1),
+            entry(10, protocol="6", from_port=1, to_port=2, rule_action="allow"),
+            entry(5, cidr_block=None, ipv6_cidr_block="::/0"),
+            entry(7, egress=True, protocol="-1"),
+        ),
+        associations=(NetworkAclAssociation(association_id="a", subnet_id="subnet-public"),),
+    )
+    plan = compile_vpc(
+        parts(network_acls=[NetworkAcl(network_acl_id="acl-0", vpc_id="vpc-1"), own])
+    )
+    assert {one.subnet_id: one.network_acl_id for one in plan.subnets} == {
+        "subnet-public": "acl-1",
+        "subnet-main": "acl-0",
+    }
+    first, second = plan.network_acls
+    assert is_open(first)
+    assert second == NetworkAclPlan(
+        network_acl_id="acl-1",
+        ingress=(
+            AclEntry(number=10, allow=True, protocol="6", cidr=WORLD, from_port=1, to_port=2),
+            AclEntry(number=20, allow=False, protocol="1", cidr=WORLD, from_port=8, to_port=-1),
+        ),
+        egress=(AclEntry(number=7, allow=False, protocol="-1", cidr=WORLD),),
+    )
+
+
 def test_groups_keep_their_ipv4_rules_and_interfaces_their_kinds():
     def rule(number: int, **more) -> SecurityGroupRule:
         return SecurityGroupRule(
@@ -193,7 +233,7 @@ def test_groups_keep_their_ipv4_rules_and_interfaces_their_kinds():
         PacketRule(**port, group_id="sg-1", rule_id="sgr-1"),
         PacketRule(**port, cidr="10.0.0.0/8", rule_id="sgr-2"),
     )
-    assert group.egress == (PacketRule(**port, cidr=WORLD),)
+    assert group.egress == (PacketRule(**port, cidr=WORLD, rule_id="sgr-4"),)
     assert [(one.kind, one.public) for one in plan.interfaces] == [
         ("task", True),
         ("load_balancer", False),

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from ecsd.decisions.addressing import contains, is_usable, overlaps
 from ecsd.decisions.invariants.finding import Finding, fatal, warning
+from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
@@ -12,7 +13,6 @@ from ecsd.records.ec2.vpc import (
     Address,
     InternetGateway,
     NatGateway,
-    NetworkAcl,
     RouteTable,
     Subnet,
     Vpc,
@@ -42,6 +42,7 @@ def check_network(network: Network) -> Iterator[Finding]:
     yield from _check_interfaces(network)
     yield from _check_security_groups(network)
     yield from _check_route_tables(network)
+    yield from _check_network_acls(network)
     yield from _check_internet_gateways(network)
     yield from _check_nat_gateways(network)
     yield from _check_addresses(network)
@@ -192,6 +193,26 @@ def _check_routes(network: Network, table: RouteTable) -> Iterator[Finding]:
                 table.route_table_id,
                 f"its route to {route.destination} through {target} is {route.state}",
             )
+
+
+def _check_network_acls(network: Network) -> Iterator[Finding]:
+    vpcs = {vpc.vpc_id for vpc in network.vpcs}
+    subnets = {subnet.subnet_id: subnet for subnet in network.subnets}
+    judges: dict[str, str] = {}
+    for acl in network.network_acls:
+        name = acl.network_acl_id
+        if acl.vpc_id not in vpcs:
+            yield fatal(name, f"is in {acl.vpc_id}, which does not exist")
+        for one in acl.associations:
+            subnet = subnets.get(one.subnet_id)
+            if subnet is None or subnet.vpc_id != acl.vpc_id:
+                yield fatal(name, f"judges {one.subnet_id}, which is not in its VPC")
+            if one.subnet_id in judges:
+                yield fatal(name, f"judges {one.subnet_id}, as {judges[one.subnet_id]} does")
+            judges[one.subnet_id] = name
+        numbers = [(one.rule_number, one.egress) for one in acl.entries]
+        if len(set(numbers)) < len(numbers):
+            yield fatal(name, "has two rules of one number")
 
 
 def _check_internet_gateways(network: Network) -> Iterator[Finding]:

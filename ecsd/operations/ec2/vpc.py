@@ -17,12 +17,12 @@ from ecsd.operations.ec2.cidr import checked_block
 from ecsd.operations.ec2.dhcp_options import default_options_id
 from ecsd.operations.ec2.listing import Listing, chosen, listed
 from ecsd.operations.ec2.tagging import specified_tags, tag_set
+from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import (
     InternetGateway,
     NatGateway,
-    NetworkAcl,
     Route,
     RouteTable,
     RouteTableAssociation,
@@ -153,6 +153,7 @@ async def delete_vpc(call: Call, request: Request) -> Answer:
         if (
             foreign_groups
             or foreign_tables
+            or change.count(NetworkAcl, "vpc_id", vpc.vpc_id) > 1
             or change.count(Subnet, "vpc_id", vpc.vpc_id)
             or change.count(NetworkInterface, "vpc_id", vpc.vpc_id)
             or internet_gateway_of(change, vpc.vpc_id)

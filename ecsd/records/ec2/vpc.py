@@ -131,16 +131,3 @@ class RouteTable(Record, frozen=True, kw_only=True):
     associations: tuple[RouteTableAssociation, ...] = ()
     client_token: str | None = None  # of the request that made it
     tags: tuple[Tag, ...] = ()
-
-
-class NetworkAcl(Record, frozen=True, kw_only=True):
-    """The default network ACL of a VPC: stateless allow-all; others are refused."""
-
-    KIND: ClassVar[str] = "network_acl"
-    KEY: ClassVar[str] = "network_acl_id"
-    INDEXES: ClassVar[tuple[str, ...]] = ("vpc_id",)
-
-    network_acl_id: str
-    vpc_id: str
-    is_default: bool = True
-    tags: tuple[Tag, ...] = ()

@@ -4,6 +4,7 @@ from ecsd.decisions.balancer_plan import BalancerParts
 from ecsd.decisions.service_connect_plan import ProxyParts
 from ecsd.decisions.vpc_plan import VpcParts
 from ecsd.records.acm.certificate import Certificate
+from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
@@ -84,6 +85,7 @@ def vpc_parts(view: View, vpc_id: str) -> VpcParts | None:
         network=[own for arn in flows if (own := balancer_parts(view, arn))],
         account=view.scope.account,
         prefix_lists=_prefix_lists(view, rules, tables),
+        network_acls=view.select(NetworkAcl, vpc_id=vpc_id),
     )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 from ecsd.decisions.addressing import allocate, allocate_public, capacity
 from ecsd.decisions.invariants.network import Network
 from ecsd.errors import AwsError
+from ecsd.records.ec2.network_acl import NetworkAcl, NetworkAclAssociation
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
@@ -18,7 +19,6 @@ from ecsd.records.ec2.vpc import (
     Address,
     InternetGateway,
     NatGateway,
-    NetworkAcl,
     RouteTable,
     Subnet,
     Vpc,
@@ -253,6 +253,25 @@ def users_of_prefix_list(view: View, prefix_list_id: str) -> list[str]:
             if any(route.destination_prefix_list_id == prefix_list_id for route in one.routes)
         }
     )
+
+
+def acl_associations(view: View, acl: NetworkAcl) -> list[NetworkAclAssociation]:
+    """Return the subnets that an ACL judges; a default one those that no ACL names."""
+    if not acl.is_default:
+        return list(acl.associations)
+    others = view.select(NetworkAcl, vpc_id=acl.vpc_id)
+    named = {one.subnet_id for other in others for one in other.associations}
+    return [
+        *acl.associations,
+        *(
+            NetworkAclAssociation(
+                association_id=one.subnet_id.replace("subnet-", "aclassoc-"),
+                subnet_id=one.subnet_id,
+            )
+            for one in view.select(Subnet, vpc_id=acl.vpc_id)
+            if one.subnet_id not in named
+        ),
+    ]
 
 
 def network_of(view: View) -> Network:

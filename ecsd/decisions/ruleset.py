@@ -140,17 +140,20 @@ def _change(old: Table, new: Table) -> Iterator[str]:
 
 
 def _made(old: Table, new: Table) -> Iterator[str]:
-    """Yield what makes everything that only the new table has, still empty."""
+    """Yield what makes everything that only the new table has, still empty.
+
+    Chains come first: nft 1.0.6 sends elements of intervals where their map is made.
+    """
+    for name, chain in new.chains.items():
+        if name not in old.chains:
+            hook = f" {{ {chain.hook} }}" if chain.hook else ""
+            yield f"add chain {new.name} {name}{hook}"
     for name, one in new.collections.items():
         if name not in old.collections:
             yield f"add {one.kind} {new.name} {name} {{ {one.header} }}"
     for name, how in new.timeouts.items():
         if name not in old.timeouts:
             yield f"add ct timeout {new.name} {name} {{ {how} }}"
-    for name, chain in new.chains.items():
-        if name not in old.chains:
-            hook = f" {{ {chain.hook} }}" if chain.hook else ""
-            yield f"add chain {new.name} {name}{hook}"
 
 
 def _rules(old: Table, new: Table) -> Iterator[str]:

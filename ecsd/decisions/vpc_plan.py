@@ -130,9 +130,9 @@ def _routes(subnet: Subnet, parts: VpcParts) -> Iterator[RoutePlan]:
     routes = table.routes if table else ()
     taken = {one.destination_cidr_block for one in routes}
     for route in routes:
-        target = _target(route, parts)
+        target, via = _target(route, parts), route.target_id
         if route.destination_cidr_block:
-            yield RoutePlan(destination=route.destination_cidr_block, target=target)
+            yield RoutePlan(destination=route.destination_cidr_block, target=target, via=via)
             continue
         named = route.destination_prefix_list_id or ""
         for one in parts.prefix_lists:
@@ -141,7 +141,7 @@ def _routes(subnet: Subnet, parts: VpcParts) -> Iterator[RoutePlan]:
             for cidr in collapsed(one):
                 if cidr not in taken:
                     taken.add(cidr)
-                    yield RoutePlan(destination=cidr, target=target, prefix_list_id=named)
+                    yield RoutePlan(destination=cidr, target=target, via=via, prefix_list_id=named)
 
 
 def collapsed(prefix_list: ManagedPrefixList) -> tuple[str, ...]:

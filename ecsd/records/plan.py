@@ -19,10 +19,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
 
 class RoutePlan(Message, frozen=True, kw_only=True):
-    """A route of a subnet. target: ``local``, ``internet``, ``nat``, ``blackhole``."""
+    """A route of a subnet. target: ``local``, ``internet``, ``nat``, ``peering``, ``blackhole``."""
 
     destination: str  # CIDR
     target: str
+    via: str = ""  # the id of what it leads to
     prefix_list_id: str = ""  # of which the destination is an entry
 
 
@@ -90,6 +91,23 @@ class NetworkAclPlan(Message, frozen=True, kw_only=True):
     egress: tuple[AclEntry, ...] = ()
 
 
+class PeerGroup(Message, frozen=True, kw_only=True):
+    """The members of a peer's security group that rules of this VPC name."""
+
+    group_id: str
+    addresses: tuple[str, ...] = ()
+
+
+class PeeringPlan(Message, frozen=True, kw_only=True):
+    """An active peering connection, as one of its two VPCs sees it."""
+
+    peering_id: str
+    vpc_id: str  # of the peer
+    number: int  # of the peer
+    cidr: str  # of the peer
+    groups: tuple[PeerGroup, ...] = ()
+
+
 class InterfacePlan(Message, frozen=True, kw_only=True):
     """An address of the VPC.
 
@@ -122,6 +140,7 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     security_groups: tuple[SecurityGroupPlan, ...] = ()
     prefix_lists: tuple[PrefixListPlan, ...] = ()  # IPv4
     network_acls: tuple[NetworkAclPlan, ...] = ()
+    peerings: tuple[PeeringPlan, ...] = ()
     interfaces: tuple[InterfacePlan, ...] = ()
     names: dict[str, tuple[str, ...]] = {}  # lower-case name without final dot → addresses
     affinities: dict[str, str] = {}  # name → client routing policy, where zones matter

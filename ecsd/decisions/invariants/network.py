@@ -187,7 +187,7 @@ def _check_routes(network: Network, table: RouteTable) -> Iterator[Finding]:
         "local",
     }
     for route in table.routes:
-        target = route.gateway_id or route.nat_gateway_id or route.network_interface_id
+        target = route.target_id
         if (target in alive) != (route.state == "active"):
             yield fatal(
                 table.route_table_id,

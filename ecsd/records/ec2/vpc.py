@@ -109,6 +109,11 @@ class Route(Part, frozen=True, kw_only=True):
         """What tells it from the table's other routes."""
         return self.destination_prefix_list_id or self.destination_cidr_block
 
+    @property
+    def target_id(self) -> str:
+        """What it leads to."""
+        return self.gateway_id or self.nat_gateway_id or self.network_interface_id or ""
+
 
 class RouteTableAssociation(Part, frozen=True, kw_only=True):
     """Which subnet uses the table; a main association has no subnet."""

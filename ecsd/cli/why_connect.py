@@ -47,7 +47,7 @@ def explain_connection(
     Raises:
         UnclearError: an end or the port cannot be told.
     """
-    plans = vpc_plans(settings)
+    plans = vpc_plans(Api(settings))
     flow = parsed_port(port)
     sender = _end(settings, plans, source, None)
     receiver = _end(settings, plans, destination, sender.vpc_id)
@@ -63,10 +63,9 @@ def explain_connection(
     return all(passes for passes, _ in told.values()), facts
 
 
-def vpc_plans(settings: Settings) -> dict[str, VpcPlan]:
+def vpc_plans(api: Api) -> dict[str, VpcPlan]:
     """Return every VPC's plan, by its id."""
-    told = Api(settings).inspect("vpcs")
-    plans = [msgspec.convert(one["plan"], VpcPlan) for one in told]
+    plans = [msgspec.convert(one["plan"], VpcPlan) for one in api.inspect("vpcs")]
     return {one.vpc_id: one for one in plans}
 
 

@@ -32,6 +32,7 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.records.ecs.connect_certificate import ConnectCertificate
 from ecsd.records.ecs.exec_session import ExecSession
 from ecsd.records.ecs.service_deployment import ServiceDeployment
@@ -90,6 +91,7 @@ class DataPlaneController:
         SecurityGroupRule,
         ManagedPrefixList,
         NetworkAcl,
+        VpcPeeringConnection,
         NetworkInterface,
         LoadBalancer,
         Listener,

@@ -94,6 +94,9 @@ def _security_groups(plan: VpcPlan, resolver: str) -> Table:
             "set", "type ipv4_addr; flags interval;", frozenset(map(spelled, one.cidrs))
         )
     known |= {one.prefix_list_id for one in plan.prefix_lists}
+    for peer in (one for peering in plan.peerings for one in peering.groups):
+        collections[f"m_{name(peer.group_id)}"] = _addresses(peer.addresses)
+        known.add(peer.group_id)
     balancing = {group for one in balancers for group in one.group_ids}
     for group in plan.security_groups:
         members = [one for one in plan.interfaces if group.group_id in one.group_ids]

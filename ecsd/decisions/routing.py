@@ -28,8 +28,7 @@ def without_route(table: RouteTable, destination: str) -> RouteTable:
 def with_gateway_state(table: RouteTable, gateway_id: str, state: str) -> RouteTable:
     """Return the table with the state of its routes through a gateway set."""
     routes = tuple(
-        replace(one, state=state) if gateway_id in (one.gateway_id, one.nat_gateway_id) else one
-        for one in table.routes
+        replace(one, state=state) if one.target_id == gateway_id else one for one in table.routes
     )
     return replace(table, routes=routes)
 

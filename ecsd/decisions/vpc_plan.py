@@ -1,6 +1,6 @@
 """A VPC's records made into a plan for the hosts that carry it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, collapse_addresses
 from typing import NamedTuple
 
@@ -19,12 +19,22 @@ from ecsd.records.plan import (
     InterfacePlan,
     NetworkAclPlan,
     PacketRule,
+    PeerGroup,
+    PeeringPlan,
     PrefixListPlan,
     RoutePlan,
     SecurityGroupPlan,
     SubnetPlan,
     VpcPlan,
 )
+
+
+class PeeringParts(NamedTuple):
+    """An active peering connection. groups: of the peer, named by this VPC's rules → members."""
+
+    peering_id: str
+    peer: Vpc
+    groups: Mapping[str, Sequence[NetworkInterface]]
 
 
 class VpcParts(NamedTuple):
@@ -43,6 +53,7 @@ class VpcParts(NamedTuple):
     account: str = ""
     prefix_lists: Sequence[ManagedPrefixList] = ()  # that its rules and routes name
     network_acls: Sequence[NetworkAcl] = ()
+    peerings: Sequence[PeeringParts] = ()
 
 
 def compile_vpc(parts: VpcParts) -> VpcPlan:
@@ -78,6 +89,9 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
             PrefixListPlan(prefix_list_id=one.prefix_list_id, cidrs=collapsed(one))
             for one in sorted(parts.prefix_lists, key=lambda one: one.prefix_list_id)
             if one.address_family == "IPv4"
+        ),
+        peerings=tuple(
+            _peering(one) for one in sorted(parts.peerings, key=lambda one: one.peering_id)
         ),
         network_acls=tuple(
             NetworkAclPlan(
@@ -165,6 +179,8 @@ def _target(route: Route, parts: VpcParts) -> str:
         return "blackhole"
     if _is_internet(route, parts):
         return "internet"
+    if any(one.peering_id == route.vpc_peering_connection_id for one in parts.peerings):
+        return "peering"
     nat = next(
         (one for one in parts.nat_gateways if one.nat_gateway_id == route.nat_gateway_id), None
     )
@@ -213,6 +229,21 @@ def _packet_rules(rules: Iterator[SecurityGroupRule]) -> Iterator[PacketRule]:
             prefix_list_id=one.prefix_list_id,
             rule_id=one.security_group_rule_id,
         )
+
+
+def _peering(parts: PeeringParts) -> PeeringPlan:
+    return PeeringPlan(
+        peering_id=parts.peering_id,
+        vpc_id=parts.peer.vpc_id,
+        number=parts.peer.number,
+        cidr=parts.peer.cidr_block,
+        groups=tuple(
+            PeerGroup(
+                group_id=group_id, addresses=tuple(sorted(one.private_ip_address for one in own))
+            )
+            for group_id, own in sorted(parts.groups.items())
+        ),
+    )
 
 
 def _acl_of(subnet_id: str, acls: Sequence[NetworkAcl]) -> str:

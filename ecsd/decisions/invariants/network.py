@@ -17,6 +17,7 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 
 
 class Network(NamedTuple):
@@ -33,6 +34,7 @@ class Network(NamedTuple):
     addresses: Sequence[Address] = ()
     network_acls: Sequence[NetworkAcl] = ()
     prefix_lists: Sequence[ManagedPrefixList] = ()
+    peerings: Sequence[VpcPeeringConnection] = ()
 
 
 def check_network(network: Network) -> Iterator[Finding]:
@@ -46,6 +48,7 @@ def check_network(network: Network) -> Iterator[Finding]:
     yield from _check_internet_gateways(network)
     yield from _check_nat_gateways(network)
     yield from _check_addresses(network)
+    yield from _check_peerings(network)
 
 
 def check_vpc_numbers(vpcs_everywhere: Sequence[Vpc]) -> Iterator[Finding]:
@@ -153,7 +156,8 @@ def _check_rule(rule: SecurityGroupRule, groups: dict[str, SecurityGroup]) -> It
     peers = (rule.cidr_ipv4, rule.cidr_ipv6, rule.referenced_group_id, rule.prefix_list_id)
     if rule.group_id not in groups:
         yield fatal(name, f"is of {rule.group_id}, which does not exist")
-    if rule.referenced_group_id is not None and rule.referenced_group_id not in groups:
+    named = None if rule.vpc_peering_connection_id else rule.referenced_group_id  # may be stale
+    if named is not None and named not in groups:
         yield fatal(name, f"names {rule.referenced_group_id}, which does not exist")
     if len([peer for peer in peers if peer is not None]) != 1:
         yield fatal(name, "has not exactly one peer")
@@ -184,6 +188,7 @@ def _check_routes(network: Network, table: RouteTable) -> Iterator[Finding]:
     alive = {
         *(one.internet_gateway_id for one in network.internet_gateways if one.vpc_id),
         *(one.nat_gateway_id for one in network.nat_gateways if one.state == "available"),
+        *(one.vpc_peering_connection_id for one in network.peerings if one.status == "active"),
         "local",
     }
     for route in table.routes:
@@ -237,6 +242,19 @@ def _check_nat_gateways(network: Network) -> Iterator[Finding]:
             yield fatal(gateway.nat_gateway_id, "has no interface")
         if gateway.state == "deleted" and owner is not None:
             yield fatal(gateway.nat_gateway_id, "is deleted and has an interface still")
+
+
+def _check_peerings(network: Network) -> Iterator[Finding]:
+    vpcs = {vpc.vpc_id for vpc in network.vpcs}
+    for one in network.peerings:
+        name = one.vpc_peering_connection_id
+        if one.status != "active":
+            continue
+        for vpc_id in one.vpc_ids:
+            if vpc_id not in vpcs:
+                yield fatal(name, f"is of {vpc_id}, which does not exist")
+        if overlaps(one.requester_cidr, one.accepter_cidr):
+            yield fatal(name, f"{one.requester_cidr} overlaps {one.accepter_cidr}")
 
 
 def _check_addresses(network: Network) -> Iterator[Finding]:

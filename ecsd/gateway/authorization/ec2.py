@@ -22,6 +22,8 @@ MEMBERS = {
     "NetworkAclId": "network-acl",
     "PrefixListId": "prefix-list",
     "DestinationPrefixListId": "prefix-list",
+    "VpcPeeringConnectionId": "vpc-peering-connection",
+    "PeerVpcId": "vpc",
 }
 BY_PREFIX = {
     "vpc": "vpc",
@@ -35,6 +37,7 @@ BY_PREFIX = {
     "eipalloc": "elastic-ip",
     "acl": "network-acl",
     "pl": "prefix-list",
+    "pcx": "vpc-peering-connection",
     "dopt": "dhcp-options",
 }
 CREATED = {
@@ -48,6 +51,7 @@ CREATED = {
     "AllocateAddress": "elastic-ip",
     "CreateManagedPrefixList": "prefix-list",
     "CreateNetworkAcl": "network-acl",
+    "CreateVpcPeeringConnection": "vpc-peering-connection",
 }
 
 

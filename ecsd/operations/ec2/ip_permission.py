@@ -11,7 +11,7 @@ from ecsd.errors import AwsError
 from ecsd.operations.ec2.action import Request
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
-from ecsd.store.finders.ec2 import require, require_security_group
+from ecsd.store.finders.ec2 import active_peering, is_stale, require, require_security_group
 from ecsd.store.store import View
 
 PROTOCOL_NAMES = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "all": "-1"}
@@ -22,6 +22,7 @@ MAX_TYPE = 255
 MAX_PROTOCOL = 255
 MAX_DESCRIPTION = 255
 Ports = tuple[int | None, int | None]
+Reached = tuple[str, str | None]  # a group, and the peering connection to it
 
 
 class Permission(NamedTuple):
@@ -34,6 +35,7 @@ class Permission(NamedTuple):
     cidr_ipv6: str | None = None
     referenced_group_id: str | None = None
     prefix_list_id: str | None = None
+    vpc_peering_connection_id: str | None = None  # of a peer's group
     description: str | None = None
 
     @property
@@ -61,6 +63,7 @@ def of_rule(rule: SecurityGroupRule) -> Permission:
         rule.cidr_ipv6,
         rule.referenced_group_id,
         rule.prefix_list_id,
+        rule.vpc_peering_connection_id,
         rule.description,
     )
 
@@ -113,8 +116,11 @@ def _taken_apart(view: View, group: SecurityGroup, entry: dict[str, Any]) -> Ite
         )
     for one in entry.get("UserIdGroupPairs") or ():
         count += 1
+        peer_id, peering_id = _peer_group(view, group, one)
         yield whole._replace(
-            referenced_group_id=_peer_group(view, group, one), description=checked_description(one)
+            referenced_group_id=peer_id,
+            vpc_peering_connection_id=peering_id,
+            description=checked_description(one),
         )
     for one in entry.get("PrefixListIds") or ():
         count += 1
@@ -203,23 +209,33 @@ def peer_list(view: View, prefix_list_id: str | None) -> str:
     return require(view, ManagedPrefixList, prefix_list_id or "null").prefix_list_id
 
 
-def _peer_group(view: View, group: SecurityGroup, pair: dict[str, Any]) -> str:
+def _peer_group(view: View, group: SecurityGroup, pair: dict[str, Any]) -> Reached:
     if pair.get("GroupId"):
         return peer_group(view, group, pair["GroupId"])
     for other in view.select(SecurityGroup, vpc_id=group.vpc_id):
         if other.group_name == pair.get("GroupName"):
-            return other.group_id
+            return other.group_id, None
     raise AwsError(
         "InvalidGroup.NotFound",
         f"The security group '{pair.get('GroupName')}' does not exist in VPC '{group.vpc_id}'",
     )
 
 
-def peer_group(view: View, group: SecurityGroup, peer_id: str) -> str:
-    """Return the id of a group that rules of another group may name: one of the same VPC."""
-    if require_security_group(view, peer_id).vpc_id != group.vpc_id:
+def peer_group(view: View, group: SecurityGroup, peer_id: str) -> Reached:
+    """Return a group that rules of another may name, and by which peering connection.
+
+    It is of the same VPC or of a peered one; a rule that has become stale may still be named.
+    """
+    for rule in view.select(SecurityGroupRule, referenced_group_id=peer_id):
+        if rule.group_id == group.group_id and is_stale(view, rule):
+            return peer_id, rule.vpc_peering_connection_id
+    found = require_security_group(view, peer_id)
+    if found.vpc_id == group.vpc_id:
+        return peer_id, None
+    peering = active_peering(view, group.vpc_id, found.vpc_id)
+    if peering is None:
         raise AwsError(
             "InvalidGroup.NotFound",
             f"You have specified two resources that belong to different networks: '{peer_id}'",
         )
-    return peer_id
+    return peer_id, peering.vpc_peering_connection_id

@@ -210,6 +210,7 @@ def _route(route: Route) -> dict[str, Any]:
         "GatewayId": route.gateway_id,
         "NatGatewayId": route.nat_gateway_id,
         "NetworkInterfaceId": route.network_interface_id,
+        "VpcPeeringConnectionId": route.vpc_peering_connection_id,
         "Origin": route.origin,
         "State": route.state,
     }

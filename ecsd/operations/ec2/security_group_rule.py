@@ -25,7 +25,7 @@ from ecsd.operations.ec2.ip_permission import (
 )
 from ecsd.operations.ec2.listing import Listing, chosen, listed
 from ecsd.operations.ec2.rule_quota import Peer, fits_group
-from ecsd.operations.ec2.security_group import named_group
+from ecsd.operations.ec2.security_group import group_pair, named_group
 from ecsd.operations.ec2.tagging import specified_tags, tag_set
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.tag import Tag
@@ -219,7 +219,11 @@ def _modified(
     if not given:
         return permission
     permission = permission._replace(
-        cidr_ipv4=None, cidr_ipv6=None, referenced_group_id=None, prefix_list_id=None
+        cidr_ipv4=None,
+        cidr_ipv6=None,
+        referenced_group_id=None,
+        prefix_list_id=None,
+        vpc_peering_connection_id=None,
     )
     if given == ["CidrIpv4"]:
         return permission._replace(cidr_ipv4=checked_ipv4(wanted["CidrIpv4"]))
@@ -227,8 +231,8 @@ def _modified(
         return permission._replace(cidr_ipv6=checked_ipv6(wanted["CidrIpv6"]))
     if given == ["PrefixListId"]:
         return permission._replace(prefix_list_id=peer_list(view, wanted["PrefixListId"]))
-    peer = peer_group(view, group, wanted["ReferencedGroupId"])
-    return permission._replace(referenced_group_id=peer)
+    peer, peering_id = peer_group(view, group, wanted["ReferencedGroupId"])
+    return permission._replace(referenced_group_id=peer, vpc_peering_connection_id=peering_id)
 
 
 @action(
@@ -284,7 +288,7 @@ def described(call: Call, rule: SecurityGroupRule) -> dict[str, Any]:
     document = _revoked(rule)
     referenced = document.pop("ReferencedGroupId")
     if referenced:
-        document["ReferencedGroupInfo"] = {"GroupId": referenced, "UserId": call.scope.account}
+        document["ReferencedGroupInfo"] = group_pair(call, rule)
     return document | {
         "GroupOwnerId": call.scope.account,
         "SecurityGroupRuleArn": arn(call, "security-group-rule", rule.security_group_rule_id),

@@ -29,6 +29,7 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.store.finders.ec2 import (
     default_security_group,
     default_vpc,
@@ -157,6 +158,7 @@ async def delete_vpc(call: Call, request: Request) -> Answer:
             or change.count(Subnet, "vpc_id", vpc.vpc_id)
             or change.count(NetworkInterface, "vpc_id", vpc.vpc_id)
             or internet_gateway_of(change, vpc.vpc_id)
+            or change.select(VpcPeeringConnection, vpc_ids=vpc.vpc_id, status="active")
         ):
             raise AwsError(
                 "DependencyViolation",
@@ -167,6 +169,7 @@ async def delete_vpc(call: Call, request: Request) -> Answer:
             group,
             table,
             *change.select(NetworkAcl, vpc_id=vpc.vpc_id),
+            *change.select(VpcPeeringConnection, vpc_ids=vpc.vpc_id),
             *change.select(NatGateway, vpc_id=vpc.vpc_id),  # deleted ones, described for a while
             vpc,
         )

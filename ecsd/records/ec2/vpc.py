@@ -101,6 +101,7 @@ class Route(Part, frozen=True, kw_only=True):
     gateway_id: str | None = None
     nat_gateway_id: str | None = None
     network_interface_id: str | None = None
+    vpc_peering_connection_id: str | None = None
     origin: str = "CreateRoute"
     state: str = "active"
 
@@ -112,7 +113,13 @@ class Route(Part, frozen=True, kw_only=True):
     @property
     def target_id(self) -> str:
         """What it leads to."""
-        return self.gateway_id or self.nat_gateway_id or self.network_interface_id or ""
+        return (
+            self.gateway_id
+            or self.nat_gateway_id
+            or self.network_interface_id
+            or self.vpc_peering_connection_id
+            or ""
+        )
 
 
 class RouteTableAssociation(Part, frozen=True, kw_only=True):

@@ -1,14 +1,17 @@
 """Gathering the records that a host's plan is compiled from."""
 
+from collections.abc import Iterator
+
 from ecsd.decisions.balancer_plan import BalancerParts
 from ecsd.decisions.service_connect_plan import ProxyParts
-from ecsd.decisions.vpc_plan import VpcParts
+from ecsd.decisions.vpc_plan import PeeringParts, VpcParts
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import InternetGateway, NatGateway, RouteTable, Subnet, Vpc
+from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.records.ecs.connect_certificate import ConnectCertificate
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
@@ -86,7 +89,22 @@ def vpc_parts(view: View, vpc_id: str) -> VpcParts | None:
         account=view.scope.account,
         prefix_lists=_prefix_lists(view, rules, tables),
         network_acls=view.select(NetworkAcl, vpc_id=vpc_id),
+        peerings=list(_peerings(view, vpc_id, rules)),
     )
+
+
+def _peerings(view: View, vpc_id: str, rules: list[SecurityGroupRule]) -> Iterator[PeeringParts]:
+    for one in view.select(VpcPeeringConnection, vpc_ids=vpc_id, status="active"):
+        named = {
+            rule.referenced_group_id
+            for rule in rules
+            if rule.vpc_peering_connection_id == one.vpc_peering_connection_id
+        }
+        (peer_id,) = set(one.vpc_ids) - {vpc_id}
+        peer = view.get(Vpc, peer_id)
+        if peer is not None:
+            groups = {each: view.select(NetworkInterface, group_ids=each) for each in named if each}
+            yield PeeringParts(one.vpc_peering_connection_id, peer, groups)
 
 
 def vpcs_resting_on(view: View, record: Record) -> set[str]:
@@ -101,6 +119,17 @@ def vpcs_resting_on(view: View, record: Record) -> set[str]:
             users = users_of_prefix_list(view, record.prefix_list_id)
             owners = (view.get(SecurityGroup, one) or view.get(RouteTable, one) for one in users)
             return {one.vpc_id for one in owners if one is not None}
+        case VpcPeeringConnection():
+            return set(record.vpc_ids)
+        case NetworkInterface():
+            rules = (
+                rule
+                for group_id in record.group_ids
+                for rule in view.select(SecurityGroupRule, referenced_group_id=group_id)
+                if rule.vpc_peering_connection_id
+            )
+            groups = (view.get(SecurityGroup, one.group_id) for one in rules)
+            return {record.vpc_id, *(one.vpc_id for one in groups if one is not None)}
         case _:
             vpc_id = getattr(record, "vpc_id", None)
             return {vpc_id} if vpc_id else set()

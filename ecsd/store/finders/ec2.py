@@ -23,6 +23,7 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.records.ecs.task import Task
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.record import Record
@@ -118,6 +119,13 @@ IDENTITIES: dict[type[Record], Identity] = {
         "InvalidPrefixListId.Malformed",
         "The prefix list ID '{}' does not exist",
         "prefix-list",
+    ),
+    VpcPeeringConnection: Identity(
+        "pcx",
+        "InvalidVpcPeeringConnectionID.NotFound",
+        "InvalidVpcPeeringConnectionId.Malformed",
+        "The vpcPeeringConnection ID '{}' does not exist",
+        "vpc-peering-connection",
     ),
 }
 
@@ -234,11 +242,31 @@ def interface_owner_lives(view: View, interface: NetworkInterface) -> bool:
 
 
 def group_is_in_use(view: View, group_id: str) -> bool:
-    """Say whether an interface wears the group, or a rule of another group refers to it."""
+    """Say whether an interface wears the group, or a rule of another group refers to it.
+
+    A peer's rules do not keep it: they become stale.
+    """
     if view.count(NetworkInterface, "group_ids", group_id):
         return True
     rules = view.select(SecurityGroupRule, referenced_group_id=group_id)
-    return any(rule.group_id != group_id for rule in rules)
+    return any(
+        rule.group_id != group_id and rule.vpc_peering_connection_id is None for rule in rules
+    )
+
+
+def active_peering(view: View, vpc_id: str, peer_id: str) -> VpcPeeringConnection | None:
+    """Return the way between two VPCs, or None."""
+    active = view.select(VpcPeeringConnection, vpc_ids=vpc_id, status="active")
+    return next((one for one in active if peer_id in one.vpc_ids), None)
+
+
+def is_stale(view: View, rule: SecurityGroupRule) -> bool:
+    """Say whether a rule names a peer's group that is gone, or to which no way leads."""
+    if rule.vpc_peering_connection_id is None:
+        return False
+    peering = view.get(VpcPeeringConnection, rule.vpc_peering_connection_id)
+    group = view.get(SecurityGroup, rule.referenced_group_id or "")
+    return group is None or peering is None or peering.status != "active"
 
 
 def users_of_prefix_list(view: View, prefix_list_id: str) -> list[str]:
@@ -288,4 +316,5 @@ def network_of(view: View) -> Network:
         addresses=view.select(Address),
         network_acls=view.select(NetworkAcl),
         prefix_lists=view.select(ManagedPrefixList),
+        peerings=view.select(VpcPeeringConnection),
     )

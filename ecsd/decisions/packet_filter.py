@@ -12,7 +12,16 @@ that address is. Source: network.md 2, 5 and 6; Network Load Balancers guide, se
 from collections.abc import Iterable, Iterator
 
 from ecsd.decisions.acl_ruleset import compile_acls
-from ecsd.decisions.addresses import Uplink, gate, link_name, relay
+from ecsd.decisions.addresses import (
+    PEER_LINKS,
+    Uplink,
+    gate,
+    link_name,
+    peer_link,
+    relay,
+    resolver,
+    router,
+)
 from ecsd.decisions.nlb_ruleset import AFTER_TRANSLATION, BEFORE_TRANSLATION, TRANSLATED
 from ecsd.decisions.ruleset import Chain, Collection, Table
 from ecsd.decisions.security_group import FREE, NETWORK, WORLD, is_filtered
@@ -25,17 +34,17 @@ RESET = "ip daddr @vips ct state invalid meta l4proto tcp reject with tcp reset"
 RESETTING = "ct state invalid tcp flags rst accept"
 
 
-def compile_vpc_filter(plan: VpcPlan, resolver: str, link: Uplink) -> tuple[Table, ...]:
+def compile_vpc_filter(plan: VpcPlan, own_resolver: str, link: Uplink) -> tuple[Table, ...]:
     """Return the VPC's tables.
 
     Args:
         plan: the VPC.
-        resolver: VPC+2; as on AWS, security groups do not filter it.
+        own_resolver: VPC+2; as on AWS, security groups do not filter it.
         link: the VPC's uplink.
     """
     vips = balancer_addresses(plan)
-    acls = compile_acls(plan, FREE | {resolver}, vips)
-    return (_security_groups(plan, resolver), acls, _gateways(plan, link))
+    acls = compile_acls(plan, FREE | {own_resolver}, vips)
+    return (_security_groups(plan, own_resolver), acls, _gateways(plan, link))
 
 
 def balancer_addresses(plan: VpcPlan) -> frozenset[str]:
@@ -44,13 +53,13 @@ def balancer_addresses(plan: VpcPlan) -> frozenset[str]:
     return frozenset(address for one in balancers for address in _addresses_of(one))
 
 
-def _security_groups(plan: VpcPlan, resolver: str) -> Table:
+def _security_groups(plan: VpcPlan, own_resolver: str) -> Table:
     filtered = [one for one in plan.interfaces if is_filtered(one)]
     known = {WORLD, *(one.group_id for one in plan.security_groups)}
     places = [(address, _short(one)) for one in filtered for address in _addresses_of(one)]
     balancers = [one for one in plan.interfaces if one.kind == NETWORK]
     collections = {
-        "free4": Collection("set", "type ipv4_addr;", FREE | {resolver}),
+        "free4": Collection("set", "type ipv4_addr;", FREE | {own_resolver}),
         "relays": _addresses(relay(one.entrance) for one in balancers if one.entrance),
         "vips": _addresses(balancer_addresses(plan)),
         "out4": _verdicts(f"{address} : goto eo_{short}" for address, short in places),
@@ -226,7 +235,36 @@ def _gateways(plan: VpcPlan, link: Uplink) -> Table:
             "type nat hook postrouting priority 110; policy accept;",
         ),
     }
-    return Table("ip igw", {"pub": _addresses(public)}, chains)
+    collections = {"pub": _addresses(public)}
+    if plan.peerings:
+        routers = {router(one.cidr) for one in plan.subnets}
+        collections["own"] = _addresses(FREE | routers | {resolver(plan.cidr)})
+        chains |= _peer_chains(plan)
+    return Table("ip igw", collections, chains)
+
+
+def _peer_chains(plan: VpcPlan) -> dict[str, Chain]:
+    """What comes from a peer or goes there is the two VPCs' own, and about nothing beyond.
+
+    Source: VPC Peering Guide, limitations: no way on through a peer, no resolver of a peer.
+    """
+    links = [(peer_link(one.number).link, one.cidr) for one in plan.peerings]
+    beyond = (f'"{PEER_LINKS}*"', '"up0"')
+    from_peers = (
+        *(f'iifname "{PEER_LINKS}*" oifname {one} counter drop' for one in beyond),
+        f'iifname "{PEER_LINKS}*" ip daddr @own counter drop',
+        *(f'iifname "{link}" ip saddr {cidr} accept' for link, cidr in links),
+        f'iifname "{PEER_LINKS}*" counter drop',
+        *(f'oifname "{link}" ip daddr {cidr} accept' for link, cidr in links),
+        f'oifname "{PEER_LINKS}*" counter drop',
+    )
+    return {
+        "peers": Chain(from_peers, "type filter hook forward priority 12; policy accept;"),
+        "peers_here": Chain(
+            tuple(one for one in from_peers if "oifname" not in one),
+            "type filter hook input priority 12; policy accept;",
+        ),
+    }
 
 
 def name(identifier: str) -> str:

@@ -6,11 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsd.decisions.addresses import LARGEST_NUMBER, uplink
+from ecsd.decisions.addresses import LARGEST_NUMBER, peer_link, uplink
 from ecsd.decisions.balancer_plan import BalancerParts
 from ecsd.decisions.network_acl import is_open
-from ecsd.decisions.vpc_links import Links, compile_links, link_commands, read_links
-from ecsd.decisions.vpc_plan import VpcParts, compile_vpc
+from ecsd.decisions.vpc_links import (
+    Links,
+    compile_links,
+    link_commands,
+    peer_commands,
+    read_links,
+)
+from ecsd.decisions.vpc_plan import PeeringParts, VpcParts, compile_vpc
 from ecsd.records.ec2.network_acl import NetworkAcl, NetworkAclAssociation, NetworkAclEntry
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList, PrefixListEntry
@@ -31,6 +37,7 @@ from ecsd.records.plan import (
     InterfacePlan,
     NetworkAclPlan,
     PacketRule,
+    PeeringPlan,
     PrefixListPlan,
     RoutePlan,
     SubnetPlan,
@@ -353,6 +360,24 @@ def test_a_network_balancer_has_its_entrance_at_one_of_its_interfaces():
     assert {"10.0.0.20", "10.0.1.20", "240.64.0.1", "240.128.0.1"} <= held
 
 
+def test_a_route_to_a_peer_goes_by_its_link_and_one_to_no_peer_nowhere():
+    way = Route(destination_cidr_block="10.9.0.0/16", vpc_peering_connection_id="pcx-1")
+    peer = Vpc(vpc_id="vpc-9", cidr_block="10.9.0.0/16", number=300)
+    facts = {"route_tables": [table("main", way)], "peerings": [PeeringParts("pcx-1", peer, {})]}
+    plan = compile_vpc(parts(**facts))
+    main = next(one for one in plan.subnets if one.subnet_id == "subnet-main")
+    assert (main.routes[1].target, main.routes[1].via) == ("peering", "pcx-1")
+    routes = compile_links(plan, uplink(1)).routes
+    assert "10.9.0.0/16 via 240.192.1.44 dev pcx300 onlink" in routes.values()
+    alone = compile_vpc(parts(**facts | {"peerings": []}))
+    assert "blackhole 10.9.0.0/16" in compile_links(alone, uplink(1)).routes.values()
+    own, other = peer_link(3), peer_link(300)
+    assert peer_commands(own, other) == [
+        "link set pcx300 address 0e:ec:00:00:00:03 up",
+        "neigh replace 240.192.1.44 lladdr 0e:ec:00:00:01:2c nud permanent dev pcx300",
+    ]
+
+
 def test_the_order_of_records_does_not_matter():
     given_parts = parts()
     turned = given_parts._replace(
@@ -371,7 +396,8 @@ def vpc_plans(draw) -> VpcPlan:
         st.builds(
             RoutePlan,
             destination=st.sampled_from([WORLD, "198.51.100.0/24", "203.0.113.9/32"]),
-            target=st.sampled_from(["internet", "nat", "blackhole"]),
+            target=st.sampled_from(["internet", "nat", "peering", "blackhole"]),
+            via=st.sampled_from(["pcx-1", "pcx-gone"]),
         ),
         unique_by=lambda one: one.destination,
     )
@@ -384,6 +410,7 @@ def vpc_plans(draw) -> VpcPlan:
             SubnetPlan(subnet_id=f"s-{one}", cidr=f"10.0.{one}.0/24", routes=tuple(draw(routes)))
             for one in sorted(numbers)
         ),
+        peerings=(PeeringPlan(peering_id="pcx-1", vpc_id="v", number=2, cidr="203.0.113.0/24"),),
         interfaces=tuple(
             InterfacePlan(
                 network_interface_id=f"eni-{one}",

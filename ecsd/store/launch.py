@@ -44,17 +44,19 @@ def launch(
     task_id = ids.task_id()
     prefix = f"arn:aws:ecs:{change.scope.region}:{change.scope.account}"
     place = Place()
+    attachment_id = ids.uuid()
     if definition.network_mode == "awsvpc":
         interface = _interface(
             change, cluster, origin, f"{prefix}:task/{cluster.name}/{task_id}", ids
         )
         if isinstance(interface, Refusal):
             return interface
-        change.put(interface)
+        attached = f"{prefix}:attachment/{attachment_id}"
+        change.put(replace(interface, description=attached, attached_at=now))
         place = Place(
             vpc_id=interface.vpc_id,
             network_interface_id=interface.network_interface_id,
-            attachment_id=ids.uuid(),
+            attachment_id=attachment_id,
             availability_zone=interface.availability_zone,
             connect_attachment_id=ids.uuid() if origin.service_connect else None,
         )
@@ -103,7 +105,6 @@ def _interface(
             mac_address=ids.mac_address(),
             group_ids=tuple(groups),
             owner=task_arn,
-            description=f"arn:aws:ecs:{change.scope.region}:{change.scope.account}:attachment",
             requester_id="amazon-ecs",
             public_ip=free_public_address(change, network_interface_id) if public else None,
         )

@@ -1,5 +1,6 @@
 """Network interfaces: the address of a task, a load balancer node, a NAT gateway."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from ecsd.records.record import Record
@@ -37,6 +38,7 @@ class NetworkInterface(Record, frozen=True, kw_only=True):
     owner: str = ""
     requester_id: str | None = None  # amazon-elb, amazon-ecs, …: AWS-managed
     attachment_id: str | None = None
+    attached_at: datetime | None = None
     status: str = "available"  # in-use while attached
     public_ip: str | None = None
     source_dest_check: bool = True

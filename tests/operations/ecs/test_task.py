@@ -40,7 +40,7 @@ class At:
         self.now = lambda: moment
 
 
-async def test_a_new_task_is_provisioning_with_its_interface_promised(run, subnet):
+async def test_a_new_task_is_provisioning_with_its_interface_promised(run, subnet, store):
     (task,) = (await run())["tasks"]
     assert (task["lastStatus"], task["desiredStatus"], task["version"]) == (
         "PROVISIONING",
@@ -51,6 +51,9 @@ async def test_a_new_task_is_provisioning_with_its_interface_promised(run, subne
     (attachment,) = task["attachments"]
     assert (attachment["type"], attachment["status"]) == ("ElasticNetworkInterface", "PRECREATED")
     assert attachment["details"] == [{"name": "subnetId", "value": subnet}]
+    (interface,) = store.view(SCOPE).select(NetworkInterface)
+    assert interface.description.endswith(f":attachment/{attachment['id']}")
+    assert interface.attached_at is not None
     assert task["containers"][0]["lastStatus"] == "PENDING"
     assert task["overrides"]["containerOverrides"] == [{"name": "app"}]
 

@@ -354,6 +354,8 @@ class TaskPlan(Message, frozen=True, kw_only=True):
     subnet_router: str | None = None  # the subnet's .1
     mac_address: str | None = None
     resolver: str | None = None  # VPC+2
+    name_servers: tuple[str, ...] = ()  # instead of the resolver, by DHCP options
+    search_domains: tuple[str, ...] = ()  # likewise
     hostname: str | None = None  # ip-10-0-1-5.ec2.internal
     logs_endpoint: str = ""  # where the awslogs driver sends
     api_port: int = 0  # where its containers find the API, beside their metadata; 0: nowhere

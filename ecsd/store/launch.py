@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from ecsd.decisions.addresses import resolver
 from ecsd.decisions.network_interface import new_interface
 from ecsd.decisions.new_task import Names, Origin, Place, new_task
 from ecsd.ids import IdSource
+from ecsd.records.ec2.dhcp_options import OWN_RESOLVER, DhcpOptions
 from ecsd.records.ec2.network_interface import NetworkInterface
-from ecsd.records.ec2.vpc import Subnet
+from ecsd.records.ec2.vpc import Subnet, Vpc
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.task import Task, spread_key
 from ecsd.records.ecs.task_definition import TaskDefinition
@@ -52,7 +54,8 @@ def launch(
         if isinstance(interface, Refusal):
             return interface
         attached = f"{prefix}:attachment/{attachment_id}"
-        change.put(replace(interface, description=attached, attached_at=now))
+        interface = replace(interface, description=attached, attached_at=now)
+        change.put(_told_of_names(change, interface))
         place = Place(
             vpc_id=interface.vpc_id,
             network_interface_id=interface.network_interface_id,
@@ -72,6 +75,21 @@ def launch(
     task = new_task(cluster, definition, origin, place, names, now)
     change.put(task)
     return task
+
+
+def _told_of_names(view: View, interface: NetworkInterface) -> NetworkInterface:
+    """Return an interface as its VPC's DHCP options tell it; they count as they are now."""
+    vpc = view.get(Vpc, interface.vpc_id)
+    options = view.get(DhcpOptions, vpc.dhcp_options_id) if vpc else None
+    if vpc is None or options is None:
+        return interface
+    own = resolver(vpc.cidr_block)
+    servers = (own if one == OWN_RESOLVER else one for one in options.domain_name_servers)
+    return replace(
+        interface,
+        domain_names=tuple((options.domain_name or "").split()),
+        name_servers=tuple(servers),
+    )
 
 
 def release_interface(change: Transaction, task: Task) -> None:

@@ -24,6 +24,7 @@ MEMBERS = {
     "DestinationPrefixListId": "prefix-list",
     "VpcPeeringConnectionId": "vpc-peering-connection",
     "PeerVpcId": "vpc",
+    "DhcpOptionsId": "dhcp-options",
 }
 BY_PREFIX = {
     "vpc": "vpc",
@@ -52,6 +53,7 @@ CREATED = {
     "CreateManagedPrefixList": "prefix-list",
     "CreateNetworkAcl": "network-acl",
     "CreateVpcPeeringConnection": "vpc-peering-connection",
+    "CreateDhcpOptions": "dhcp-options",
 }
 
 

@@ -39,6 +39,8 @@ class NetworkInterface(Record, frozen=True, kw_only=True):
     requester_id: str | None = None  # amazon-elb, amazon-ecs, …: AWS-managed
     attachment_id: str | None = None
     attached_at: datetime | None = None
+    domain_names: tuple[str, ...] = ()  # of a task, by the options of its VPC when it began
+    name_servers: tuple[str, ...] = ()  # likewise; none: the VPC's own
     status: str = "available"  # in-use while attached
     public_ip: str | None = None
     source_dest_check: bool = True

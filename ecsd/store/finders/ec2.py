@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 from ecsd.decisions.addressing import allocate, allocate_public, capacity
 from ecsd.decisions.invariants.network import Network
 from ecsd.errors import AwsError
+from ecsd.records.ec2.dhcp_options import DhcpOptions
 from ecsd.records.ec2.network_acl import NetworkAcl, NetworkAclAssociation
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
@@ -119,6 +120,13 @@ IDENTITIES: dict[type[Record], Identity] = {
         "InvalidPrefixListId.Malformed",
         "The prefix list ID '{}' does not exist",
         "prefix-list",
+    ),
+    DhcpOptions: Identity(
+        "dopt",
+        "InvalidDhcpOptionID.NotFound",
+        "InvalidDhcpOptionsId.Malformed",
+        "The dhcpOption ID '{}' does not exist",
+        "dhcp-options",
     ),
     VpcPeeringConnection: Identity(
         "pcx",

@@ -249,20 +249,22 @@ def _peer_chains(plan: VpcPlan) -> dict[str, Chain]:
     Source: VPC Peering Guide, limitations: no way on through a peer, no resolver of a peer.
     """
     links = [(peer_link(one.number).link, one.cidr) for one in plan.peerings]
-    beyond = (f'"{PEER_LINKS}*"', '"up0"')
-    from_peers = (
-        *(f'iifname "{PEER_LINKS}*" oifname {one} counter drop' for one in beyond),
-        f'iifname "{PEER_LINKS}*" ip daddr @own counter drop',
-        *(f'iifname "{link}" ip saddr {cidr} accept' for link, cidr in links),
-        f'iifname "{PEER_LINKS}*" counter drop',
-        *(f'oifname "{link}" ip daddr {cidr} accept' for link, cidr in links),
-        f'oifname "{PEER_LINKS}*" counter drop',
-    )
+    every = f'"{PEER_LINKS}*"'
+    here = f"ip daddr {plan.cidr} ip daddr != @own"
+    coming = (f'iifname "{link}" ip saddr {cidr} {here} accept' for link, cidr in links)
+    going = (f'oifname "{link}" ip daddr {cidr} accept' for link, cidr in links)
     return {
-        "peers": Chain(from_peers, "type filter hook forward priority 12; policy accept;"),
-        "peers_here": Chain(
-            tuple(one for one in from_peers if "oifname" not in one),
-            "type filter hook input priority 12; policy accept;",
+        "peers_in": Chain(
+            (*coming, f"iifname {every} counter drop"),
+            f"type filter hook prerouting priority {BEFORE_TRANSLATION}; policy accept;",
+        ),
+        "peers": Chain(
+            (
+                *(f"iifname {every} oifname {one} counter drop" for one in (every, '"up0"')),
+                *going,
+                f"oifname {every} counter drop",
+            ),
+            "type filter hook forward priority 12; policy accept;",
         ),
     }
 

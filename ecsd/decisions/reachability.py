@@ -60,7 +60,7 @@ def trace(plan: VpcPlan, flow: Flow, peers: Mapping[str, VpcPlan] | None = None)
             peering = _peering_of(plan, route)
             receiving = (peers or {}).get(peering.vpc_id, plan) if peering else plan
             if peering is not None and receiving is not plan:
-                yield _way_back(receiving, flow, peering.peering_id)
+                yield from _by_peering(receiving, flow, peering.peering_id)
     if _inside(receiving, flow.destination):
         yield from _to(receiving, flow.destination)
     yield from _groups(plan, receiving, flow)
@@ -144,14 +144,17 @@ def _is_of(peering: PeeringPlan, address: str) -> bool:
     return IPv4Address(address) in IPv4Network(peering.cidr)
 
 
-def _way_back(peer: VpcPlan, flow: Flow, peering_id: str) -> Step:
-    """A peer needs a route of its own to answer."""
+def _by_peering(peer: VpcPlan, flow: Flow, peering_id: str) -> Iterator[Step]:
+    """A peer needs a route of its own to answer; its own services answer nobody else."""
+    if flow.destination in free_addresses(peer):
+        yield Step(False, f"{flow.destination} answers {peer.vpc_id} alone")
     route = route_to(peer, flow.destination, flow.source)
     subnet = subnet_of(peer, flow.destination)
     where = f"{subnet.subnet_id} of {peer.vpc_id}" if subnet else peer.vpc_id
     if route is not None and (route.target, route.via) == ("peering", peering_id):
-        return Step(True, f"route {route.destination} of {where} leads back by {peering_id}")
-    return Step(False, f"no route of {where} leads back to {flow.source} by {peering_id}")
+        yield Step(True, f"route {route.destination} of {where} leads back by {peering_id}")
+    else:
+        yield Step(False, f"no route of {where} leads back to {flow.source} by {peering_id}")
 
 
 # ------------------------------------------------------------------ groups and ACLs

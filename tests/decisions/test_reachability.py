@@ -190,6 +190,11 @@ class TestPeering:
         near, far = self._both(**{side: "10.77.0.0/16"})
         assert not reaches(far, self.flow, {"vpc-1": near})
 
+    def test_a_peers_resolver_answers_its_own_vpc_alone(self):
+        near, far = self._both()
+        asked = Flow("udp", "10.9.1.5", "10.0.0.2", 53)
+        assert "- 10.0.0.2 answers vpc-1 alone" in words(far, asked, {"vpc-1": near})
+
     def test_what_is_behind_the_peer_is_not_reached(self):
         near, far = self._both(far_route=WORLD)
         assert "whose VPC has no 10.77.0.1" in "".join(

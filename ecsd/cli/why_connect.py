@@ -16,6 +16,7 @@ from ecsd.cli.api import Api
 from ecsd.cli.balancers import balancers
 from ecsd.cli.dig import asked
 from ecsd.cli.find import apis, find_service_or_task
+from ecsd.decisions.addressing import is_address
 from ecsd.decisions.dns_message import A, MalformedError, shown
 from ecsd.decisions.reachability import Step, interface_at, trace
 from ecsd.decisions.security_group import LAST_PORT, Flow
@@ -115,7 +116,7 @@ def _words(steps: Sequence[Step]) -> Iterator[str]:
 
 def _end(settings: Settings, plans: dict[str, VpcPlan], name: str, asking: str | None) -> End:
     """Return what a person means. asking: the VPC in which a name is asked."""
-    if _is_address(name):
+    if is_address(name):
         return End(name, None, (name,))
     found = find_service_or_task(settings, name)
     if found is not None:
@@ -172,11 +173,3 @@ def _named(settings: Settings, plans: dict[str, VpcPlan], name: str, asking: str
         raise UnclearError(f"{name} has no address in {vpc_id} (ecsd why {name})")
     inside = all(IPv4Address(one) in IPv4Network(plans[vpc_id].cidr) for one in addresses)
     return End(name, vpc_id if inside else None, addresses)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        IPv4Address(text)
-    except ValueError:
-        return False
-    return True

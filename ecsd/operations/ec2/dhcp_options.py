@@ -5,11 +5,11 @@ option sets.
 """
 
 import hashlib
-from ipaddress import IPv4Address
 from typing import Any
 
 from msgspec.structs import replace
 
+from ecsd.decisions.addressing import is_address
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import DESCRIBING, Answer, Request, action
@@ -155,7 +155,7 @@ def _check_key(key: str, given: dict[str, list[str]]) -> None:
 def _checked_servers(values: list[str]) -> tuple[str, ...]:
     servers = [one.strip() for value in values for one in value.split(",")]
     for one in servers:
-        if one != OWN_RESOLVER and not _is_address(one):
+        if one != OWN_RESOLVER and not is_address(one):
             raise AwsError(
                 "InvalidParameterValue",
                 f"Value ({one}) for parameter value is invalid. Invalid domain-name-servers",
@@ -165,11 +165,3 @@ def _checked_servers(values: list[str]) -> tuple[str, ...]:
             "InvalidParameterValue", f"At most {MAX_SERVERS} domain-name-servers may be given"
         )
     return tuple(servers)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        IPv4Address(text)
-    except ValueError:
-        return False
-    return True

@@ -6,9 +6,11 @@ Source: Service Authorization Reference, Amazon EC2.
 from collections.abc import Iterator
 
 from ecsd.gateway.authorization.need import ANY, Asked, Need, unique
+from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup
 from ecsd.records.ec2.vpc import Address, RouteTable
+from ecsd.store.finders.ec2 import acl_associations
 
 MEMBERS = {
     "VpcId": "vpc",
@@ -101,6 +103,9 @@ def _named_otherwise(asked: Asked) -> Iterator[str]:
         for table in view.select(RouteTable):
             if any(one.association_id == value for one in table.associations):
                 yield asked.arn("ec2", f"route-table/{table.route_table_id}")
+        for acl in view.select(NetworkAcl):
+            if any(one.association_id == value for one in acl_associations(view, acl)):
+                yield asked.arn("ec2", f"network-acl/{acl.network_acl_id}")
         for address in view.select(Address):
             if address.association_id == value:
                 yield asked.arn("ec2", f"elastic-ip/{address.allocation_id}")

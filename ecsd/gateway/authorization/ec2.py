@@ -100,12 +100,18 @@ def _named_otherwise(asked: Asked) -> Iterator[str]:
         for interface in view.select(NetworkInterface, attachment_id=value):
             yield asked.arn("ec2", f"network-interface/{interface.network_interface_id}")
     for value in asked.values("AssociationId"):
-        for table in view.select(RouteTable):
-            if any(one.association_id == value for one in table.associations):
-                yield asked.arn("ec2", f"route-table/{table.route_table_id}")
-        for acl in view.select(NetworkAcl):
-            if any(one.association_id == value for one in acl_associations(view, acl)):
-                yield asked.arn("ec2", f"network-acl/{acl.network_acl_id}")
-        for address in view.select(Address):
-            if address.association_id == value:
-                yield asked.arn("ec2", f"elastic-ip/{address.allocation_id}")
+        yield from _associated(asked, value)
+
+
+def _associated(asked: Asked, association_id: str) -> Iterator[str]:
+    """Yield what an association is of."""
+    view = asked.view
+    for table in view.select(RouteTable):
+        if any(one.association_id == association_id for one in table.associations):
+            yield asked.arn("ec2", f"route-table/{table.route_table_id}")
+    for acl in view.select(NetworkAcl):
+        if any(one.association_id == association_id for one in acl_associations(view, acl)):
+            yield asked.arn("ec2", f"network-acl/{acl.network_acl_id}")
+    for address in view.select(Address):
+        if address.association_id == association_id:
+            yield asked.arn("ec2", f"elastic-ip/{address.allocation_id}")

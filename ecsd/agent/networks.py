@@ -24,18 +24,20 @@ from ecsd.agent.drivers.task_interface import task_interface
 from ecsd.agent.drivers.vpc import VpcNetwork
 from ecsd.agent.rooms import Report
 from ecsd.clock import Clock
-from ecsd.decisions.addresses import NUMBERS, Uplink, uplink
+from ecsd.decisions.addresses import NUMBERS, Uplink, peer_link, uplink
 from ecsd.decisions.nlb_plan import Ending
 from ecsd.decisions.ruleset import Table, whole
 from ecsd.errors import NetworkError
 from ecsd.ids import IdSource
 from ecsd.link.messages import HostFaults
-from ecsd.records.plan import TaskPlan, VpcPlan
+from ecsd.records.plan import TaskPlan
+from ecsd.records.plan_network import PeeringPlan, VpcPlan
 from ecsd.settings import Settings
 
 log = logging.getLogger(__name__)
 
 ATTACH_SECONDS = 10.0
+PEER_MTU = "8500"  # VPC Peering Guide: inside a region
 
 
 class HostNetworks:
@@ -58,6 +60,9 @@ class HostNetworks:
         self._sockets: dict[str, SocketStock] = {}
         self._faults: dict[str, str] | None = None  # of the host; None before it was looked at
         self._preparing = asyncio.Lock()
+        self._peering = asyncio.Lock()
+        self._linked: set[frozenset[str]] = set()  # pairs of peers, by this process
+        self._opening: dict[str, asyncio.Lock] = {}
         self._waiting: dict[str, asyncio.Condition] = {}
 
     async def run(self) -> None:
@@ -76,9 +81,9 @@ class HostNetworks:
 
     async def apply(self, plan: VpcPlan) -> None:
         """Make a VPC so; twice is the same as once."""
-        vpc = self._vpcs.get(plan.vpc_id)
-        if vpc is None:
-            vpc = await self._open(plan)
+        vpc = await self._opened(plan)
+        for one in plan.peerings:
+            await self._peer(plan, one)
         if vpc.plan != plan:
             await vpc.apply(plan)
         await self._lead(vpc, plan)
@@ -209,7 +214,32 @@ class HostNetworks:
                 log.warning("the host is not ready", extra={"part": part, "cause": words})
         self.observe_all()
 
-    async def _open(self, plan: VpcPlan) -> VpcNetwork:
+    async def _opened(self, plan: VpcPlan | PeeringPlan) -> VpcNetwork:
+        """Return a VPC, made or adopted if it is not open yet; a peer's may be told of first."""
+        async with self._opening.setdefault(plan.vpc_id, asyncio.Lock()):
+            return self._vpcs.get(plan.vpc_id) or await self._open(plan)
+
+    async def _peer(self, plan: VpcPlan, peering: PeeringPlan) -> None:
+        """Link a VPC with a peer, once."""
+        vpc, peer = self._vpcs[plan.vpc_id], await self._opened(peering)
+        own, other = peer_link(plan.number), peer_link(peering.number)
+        pair = frozenset((plan.vpc_id, peering.vpc_id))
+        async with self._peering:
+            known = await vpc.has_link(other.link)
+            if known and pair in self._linked:
+                return
+            self._linked.discard(pair)
+            if not known:
+                ours, theirs = (self._namespaces.name_of(one.vpc_id) for one in (plan, peering))
+                named = ("mtu", PEER_MTU, "type", "veth", "peer", "name", own.link)
+                where = ("netns", theirs, "mtu", PEER_MTU)
+                link = ("ip", "link", "add", other.link, "netns", ours, *named, *where)
+                await run(self._clock, *link)
+            await peer.lead_to(other, own)
+            await vpc.lead_to(own, other)
+            self._linked.add(pair)
+
+    async def _open(self, plan: VpcPlan | PeeringPlan) -> VpcNetwork:
         await self._prepare()
         link = self._uplink(plan)
         path = self._namespaces.path_of(plan.vpc_id)
@@ -280,7 +310,7 @@ class HostNetworks:
             await self._host.route_gates(entrances, vpc.uplink)
             await asyncio.to_thread(self._entrances.lead, plan.vpc_id, entrances)
 
-    def _uplink(self, plan: VpcPlan) -> Uplink:
+    def _uplink(self, plan: VpcPlan | PeeringPlan) -> Uplink:
         """Return a VPC's uplink: numbers of several ecsd on one machine never meet."""
         return uplink(self._first_number + plan.number)
 

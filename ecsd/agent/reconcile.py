@@ -24,10 +24,10 @@ from ecsd.records.plan import (
     RolesPlan,
     SessionPlan,
     TaskPlan,
-    VpcPlan,
     ZonePlan,
 )
 from ecsd.records.plan_files import FileSystemPlan
+from ecsd.records.plan_network import VpcPlan
 from ecsd.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)

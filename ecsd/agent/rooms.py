@@ -16,10 +16,10 @@ from ecsd.records.plan import (
     RolesPlan,
     SessionPlan,
     TaskPlan,
-    VpcPlan,
     ZonePlan,
 )
 from ecsd.records.plan_files import FileSystemPlan
+from ecsd.records.plan_network import VpcPlan
 
 Report = Callable[[Up], None]  # queues an observation for the server; never blocks, never fails
 

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if place is None:
         return 1
     try:
-        answer = asyncio.run(_asked(settings, *place, arguments.name, KINDS[arguments.type]))
+        answer = asyncio.run(asked(settings, *place, arguments.name, KINDS[arguments.type]))
     except (NetworkError, OSError, TimeoutError, EOFError, MalformedError) as error:
         failed(f"the resolver of {place[0]} does not answer: {str(error) or 'nothing came'}")
         return 1
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0 if records else 1
 
 
-async def _asked(settings: Settings, vpc_id: str, cidr: str, name: str, kind: int) -> Answer:
+async def asked(settings: Settings, vpc_id: str, cidr: str, name: str, kind: int) -> Answer:
     """Ask by UDP, and by TCP what is too large for it."""
     visitor, clock = Visitor(), SystemClock()
     path = Namespaces(settings.label).path_of(vpc_id)

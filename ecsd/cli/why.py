@@ -10,6 +10,7 @@ from typing import Any
 from ecsd.cli.api import Api, ApiError
 from ecsd.cli.find import apis, find_service_or_task
 from ecsd.cli.screen import failed, paint
+from ecsd.cli.why_connect import UnclearError, explain_connection
 from ecsd.cli.why_name import explain_name
 from ecsd.cli.why_url import explain_url
 from ecsd.cli.why_zone import explain_record
@@ -18,6 +19,8 @@ from ecsd.settings import Settings
 
 EVENTS_SHOWN = 8
 ENDED_SHOWN = 3
+CONNECT = "connect"
+ENDS_AND_PORT = 3
 SHORTEST_ID = 8  # a shorter beginning may mean many tasks
 FAILURES = {"TaskFailedToStart", "EssentialContainerExited"}
 
@@ -27,7 +30,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser("why", help="why a task stopped, a rollout is stuck, …")
     parser.add_argument(
         "name",
-        help="a service, task, target group or load balancer by name or ARN; a name in DNS; a URL",
+        help="a service, task, target group or load balancer by name or ARN; a name in DNS; a URL; "
+        "or: connect FROM TO PORT",
+    )
+    parser.add_argument(
+        "connection",
+        nargs="*",
+        metavar="FROM TO PORT",
+        help="after connect: a task, service, load balancer, address or name, twice; 80, 53/udp, "
+        "icmp",
     )
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.set_defaults(run=run)
@@ -35,16 +46,39 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print the facts, the deepest cause last."""
+    if arguments.name == CONNECT and arguments.connection:
+        return _connect(arguments, settings)
+    if arguments.connection:
+        failed(f"one name at a time; {', '.join(arguments.connection)} is too much")
+        return 2
     facts = explain(settings, arguments.name)
     if facts is None:
         failed(f"nothing is called {arguments.name}")
         return 1
+    _show(arguments, facts)
+    return 0
+
+
+def _connect(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Say what lets a connection pass or refuses it; the exit status tells which."""
+    if len(arguments.connection) != ENDS_AND_PORT:
+        failed("say: ecsd why connect FROM TO PORT")
+        return 2
+    try:
+        passes, facts = explain_connection(settings, *arguments.connection)
+    except UnclearError as error:
+        failed(str(error))
+        return 2
+    _show(arguments, facts)
+    return 0 if passes else 1
+
+
+def _show(arguments: argparse.Namespace, facts: list[str]) -> None:
     if arguments.json:
         print(json.dumps({"facts": facts}, indent=1))
-    else:
-        for number, fact in enumerate(facts):
-            print(f"{paint('└─ ' if number else '', 'dim')}{fact}")
-    return 0
+        return
+    for number, fact in enumerate(facts):
+        print(f"{paint('└─ ' if number else '', 'dim')}{fact}")
 
 
 def explain(settings: Settings, name: str) -> list[str] | None:

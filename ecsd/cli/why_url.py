@@ -5,7 +5,6 @@ API says of one, the deepest cause last.
 """
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -20,8 +19,11 @@ from ecsd.cli.balancers import (
     plain,
     target_words,
 )
+from ecsd.cli.why_connect import vpc_plans
 from ecsd.cli.why_zone import alias_targets
+from ecsd.decisions.reachability import trace
 from ecsd.decisions.rule_match import Asked, meets
+from ecsd.decisions.security_group import Flow
 
 WORLD = "0.0.0.0/0"
 SPEAKS = {  # a URL's scheme → protocols of listeners that let it through
@@ -162,49 +164,29 @@ def _entrance(api: Api, balancer: dict[str, Any], port: int) -> str | None:
 
 
 def _to_target(api: Api, balancer: dict[str, Any], target: dict[str, Any]) -> str | None:
-    """Return which security group keeps the load balancer from a target, or None."""
-    address, port = target["Id"], int(target["Port"])
-    own = balancer["SecurityGroups"]
-    interface = next(iter(_interfaces(api, balancer, "private-ip-address", address)), None)
-    if interface is None:
-        return f"it stops here: no interface of VPC {balancer['VpcId']} has the address {address}"
-    theirs = [one["groupId"] for one in interface.get("groupSet") or []]
-    if not _admitted(_groups(api, own, "ipPermissionsEgress"), port, [address], theirs):
-        return f"it stops here: {', '.join(own)} lets nothing out to {address}:{port}"
-    label = balancer["LoadBalancerArn"].partition("loadbalancer/")[2]
-    mine = _interfaces(api, balancer, "description", f"ELB {label}")
-    addresses = [one["privateIpAddress"] for one in mine]
-    if not _admitted(_groups(api, theirs, "ipPermissions"), port, addresses, own):
-        return (
-            f"it stops here: {', '.join(theirs)} of {address} does not admit {', '.join(own)} to "
-            f"port {port}"
-        )
-    return None
-
-
-def _admitted(
-    permissions: list[dict[str, Any]], port: int, addresses: list[str], groups: list[str]
-) -> bool:
-    """Tell whether rules admit a peer that has these addresses and groups."""
-    for one in permissions:
-        for peer in _peers(one, port):
-            if peer in groups:
-                return True
-            if "/" in peer and any(IPv4Address(it) in IPv4Network(peer) for it in addresses):
-                return True
-    return False
+    """Return what keeps the load balancer from a target, or None."""
+    plan = vpc_plans(api).get(balancer["VpcId"])
+    addresses = plan.names.get(balancer["DNSName"].lower(), ()) if plan else ()
+    stops = []
+    for one in addresses:
+        flow = Flow("tcp", one, target["Id"], int(target["Port"]))
+        stops += [step.words for step in trace(plan, flow) if not step.passes][:1] if plan else []
+    return f"it stops here: {stops[0]}" if len(stops) == len(addresses) and stops else None
 
 
 def _peers(permission: dict[str, Any], port: int) -> list[str]:
-    """Return whom a rule admits to a TCP port: ranges and groups."""
+    """Return whom a rule admits to a TCP port: ranges, prefix lists and groups."""
     if permission["ipProtocol"] not in {"-1", "tcp", "6"}:
         return []
     if permission["ipProtocol"] != "-1":
         first, last = int(permission.get("fromPort") or -1), int(permission.get("toPort") or -1)
         if first != -1 and not first <= port <= last:
             return []
-    ranges = [one["cidrIp"] for one in permission.get("ipRanges") or []]
-    return ranges + [one["groupId"] for one in permission.get("groups") or []]
+    return [
+        *(one["cidrIp"] for one in permission.get("ipRanges") or []),
+        *(one["prefixListId"] for one in permission.get("prefixListIds") or []),
+        *(one["groupId"] for one in permission.get("groups") or []),
+    ]
 
 
 def _groups(api: Api, group_ids: list[str], member: str) -> list[dict[str, Any]]:
@@ -215,14 +197,3 @@ def _groups(api: Api, group_ids: list[str], member: str) -> list[dict[str, Any]]
     answer = api.query("ec2", "DescribeSecurityGroups", **wanted)
     found = plain(answer.find("securityGroupInfo")) or []
     return [rule for one in found for rule in one.get(member) or []]
-
-
-def _interfaces(api: Api, balancer: dict[str, Any], name: str, value: str) -> list[dict[str, Any]]:
-    filters = {
-        "Filter.1.Name": "vpc-id",
-        "Filter.1.Value.1": balancer["VpcId"],
-        "Filter.2.Name": name,
-        "Filter.2.Value.1": value,
-    }
-    answer = api.query("ec2", "DescribeNetworkInterfaces", **filters)
-    return plain(answer.find("networkInterfaceSet")) or []

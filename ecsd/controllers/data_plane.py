@@ -24,7 +24,9 @@ from ecsd.decisions.task_roles import RoleOfTask, roles_of
 from ecsd.decisions.vpc_plan import compile_vpc
 from ecsd.decisions.zone_plan import compile_hosted_zone, compile_namespace
 from ecsd.records.acm.certificate import Certificate
+from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import (
     InternetGateway,
@@ -33,6 +35,7 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.records.ecr.repository import Registry
 from ecsd.records.ecs.connect_certificate import ConnectCertificate
 from ecsd.records.ecs.exec_session import ExecSession
@@ -57,7 +60,12 @@ from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.settings import Settings
 from ecsd.store.efs_mounts import Asking, efs_mounts
 from ecsd.store.finders.acm import users_of
-from ecsd.store.finders.data_plane import balancer_parts, proxy_parts, vpc_parts
+from ecsd.store.finders.data_plane import (
+    balancer_parts,
+    proxy_parts,
+    vpc_parts,
+    vpcs_resting_on,
+)
 from ecsd.store.finders.ecr import ecr_images
 from ecsd.store.finders.elbv2 import balancers_of_group
 from ecsd.store.finders.route53 import hosted_zone_parts, zones_resting_on
@@ -91,6 +99,9 @@ class DataPlaneController:
         NatGateway,
         SecurityGroup,
         SecurityGroupRule,
+        ManagedPrefixList,
+        NetworkAcl,
+        VpcPeeringConnection,
         NetworkInterface,
         LoadBalancer,
         Listener,
@@ -369,11 +380,8 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
         case ServiceDeployment() | ExecSession() | FileSystem():
             yield from _own_plans(record)
         case SecurityGroupRule():
-            group = view.get(SecurityGroup, record.group_id)
-            if group is not None:
-                yield f"vpc/{group.vpc_id}"
-                for balancer in view.select(LoadBalancer, security_groups=group.group_id):
-                    yield f"balancer/{balancer.load_balancer_arn}"
+            for balancer in view.select(LoadBalancer, security_groups=record.group_id):
+                yield f"balancer/{balancer.load_balancer_arn}"
         case LoadBalancer() | Listener() | Rule() | Certificate() | TargetGroup() | Target():
             yield from _with_vpcs(view, _balancers_of(view, record))
         case Namespace() | DiscoveryService() | Vpc() | Instance() | ConnectCertificate():
@@ -381,9 +389,7 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
             yield from (f"connect/{one.task_arn}" for one in _tasks_to_tell(view, record))
         case _:
             pass  # what lies in a VPC is told below
-    vpc_id = getattr(record, "vpc_id", None)
-    if vpc_id and not isinstance(record, Task | TargetGroup | Namespace):
-        yield f"vpc/{vpc_id}"
+    yield from (f"vpc/{one}" for one in vpcs_resting_on(view, record))
 
 
 def _own_plans(record: ServiceDeployment | ExecSession | FileSystem) -> Iterable[str]:

@@ -8,7 +8,9 @@ LARGEST_NUMBER = 0x3FFF
 ENTRANCES = int(IPv4Address("127.64.0.0"))
 TO_GATE = int(IPv4Address("240.64.0.0")) - ENTRANCES
 TO_RELAY = int(IPv4Address("240.128.0.0")) - ENTRANCES
+PEERS = int(IPv4Address("240.192.0.0"))
 NUMBERS = 0x0800  # that one ecsd of a machine may use
+PEER_LINKS = "pcx"  # how links to peers begin
 FIRST_TABLE = 1000
 SMALLEST_SUBNET = 16  # addresses of a /28
 
@@ -42,6 +44,25 @@ def gate(entrance: str) -> str:
 def relay(entrance: str) -> str:
     """Return where, in its VPC, a balancer's flows are relayed that need more than translation."""
     return str(IPv4Address(int(IPv4Address(entrance)) + TO_RELAY))
+
+
+class PeerLink(NamedTuple):
+    """How a VPC is reached by those that are peered with it.
+
+    link: its name in their namespaces. hop: what they send to, an address that exists nowhere: its
+    neighbour entry is permanent.
+    """
+
+    link: str
+    hop: str
+    mac_address: str
+
+
+def peer_link(number: int) -> PeerLink:
+    """Return how the VPC of a number is reached by its peers."""
+    high, low = divmod(number, 256)
+    mac_address = f"0e:ec:00:00:{high:02x}:{low:02x}"
+    return PeerLink(f"{PEER_LINKS}{number}", str(IPv4Address(PEERS + number)), mac_address)
 
 
 def resolver(vpc_cidr: str) -> str:

@@ -24,6 +24,15 @@ def parse_cidr(text: str) -> IPv4Network | None:
         return None
 
 
+def is_address(text: str) -> bool:
+    """Say whether a text is an IPv4 address."""
+    try:
+        IPv4Address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def overlaps(one: str, other: str) -> bool:
     """Say whether two ranges share an address."""
     return IPv4Network(one).overlaps(IPv4Network(other))

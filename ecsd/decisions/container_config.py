@@ -209,10 +209,10 @@ def healthcheck(check: dict[str, Any] | None) -> dict[str, Any]:
 
 def _names(plan: TaskPlan) -> dict[str, Any]:
     """Who answers the task's questions. Its containers share one set of files: theirs together."""
-    servers = [plan.resolver] if plan.resolver else _gathered(plan, "dnsServers")
+    own = [plan.resolver] if plan.resolver else _gathered(plan, "dnsServers")
     return {
-        "Dns": servers,
-        "DnsSearch": _gathered(plan, "dnsSearchDomains"),
+        "Dns": list(plan.name_servers) or own,
+        "DnsSearch": [*plan.search_domains, *_gathered(plan, "dnsSearchDomains")],
         "ExtraHosts": [
             *(f"{one['hostname']}:{one['ipAddress']}" for one in _gathered(plan, "extraHosts")),
             *(f"{name}:{address}" for name, address in plan.connect_hosts.items()),

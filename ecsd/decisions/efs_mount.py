@@ -16,8 +16,8 @@ from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.efs.access_point import AccessPoint, PosixUser
 from ecsd.records.efs.file_system import AVAILABLE, FileSystem
 from ecsd.records.efs.mount_target import MountTarget
-from ecsd.records.plan import VpcPlan
 from ecsd.records.plan_files import EfsMount
+from ecsd.records.plan_network import VpcPlan
 
 NFS = 2049
 NOBODY = 65534

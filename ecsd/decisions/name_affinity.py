@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from msgspec.structs import replace
 
 from ecsd.decisions.network_balancer_attributes import NEAR, OWN_ZONE
-from ecsd.records.plan import VpcPlan
+from ecsd.records.plan_network import VpcPlan
 
 NEAR_PERCENT = 85  # of the questions where affinity is partial
 

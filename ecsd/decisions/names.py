@@ -20,7 +20,7 @@ from ecsd.decisions.dns_message import (
 )
 from ecsd.decisions.record_answer import Chance
 from ecsd.decisions.zone_answer import Zone, answer_in, zone_of
-from ecsd.records.plan import VpcPlan
+from ecsd.records.plan_network import VpcPlan
 
 TTL = 10  # seconds
 LONGEST_CHAIN = 8  # CNAMEs followed for one answer

@@ -1,5 +1,6 @@
 """Network interfaces: how one is made, whoever asks for it."""
 
+from datetime import datetime
 from typing import NotRequired, Required, TypedDict, Unpack
 
 from ecsd.records.ec2.network_interface import NetworkInterface
@@ -19,6 +20,7 @@ class Wanted(TypedDict):
     owner: NotRequired[str]
     requester_id: NotRequired[str | None]
     attachment_id: NotRequired[str | None]
+    attached_at: NotRequired[datetime]
     public_ip: NotRequired[str | None]
     source_dest_check: NotRequired[bool]
     tags: NotRequired[tuple[Tag, ...]]
@@ -49,6 +51,7 @@ def new_interface(subnet: Subnet, **wanted: Unpack[Wanted]) -> NetworkInterface:
         owner=owner,
         requester_id=requester_id,
         attachment_id=attachment_id,
+        attached_at=wanted.get("attached_at"),
         status="in-use" if attachment_id else "available",
         public_ip=wanted.get("public_ip"),
         source_dest_check=wanted.get("source_dest_check", True),

@@ -14,6 +14,7 @@ from ecsd.decisions.ruleset import Chain, Collection, Table
 
 TRANSLATED = "0x2"  # the mark of flows whose targets see the balancer's address
 BEFORE_TRANSLATION = -150  # after connection tracking has found the flow
+AFTER_TRANSLATION = 105
 FEWEST_SLOTS, MOST_SLOTS = 256, 1024  # of a sticky group
 DOORS = "type ipv4_addr . inet_proto . inet_service : verdict;"
 EITHER = "meta l4proto { tcp, udp }"

@@ -11,40 +11,57 @@ that address is. Source: network.md 2, 5 and 6; Network Load Balancers guide, se
 
 from collections.abc import Iterable, Iterator
 
-from ecsd.decisions.addresses import Uplink, gate, link_name, relay
-from ecsd.decisions.nlb_ruleset import BEFORE_TRANSLATION, TRANSLATED
+from ecsd.decisions.acl_ruleset import compile_acls
+from ecsd.decisions.addresses import (
+    PEER_LINKS,
+    Uplink,
+    gate,
+    link_name,
+    peer_link,
+    relay,
+    resolver,
+    router,
+)
+from ecsd.decisions.nlb_ruleset import AFTER_TRANSLATION, BEFORE_TRANSLATION, TRANSLATED
 from ecsd.decisions.ruleset import Chain, Collection, Table
-from ecsd.decisions.security_group import FREE, NETWORK, is_filtered
-from ecsd.records.plan import InterfacePlan, PacketRule, SecurityGroupPlan, VpcPlan
+from ecsd.decisions.security_group import FREE, NETWORK, WORLD, is_filtered
+from ecsd.records.plan_network import InterfacePlan, PacketRule, SecurityGroupPlan, VpcPlan
 
 RESOLVER = "169.254.169.253"
 PROBE_MARK = "0xec5"
-AFTER_TRANSLATION = 105
 # A flow that a balancer has ended is told so, not left waiting.
 RESET = "ip daddr @vips ct state invalid meta l4proto tcp reject with tcp reset"
 RESETTING = "ct state invalid tcp flags rst accept"
 
 
-def compile_vpc_filter(plan: VpcPlan, resolver: str, link: Uplink) -> tuple[Table, ...]:
+def compile_vpc_filter(plan: VpcPlan, own_resolver: str, link: Uplink) -> tuple[Table, ...]:
     """Return the VPC's tables.
 
     Args:
         plan: the VPC.
-        resolver: VPC+2; as on AWS, security groups do not filter it.
+        own_resolver: VPC+2; as on AWS, security groups do not filter it.
         link: the VPC's uplink.
     """
-    return (_security_groups(plan, resolver), _gateways(plan, link))
+    vips = balancer_addresses(plan)
+    acls = compile_acls(plan, FREE | {own_resolver}, vips)
+    return (_security_groups(plan, own_resolver), acls, _gateways(plan, link))
 
 
-def _security_groups(plan: VpcPlan, resolver: str) -> Table:
+def balancer_addresses(plan: VpcPlan) -> frozenset[str]:
+    """Return where the VPC's network load balancers are reached."""
+    balancers = (one for one in plan.interfaces if one.kind == NETWORK)
+    return frozenset(address for one in balancers for address in _addresses_of(one))
+
+
+def _security_groups(plan: VpcPlan, own_resolver: str) -> Table:
     filtered = [one for one in plan.interfaces if is_filtered(one)]
-    known = {one.group_id for one in plan.security_groups}
+    known = {WORLD, *(one.group_id for one in plan.security_groups)}
     places = [(address, _short(one)) for one in filtered for address in _addresses_of(one)]
     balancers = [one for one in plan.interfaces if one.kind == NETWORK]
     collections = {
-        "free4": Collection("set", "type ipv4_addr;", FREE | {resolver}),
+        "free4": Collection("set", "type ipv4_addr;", FREE | {own_resolver}),
         "relays": _addresses(relay(one.entrance) for one in balancers if one.entrance),
-        "vips": _addresses(address for one in balancers for address in _addresses_of(one)),
+        "vips": _addresses(balancer_addresses(plan)),
         "out4": _verdicts(f"{address} : goto eo_{short}" for address, short in places),
         "in4": _verdicts(f"{address} : goto ei_{short}" for address, short in places),
         "routers": Collection(  # may send foreign addresses; their groups judge those too
@@ -81,6 +98,14 @@ def _security_groups(plan: VpcPlan, resolver: str) -> Table:
             ("ct state vmap { established : accept, related : accept, invalid : drop }",)
         ),
     }
+    for one in plan.prefix_lists:
+        collections[f"p_{name(one.prefix_list_id)}"] = Collection(
+            "set", "type ipv4_addr; flags interval;", frozenset(map(spelled, one.cidrs))
+        )
+    known |= {one.prefix_list_id for one in plan.prefix_lists}
+    for peer in (one for peering in plan.peerings for one in peering.groups):
+        collections[f"m_{name(peer.group_id)}"] = _addresses(peer.addresses)
+        known.add(peer.group_id)
     balancing = {group for one in balancers for group in one.group_ids}
     for group in plan.security_groups:
         members = [one for one in plan.interfaces if group.group_id in one.group_ids]
@@ -130,7 +155,7 @@ def _group_chains(
             tuple(
                 match
                 for rule in rules
-                if rule.group_id is None or rule.group_id in known
+                if (rule.group_id or rule.prefix_list_id or WORLD) in known
                 for match in _matches(rule, side, balancing)
             )
         )
@@ -145,7 +170,9 @@ def _matches(rule: PacketRule, side: str, balancing: set[str]) -> Iterator[str]:
         if side == "saddr" and rule.group_id in balancing:
             by_balancer = f"ct status dnat ct original ip daddr @m_{name(rule.group_id)} "
             yield from _accepting(rule, by_balancer)
-    elif rule.cidr == "0.0.0.0/0":
+    elif rule.prefix_list_id is not None:
+        peer = f"ip {side} @p_{name(rule.prefix_list_id)} "
+    elif rule.cidr == WORLD:
         peer = "meta nfproto ipv4 "
     else:
         peer = f"ip {side} {rule.cidr} "
@@ -208,12 +235,48 @@ def _gateways(plan: VpcPlan, link: Uplink) -> Table:
             "type nat hook postrouting priority 110; policy accept;",
         ),
     }
-    return Table("ip igw", {"pub": _addresses(public)}, chains)
+    collections = {"pub": _addresses(public)}
+    if plan.peerings:
+        routers = {router(one.cidr) for one in plan.subnets}
+        collections["own"] = _addresses(FREE | routers | {resolver(plan.cidr)})
+        chains |= _peer_chains(plan)
+    return Table("ip igw", collections, chains)
+
+
+def _peer_chains(plan: VpcPlan) -> dict[str, Chain]:
+    """What comes from a peer or goes there is the two VPCs' own, and about nothing beyond.
+
+    Source: VPC Peering Guide, limitations: no way on through a peer, no resolver of a peer.
+    """
+    links = [(peer_link(one.number).link, one.cidr) for one in plan.peerings]
+    every = f'"{PEER_LINKS}*"'
+    here = f"ip daddr {plan.cidr} ip daddr != @own"
+    coming = (f'iifname "{link}" ip saddr {cidr} {here} accept' for link, cidr in links)
+    going = (f'oifname "{link}" ip daddr {cidr} accept' for link, cidr in links)
+    return {
+        "peers_in": Chain(
+            (*coming, f"iifname {every} counter drop"),
+            f"type filter hook prerouting priority {BEFORE_TRANSLATION}; policy accept;",
+        ),
+        "peers": Chain(
+            (
+                *(f"iifname {every} oifname {one} counter drop" for one in (every, '"up0"')),
+                *going,
+                f"oifname {every} counter drop",
+            ),
+            "type filter hook forward priority 12; policy accept;",
+        ),
+    }
 
 
 def name(identifier: str) -> str:
     """Return an id as nft accepts it in a name."""
     return identifier.replace("-", "_")
+
+
+def spelled(cidr: str) -> str:
+    """Return a range as nft tells it: a single address without its length."""
+    return cidr.removesuffix("/32")
 
 
 def _short(interface: InterfacePlan) -> str:

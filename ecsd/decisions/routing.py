@@ -6,30 +6,29 @@ from ecsd.records.ec2.vpc import Route, RouteTable, RouteTableAssociation
 
 
 def find_route(table: RouteTable, destination: str) -> Route | None:
-    """Return the route to exactly this range, or None."""
-    return next((one for one in table.routes if one.destination_cidr_block == destination), None)
+    """Return the route to exactly this range or prefix list, or None."""
+    return next((one for one in table.routes if one.destination == destination), None)
 
 
 def with_route(table: RouteTable, route: Route) -> RouteTable:
     """Return the table with this route, in place of the one to the same range if there is one."""
-    if find_route(table, route.destination_cidr_block) is None:
+    if find_route(table, route.destination) is None:
         return replace(table, routes=(*table.routes, route))
-    same = route.destination_cidr_block
-    routes = tuple(route if one.destination_cidr_block == same else one for one in table.routes)
+    same = route.destination
+    routes = tuple(route if one.destination == same else one for one in table.routes)
     return replace(table, routes=routes)
 
 
 def without_route(table: RouteTable, destination: str) -> RouteTable:
     """Return the table without the route to this range."""
-    rest = tuple(one for one in table.routes if one.destination_cidr_block != destination)
+    rest = tuple(one for one in table.routes if one.destination != destination)
     return replace(table, routes=rest)
 
 
 def with_gateway_state(table: RouteTable, gateway_id: str, state: str) -> RouteTable:
     """Return the table with the state of its routes through a gateway set."""
     routes = tuple(
-        replace(one, state=state) if gateway_id in (one.gateway_id, one.nat_gateway_id) else one
-        for one in table.routes
+        replace(one, state=state) if one.target_id == gateway_id else one for one in table.routes
     )
     return replace(table, routes=routes)
 

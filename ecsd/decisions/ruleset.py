@@ -68,9 +68,11 @@ def read_table(name: str, told: Iterable[Mapping[str, Any]]) -> Table:
             case {"ct timeout": held}:
                 timeouts[held["name"]] = UNREAD
             case {"set": held}:
-                collections[held["name"]] = Collection("set", f"type {_type(held)};", _held(held))
+                collections[held["name"]] = Collection(
+                    "set", f"type {_type(held)};{_flags(held)}", _held(held)
+                )
             case {"map": held}:
-                header = f"type {_type(held)} : {held['map']};"
+                header = f"type {_type(held)} : {held['map']};{_flags(held)}"
                 collections[held["name"]] = Collection("map", header, _held(held))
             case {"chain": {"name": chain, "hook": hook, **more}}:
                 where = f"type {more['type']} hook {hook} priority {more['prio']}"
@@ -87,12 +89,18 @@ def _type(collection: Mapping[str, Any]) -> str:
     return kind if isinstance(kind, str) else " . ".join(kind)
 
 
+def _flags(collection: Mapping[str, Any]) -> str:
+    return "".join(f" flags {one};" for one in collection.get("flags", ()))
+
+
 def _held(collection: Mapping[str, Any]) -> frozenset[str]:
     quote = '"' if collection["type"] == "ifname" else ""
     found = set()
     for element in collection.get("elem", ()):
         key, value = element if isinstance(element, list) else (element, None)
-        if isinstance(key, dict):
+        if isinstance(key, dict) and "prefix" in key:
+            key = f"{key['prefix']['addr']}/{key['prefix']['len']}"
+        elif isinstance(key, dict):
             key = " . ".join(str(part) for part in key["concat"])
         text = f"{quote}{key}{quote}"
         if isinstance(value, dict):
@@ -122,27 +130,30 @@ def _change(old: Table, new: Table) -> Iterator[str]:
         yield f"flush chain {new.name} {name}"
     yield from _rules(old, new)
     yield from _elements("add", new, old)
-    yield from (f"delete chain {new.name} {name}" for name in gone)
     for name, one in old.collections.items():
         if name not in new.collections:
-            yield f"delete {one.kind} {new.name} {name}"
+            yield f"delete {one.kind} {new.name} {name}"  # with its elements, which name chains
+    yield from (f"delete chain {new.name} {name}" for name in gone)
     for name in old.timeouts:
         if name not in new.timeouts:
             yield f"delete ct timeout {new.name} {name}"
 
 
 def _made(old: Table, new: Table) -> Iterator[str]:
-    """Yield what makes everything that only the new table has, still empty."""
+    """Yield what makes everything that only the new table has, still empty.
+
+    Chains come first: nft 1.0.6 sends elements of intervals where their map is made.
+    """
+    for name, chain in new.chains.items():
+        if name not in old.chains:
+            hook = f" {{ {chain.hook} }}" if chain.hook else ""
+            yield f"add chain {new.name} {name}{hook}"
     for name, one in new.collections.items():
         if name not in old.collections:
             yield f"add {one.kind} {new.name} {name} {{ {one.header} }}"
     for name, how in new.timeouts.items():
         if name not in old.timeouts:
             yield f"add ct timeout {new.name} {name} {{ {how} }}"
-    for name, chain in new.chains.items():
-        if name not in old.chains:
-            hook = f" {{ {chain.hook} }}" if chain.hook else ""
-            yield f"add chain {new.name} {name}{hook}"
 
 
 def _rules(old: Table, new: Table) -> Iterator[str]:

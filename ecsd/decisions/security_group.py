@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
-from ecsd.records.plan import InterfacePlan, PacketRule, RoutePlan, SubnetPlan, VpcPlan
+from ecsd.decisions.addresses import resolver
+from ecsd.records.plan_network import InterfacePlan, PacketRule, VpcPlan
 
 NUMBERS = {"1": "icmp", "6": "tcp", "17": "udp"}
 WORLD = "0.0.0.0/0"
@@ -35,30 +36,36 @@ class Flow(NamedTuple):
     source_port: int = 0
 
 
+class Opinion(NamedTuple):
+    """What the groups of an interface say: the rule that admits a flow, None where none does."""
+
+    interface: InterfacePlan
+    side: str  # ingress, egress
+    group_id: str = ""
+    rule: PacketRule | None = None
+
+
 def admits(plan: VpcPlan, flow: Flow) -> bool:
     """Tell whether both ends' groups let a flow begin. Addresses of no interface have no say."""
-    resolver = str(IPv4Network(plan.cidr).network_address + 2)
+    return all(one.rule is not None for one in opinions(plan, flow))
+
+
+def opinions(plan: VpcPlan, flow: Flow) -> Iterator[Opinion]:
+    """Yield what the sender's groups say of a flow, and what the receiver's do."""
     sender, receiver = (_interface(plan, one) for one in (flow.source, flow.destination))
-    if sender is not None and flow.destination not in FREE | {resolver}:
-        rules = rules_of(plan, sender, "egress")
-        if not any(_matches(plan, one, flow, flow.destination) for one in rules):
-            return False
-    if receiver is None:
-        return True
-    rules = rules_of(plan, receiver, "ingress")
-    return any(_matches(plan, one, flow, flow.source) for one in rules)
+    if sender is not None and flow.destination not in FREE | {resolver(plan.cidr)}:
+        yield _opinion(plan, sender, "egress", flow, flow.destination)
+    if receiver is not None:
+        yield _opinion(plan, receiver, "ingress", flow, flow.source)
 
 
-def leaves(plan: VpcPlan, flow: Flow) -> bool:
-    """Tell whether a flow to an address outside gets out: by its groups, route and address."""
-    interface = _interface(plan, flow.source)
-    if interface is None or not admits(plan, flow):
-        return False
-    subnet = next(one for one in plan.subnets if one.subnet_id == interface.subnet_id)
-    route = _route(subnet, flow.destination)
-    if route is None:
-        return False
-    return route.target == "nat" or (route.target == "internet" and interface.public)
+def _opinion(plan: VpcPlan, interface: InterfacePlan, side: str, flow: Flow, peer: str) -> Opinion:
+    for group in plan.security_groups:
+        if group.group_id in interface.group_ids:
+            for rule in group.ingress if side == "ingress" else group.egress:
+                if _matches(plan, rule, flow, peer):
+                    return Opinion(interface, side, group.group_id, rule)
+    return Opinion(interface, side)
 
 
 def cut_flows(old: VpcPlan, new: VpcPlan, flows: Iterable[Flow]) -> list[Flow]:
@@ -123,18 +130,23 @@ def _speaks_of(rule: PacketRule, flow: Flow) -> bool:
 
 
 def _names(plan: VpcPlan, rule: PacketRule, peer: str) -> bool:
+    if rule.prefix_list_id is not None:
+        return any(
+            IPv4Address(peer) in IPv4Network(cidr)
+            for one in plan.prefix_lists
+            if one.prefix_list_id == rule.prefix_list_id
+            for cidr in one.cidrs
+        )
     if rule.group_id is None:
         return IPv4Address(peer) in IPv4Network(rule.cidr or WORLD)
     if all(one.group_id != rule.group_id for one in plan.security_groups):
-        return False  # a stale rule: its group is gone
+        # A peer's group; of a stale rule there is none.
+        return any(
+            one.group_id == rule.group_id and peer in one.addresses
+            for peering in plan.peerings
+            for one in peering.groups
+        )
     return any(one.address == peer and rule.group_id in one.group_ids for one in plan.interfaces)
-
-
-def _route(subnet: SubnetPlan, destination: str) -> RoutePlan | None:
-    """Return the most specific route to an address."""
-    address = IPv4Address(destination)
-    fitting = [one for one in subnet.routes if address in IPv4Network(one.destination)]
-    return max(fitting, key=lambda one: IPv4Network(one.destination).prefixlen, default=None)
 
 
 def _untracked(plan: VpcPlan, flow: Flow) -> bool:

@@ -171,8 +171,8 @@ def _network(plan: TaskPlan, version: int) -> dict[str, Any]:
             "AttachmentIndex": 0,
             "MACAddress": plan.mac_address,
             "IPv4SubnetCIDRBlock": str(subnet),
-            "DomainNameServers": [plan.resolver],
-            "DomainNameSearchList": [domain],
+            "DomainNameServers": plan.name_servers or [plan.resolver],
+            "DomainNameSearchList": plan.search_domains or [domain],
             "PrivateDNSName": plan.hostname,
             "SubnetGatewayIpv4Address": f"{plan.subnet_router}/{plan.prefix_length}",
         }

@@ -109,6 +109,8 @@ def _in_network(plan: TaskPlan, network: Network, region: str) -> TaskPlan:
         "subnet_router": str(cidr.network_address + 1),
         "mac_address": interface.mac_address,
         "resolver": str(IPv4Network(vpc.cidr_block).network_address + 2),
+        "name_servers": interface.name_servers,
+        "search_domains": interface.domain_names,
         "hostname": f"ip-{address.replace('.', '-')}.{domain}",
     }
     return replace(plan, **changes)

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from ecsd.decisions.addresses import (
     FIRST_TABLE,
+    PeerLink,
     Uplink,
     gate,
+    peer_link,
     relay,
     resolver,
     router,
@@ -18,7 +20,7 @@ from ecsd.decisions.addresses import (
 )
 from ecsd.decisions.packet_filter import RESOLVER
 from ecsd.decisions.task_endpoint import ADDRESS
-from ecsd.records.plan import SubnetPlan, VpcPlan
+from ecsd.records.plan_network import SubnetPlan, VpcPlan
 
 RULE_PRIORITY = 32800  # after the main table, which has the VPC's own addresses
 OWN_KINDS = frozenset({"load_balancer", "network_load_balancer", "nat"})
@@ -48,7 +50,7 @@ def compile_links(plan: VpcPlan, link: Uplink) -> Links:
     addresses = frozenset((*routers, resolver(plan.cidr), RESOLVER, ADDRESS, *own))
     routes: dict[tuple[int, str], str] = {}
     for subnet in plan.subnets:
-        routes.update(_routes(subnet, rules[subnet.cidr], link))
+        routes.update(_routes(plan, subnet, rules[subnet.cidr], link))
     return Links(addresses, rules, routes)
 
 
@@ -120,15 +122,28 @@ def _spelled(route: dict[str, Any]) -> str:
     return f"{route.get('type', 'unicast')} {route['dst']}"
 
 
-def _routes(subnet: SubnetPlan, table: int, link: Uplink) -> Iterator[tuple[tuple[int, str], str]]:
+def peer_commands(own: PeerLink, peer: PeerLink) -> list[str]:
+    """Return ``ip`` commands for a VPC's end of a peering connection."""
+    return [
+        f"link set {peer.link} address {own.mac_address} up",  # which forgets neighbours
+        f"neigh replace {peer.hop} lladdr {peer.mac_address} nud permanent dev {peer.link}",
+    ]
+
+
+def _routes(
+    plan: VpcPlan, subnet: SubnetPlan, table: int, link: Uplink
+) -> Iterator[tuple[tuple[int, str], str]]:
     """Yield a subnet's own table; without a default route nothing leaves."""
-    doors = {"internet": link.host, "nat": link.nat}
+    doors = {"internet": (link.host, "up0"), "nat": (link.nat, "up0")}
+    peers = {one.peering_id: peer_link(one.number) for one in plan.peerings}
     for route in subnet.routes:
         where = "default" if route.destination == "0.0.0.0/0" else route.destination
         where = where.removesuffix("/32")
-        if route.target in doors:
-            yield (table, where), f"{where} via {doors[route.target]} dev up0 onlink"
-        elif route.target == "blackhole":
+        if route.target in doors or (route.target == "peering" and route.via in peers):
+            peer = peers.get(route.via)
+            hop, device = (peer.hop, peer.link) if peer else doors[route.target]
+            yield (table, where), f"{where} via {hop} dev {device} onlink"
+        elif route.target != "local":
             yield (table, where), f"blackhole {where}"
     if not any(one.destination == "0.0.0.0/0" for one in subnet.routes):
         yield (table, "default"), "unreachable default"

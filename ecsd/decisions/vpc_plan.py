@@ -1,7 +1,7 @@
 """A VPC's records made into a plan for the hosts that carry it."""
 
-from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Network
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Network, collapse_addresses
 from typing import NamedTuple
 
 from ecsd.decisions.balancer_plan import BalancerParts, compile_balancer
@@ -9,19 +9,34 @@ from ecsd.decisions.efs_failures import dns_name
 from ecsd.decisions.network_balancer_attributes import ANYWHERE, OWN_ZONE, POLICY
 from ecsd.decisions.nlb_plan import Healths, answering
 from ecsd.decisions.target_health import Health
+from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import InternetGateway, NatGateway, Route, RouteTable, Subnet, Vpc
 from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import LoadBalancer
-from ecsd.records.plan import (
+from ecsd.records.plan_network import (
+    AclEntry,
     InterfacePlan,
+    NetworkAclPlan,
     PacketRule,
+    PeerGroup,
+    PeeringPlan,
+    PrefixListPlan,
     RoutePlan,
     SecurityGroupPlan,
     SubnetPlan,
     VpcPlan,
 )
+
+
+class PeeringParts(NamedTuple):
+    """An active peering connection. groups: of the peer, named by this VPC's rules → members."""
+
+    peering_id: str
+    peer: Vpc
+    groups: Mapping[str, Sequence[NetworkInterface]]
 
 
 class VpcParts(NamedTuple):
@@ -39,6 +54,9 @@ class VpcParts(NamedTuple):
     network: Sequence[BalancerParts] = ()  # of the network load balancers among them
     account: str = ""
     mount_targets: Sequence[MountTarget] = ()
+    prefix_lists: Sequence[ManagedPrefixList] = ()  # that its rules and routes name
+    network_acls: Sequence[NetworkAcl] = ()
+    peerings: Sequence[PeeringParts] = ()
 
 
 def compile_vpc(parts: VpcParts) -> VpcPlan:
@@ -62,12 +80,29 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
                 cidr=one.cidr_block,
                 routes=tuple(_routes(one, parts)),
                 zone=one.availability_zone,
+                network_acl_id=_acl_of(one.subnet_id, parts.network_acls),
             )
             for one in sorted(parts.subnets, key=lambda one: one.subnet_id)
         ),
         security_groups=tuple(
             _group(one, parts.security_group_rules)
             for one in sorted(parts.security_groups, key=lambda one: one.group_id)
+        ),
+        prefix_lists=tuple(
+            PrefixListPlan(prefix_list_id=one.prefix_list_id, cidrs=collapsed(one))
+            for one in sorted(parts.prefix_lists, key=lambda one: one.prefix_list_id)
+            if one.address_family == "IPv4"
+        ),
+        peerings=tuple(
+            _peering(one) for one in sorted(parts.peerings, key=lambda one: one.peering_id)
+        ),
+        network_acls=tuple(
+            NetworkAclPlan(
+                network_acl_id=one.network_acl_id,
+                ingress=_acl_entries(one, egress=False),
+                egress=_acl_entries(one, egress=True),
+            )
+            for one in sorted(parts.network_acls, key=lambda one: one.network_acl_id)
         ),
         interfaces=tuple(
             _interface(one, entrances.get(one.network_interface_id, ""))
@@ -127,11 +162,29 @@ def _domain(subnets: Sequence[Subnet]) -> str:
 
 
 def _routes(subnet: Subnet, parts: VpcParts) -> Iterator[RoutePlan]:
+    """Yield a subnet's routes; where a list's range is another route's too, that one counts."""
     table = _table_of(subnet.subnet_id, parts.route_tables)
-    for route in table.routes if table else ():
+    routes = table.routes if table else ()
+    taken = {one.destination_cidr_block for one in routes}
+    for route in routes:
+        target, via = _target(route, parts), route.target_id
         if route.destination_cidr_block:
-            target = _target(route, parts)
-            yield RoutePlan(destination=route.destination_cidr_block, target=target)
+            yield RoutePlan(destination=route.destination_cidr_block, target=target, via=via)
+            continue
+        named = route.destination_prefix_list_id or ""
+        for one in parts.prefix_lists:
+            if one.prefix_list_id != named:
+                continue
+            for cidr in collapsed(one):
+                if cidr not in taken:
+                    taken.add(cidr)
+                    yield RoutePlan(destination=cidr, target=target, via=via, prefix_list_id=named)
+
+
+def collapsed(prefix_list: ManagedPrefixList) -> tuple[str, ...]:
+    """Return the ranges of a list of IPv4, each address in one of them only, in order."""
+    ranges = (IPv4Network(one.cidr) for one in prefix_list.entries)
+    return tuple(str(one) for one in collapse_addresses(ranges))
 
 
 def _table_of(subnet_id: str, tables: Sequence[RouteTable]) -> RouteTable | None:
@@ -149,6 +202,8 @@ def _target(route: Route, parts: VpcParts) -> str:
         return "blackhole"
     if _is_internet(route, parts):
         return "internet"
+    if any(one.peering_id == route.vpc_peering_connection_id for one in parts.peerings):
+        return "peering"
     nat = next(
         (one for one in parts.nat_gateways if one.nat_gateway_id == route.nat_gateway_id), None
     )
@@ -185,7 +240,7 @@ def _group(group: SecurityGroup, rules: Sequence[SecurityGroupRule]) -> Security
 def _packet_rules(rules: Iterator[SecurityGroupRule]) -> Iterator[PacketRule]:
     """Yield the IPv4 rules; there is no IPv6 traffic to admit."""
     for one in rules:
-        if one.cidr_ipv4 is None and one.referenced_group_id is None:
+        if one.cidr_ipv6 is not None:
             continue
         cidr = str(IPv4Network(one.cidr_ipv4, strict=False)) if one.cidr_ipv4 else None
         yield PacketRule(
@@ -194,7 +249,48 @@ def _packet_rules(rules: Iterator[SecurityGroupRule]) -> Iterator[PacketRule]:
             to_port=one.to_port,
             cidr=cidr,
             group_id=one.referenced_group_id,
+            prefix_list_id=one.prefix_list_id,
+            rule_id=one.security_group_rule_id,
         )
+
+
+def _peering(parts: PeeringParts) -> PeeringPlan:
+    return PeeringPlan(
+        peering_id=parts.peering_id,
+        vpc_id=parts.peer.vpc_id,
+        number=parts.peer.number,
+        cidr=parts.peer.cidr_block,
+        groups=tuple(
+            PeerGroup(
+                group_id=group_id, addresses=tuple(sorted(one.private_ip_address for one in own))
+            )
+            for group_id, own in sorted(parts.groups.items())
+        ),
+    )
+
+
+def _acl_of(subnet_id: str, acls: Sequence[NetworkAcl]) -> str:
+    """Return the id of the ACL that judges a subnet: the one that names it, else the default."""
+    for acl in acls:
+        if any(one.subnet_id == subnet_id for one in acl.associations):
+            return acl.network_acl_id
+    return next((one.network_acl_id for one in acls if one.is_default), "")
+
+
+def _acl_entries(acl: NetworkAcl, *, egress: bool) -> tuple[AclEntry, ...]:
+    """Return the rules about IPv4 in one direction, in the order in which they are asked."""
+    own = [one for one in acl.entries if one.egress == egress and one.cidr_block]
+    return tuple(
+        AclEntry(
+            number=one.rule_number,
+            allow=one.rule_action == "allow",
+            protocol=one.protocol,
+            cidr=one.cidr_block or "",
+            from_port=one.from_port if one.icmp_type is None else one.icmp_type,
+            to_port=one.to_port if one.icmp_code is None else one.icmp_code,
+        )
+        for one in sorted(own, key=lambda one: one.rule_number)
+    )
 
 
 def _interface(interface: NetworkInterface, entrance: str) -> InterfacePlan:

@@ -33,7 +33,8 @@ from ecsd.decisions.record_answer import (
     owner_of,
 )
 from ecsd.decisions.record_value import packed
-from ecsd.records.plan import VpcPlan, ZoneInstance, ZonePlan, ZoneService
+from ecsd.records.plan import ZoneInstance, ZonePlan, ZoneService
+from ecsd.records.plan_network import VpcPlan
 
 
 class Zone(NamedTuple):

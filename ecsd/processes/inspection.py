@@ -8,10 +8,13 @@ from ecsd.certificates.authority import Authority
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Controllers
 from ecsd.decisions.domain_name import resolved
+from ecsd.decisions.vpc_plan import compile_vpc
+from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.ecs.task_end import TaskEnd
 from ecsd.records.host import Host
 from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.store.blobs import Blobs
+from ecsd.store.finders.data_plane import vpc_parts
 from ecsd.store.finders.route53 import all_zones
 from ecsd.store.findings import all_findings
 from ecsd.store.scope import GLOBAL, HOSTS, Scope
@@ -65,6 +68,13 @@ def pages(
             for one in all_zones(store.view(Scope(account, GLOBAL)))
         ]
 
+    def vpcs() -> object:
+        return [
+            {"account": scope.account, "region": scope.region, "plan": compile_vpc(parts)}
+            for scope, one in store.everywhere(Vpc)
+            if (parts := vpc_parts(store.view(scope), one.vpc_id)) is not None
+        ]
+
     def errors() -> object:
         return [
             {"controller": name, "key": key, **error._asdict()}
@@ -83,6 +93,7 @@ def pages(
         "hosts": hosts,
         "namespaces": namespaces,
         "zones": zones,
+        "vpcs": vpcs,
         "ends": ends,
         "errors": errors,
         "findings": findings,

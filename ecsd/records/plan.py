@@ -10,83 +10,7 @@ from typing import Any
 
 from ecsd.records.message import Message
 from ecsd.records.plan_files import EfsMount, FileSystemPlan
-
-# ------------------------------------------------------------------ down: the network
-
-
-class RoutePlan(Message, frozen=True, kw_only=True):
-    """A route of a subnet. target: ``local``, ``internet``, ``nat``, ``blackhole``."""
-
-    destination: str  # CIDR
-    target: str
-
-
-class SubnetPlan(Message, frozen=True, kw_only=True):
-    """A subnet as its route table makes it."""
-
-    subnet_id: str
-    cidr: str
-    routes: tuple[RoutePlan, ...] = ()
-    zone: str = ""  # its Availability Zone
-
-
-class PacketRule(Message, frozen=True, kw_only=True):
-    """One allowed peer. Exactly one of cidr, group_id is set.
-
-    protocol: ``tcp``, ``udp``, ``icmp``, ``-1`` or a number as text. Ports inclusive; None: all.
-    For ICMP from_port is the type and to_port the code, -1 meaning all.
-    """
-
-    protocol: str
-    from_port: int | None = None
-    to_port: int | None = None
-    cidr: str | None = None
-    group_id: str | None = None
-
-
-class SecurityGroupPlan(Message, frozen=True, kw_only=True):
-    """What members of a group may hear (ingress) and say (egress); IPv4 only."""
-
-    group_id: str
-    ingress: tuple[PacketRule, ...] = ()
-    egress: tuple[PacketRule, ...] = ()
-
-
-class InterfacePlan(Message, frozen=True, kw_only=True):
-    """An address of the VPC.
-
-    kind: ``task`` (a veth into the task's namespace), ``load_balancer``, ``network_load_balancer``
-    and ``nat`` (on the VPC's own ``lo``), ``mount_target`` (of EFS) and ``reserved`` (an ENI that
-    nothing uses): these addresses exist nowhere. entrance: the balancer's address on the host,
-    given to one of its interfaces.
-    """
-
-    network_interface_id: str
-    address: str
-    subnet_id: str
-    mac_address: str
-    kind: str
-    group_ids: tuple[str, ...] = ()
-    public: bool = False  # may use an ``internet`` route
-    source_dest_check: bool = True
-    entrance: str = ""
-
-
-class VpcPlan(Message, frozen=True, kw_only=True):
-    """A VPC on this host: one network namespace."""
-
-    vpc_id: str
-    account: str = ""
-    number: int  # its uplink is 240.0.<number / 256>.… : see agent/drivers
-    cidr: str
-    domain: str = "ec2.internal"  # of private names; elsewhere <region>.compute.internal
-    dns_support: bool
-    subnets: tuple[SubnetPlan, ...] = ()
-    security_groups: tuple[SecurityGroupPlan, ...] = ()
-    interfaces: tuple[InterfacePlan, ...] = ()
-    names: dict[str, tuple[str, ...]] = {}  # lower-case name without final dot → addresses
-    affinities: dict[str, str] = {}  # name → client routing policy, where zones matter
-
+from ecsd.records.plan_network import VpcPlan
 
 # ------------------------------------------------------------------ down: zones
 
@@ -314,6 +238,8 @@ class TaskPlan(Message, frozen=True, kw_only=True):
     subnet_router: str | None = None  # the subnet's .1
     mac_address: str | None = None
     resolver: str | None = None  # VPC+2
+    name_servers: tuple[str, ...] = ()  # instead of the resolver, by DHCP options
+    search_domains: tuple[str, ...] = ()  # likewise
     hostname: str | None = None  # ip-10-0-1-5.ec2.internal
     logs_endpoint: str = ""  # where the awslogs driver sends
     api_port: int = 0  # where its containers find the API, beside their metadata; 0: nowhere

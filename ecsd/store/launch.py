@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from ecsd.decisions.addresses import resolver
 from ecsd.decisions.network_interface import new_interface
 from ecsd.decisions.new_task import Names, Origin, Place, new_task
 from ecsd.ids import IdSource
+from ecsd.records.ec2.dhcp_options import OWN_RESOLVER, DhcpOptions
 from ecsd.records.ec2.network_interface import NetworkInterface
-from ecsd.records.ec2.vpc import Subnet
+from ecsd.records.ec2.vpc import Subnet, Vpc
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.task import Task, spread_key
 from ecsd.records.ecs.task_definition import TaskDefinition
@@ -44,17 +46,20 @@ def launch(
     task_id = ids.task_id()
     prefix = f"arn:aws:ecs:{change.scope.region}:{change.scope.account}"
     place = Place()
+    attachment_id = ids.uuid()
     if definition.network_mode == "awsvpc":
         interface = _interface(
             change, cluster, origin, f"{prefix}:task/{cluster.name}/{task_id}", ids
         )
         if isinstance(interface, Refusal):
             return interface
-        change.put(interface)
+        attached = f"{prefix}:attachment/{attachment_id}"
+        interface = replace(interface, description=attached, attached_at=now)
+        change.put(_told_of_names(change, interface))
         place = Place(
             vpc_id=interface.vpc_id,
             network_interface_id=interface.network_interface_id,
-            attachment_id=ids.uuid(),
+            attachment_id=attachment_id,
             availability_zone=interface.availability_zone,
             connect_attachment_id=ids.uuid() if origin.service_connect else None,
         )
@@ -70,6 +75,21 @@ def launch(
     task = new_task(cluster, definition, origin, place, names, now)
     change.put(task)
     return task
+
+
+def _told_of_names(view: View, interface: NetworkInterface) -> NetworkInterface:
+    """Return an interface as its VPC's DHCP options tell it; they count as they are now."""
+    vpc = view.get(Vpc, interface.vpc_id)
+    options = view.get(DhcpOptions, vpc.dhcp_options_id) if vpc else None
+    if vpc is None or options is None:
+        return interface
+    own = resolver(vpc.cidr_block)
+    servers = (own if one == OWN_RESOLVER else one for one in options.domain_name_servers)
+    return replace(
+        interface,
+        domain_names=tuple((options.domain_name or "").split()),
+        name_servers=tuple(servers),
+    )
 
 
 def release_interface(change: Transaction, task: Task) -> None:
@@ -103,7 +123,6 @@ def _interface(
             mac_address=ids.mac_address(),
             group_ids=tuple(groups),
             owner=task_arn,
-            description=f"arn:aws:ecs:{change.scope.region}:{change.scope.account}:attachment",
             requester_id="amazon-ecs",
             public_ip=free_public_address(change, network_interface_id) if public else None,
         )

@@ -12,7 +12,7 @@ from ecsd.agent.drivers import link_local
 from ecsd.agent.drivers.link_local import LARGEST_BODY, Answered, LinkLocal
 from ecsd.clock import SystemClock
 from ecsd.errors import NetworkError
-from ecsd.records.plan import VpcPlan
+from ecsd.records.plan_network import VpcPlan
 
 VPC = VpcPlan(vpc_id="vpc-1", number=1, cidr="10.0.0.0/16", dns_support=True)
 ADDRESS, API = "127.0.0.77", "127.0.0.1"

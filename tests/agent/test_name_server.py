@@ -23,7 +23,8 @@ from ecsd.decisions.dns_message import (
     shown,
 )
 from ecsd.ids import SeededIds
-from ecsd.records.plan import VpcPlan, ZoneInstance, ZonePlan, ZoneService
+from ecsd.records.plan import ZoneInstance, ZonePlan, ZoneService
+from ecsd.records.plan_network import VpcPlan
 from tests.decisions.test_names import packet
 
 VPC = VpcPlan(vpc_id="vpc-1", number=1, cidr="10.0.0.0/16", dns_support=True)

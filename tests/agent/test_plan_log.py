@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ecsd.agent import plan_log
 from ecsd.agent.plan_log import PlanLog, applied
 from ecsd.link.messages import Assign, Snapshot, Withdraw
-from ecsd.records.plan import VpcPlan
+from ecsd.records.plan_network import VpcPlan
 
 
 def plan(number):

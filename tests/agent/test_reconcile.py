@@ -12,7 +12,8 @@ from ecsd.agent.rooms import Rooms
 from ecsd.clock import VirtualClock
 from ecsd.errors import NetworkError
 from ecsd.link.messages import Assign, PlanApplied, Snapshot, Withdraw
-from ecsd.records.plan import ProxyPlan, TaskPlan, VpcPlan, ZonePlan
+from ecsd.records.plan import ProxyPlan, TaskPlan, ZonePlan
+from ecsd.records.plan_network import VpcPlan
 
 VPC = VpcPlan(vpc_id="vpc-1", number=1, cidr="10.0.0.0/16", dns_support=True, subnets=())
 TASK = TaskPlan(

@@ -2,11 +2,14 @@
 
 import xml.etree.ElementTree as ET
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from ecsd.cli.balancers import action_words, condition_words, forwards, plain, urls_of
-from ecsd.cli.why_url import _admitted, _group, _peers, tls_words
+from ecsd.cli.why_url import _group, _peers, _to_target, tls_words
 from ecsd.cli.why_zone import _answering, alias_targets
+from tests.decisions import test_reachability
 
 RULE = """
 <Rules><member><Priority>5</Priority><IsDefault>false</IsDefault>
@@ -100,20 +103,35 @@ def permission(protocol="tcp", first="80", last="80", *, ranges=(), groups=()):
 
 
 @pytest.mark.parametrize(
-    ("rule", "admitted"),
+    ("rule", "peers"),
     [
-        (permission(ranges=["10.0.0.0/24"]), True),
-        (permission(ranges=["10.1.0.0/24"]), False),
-        (permission(groups=["sg-lb"]), True),
-        (permission(groups=["sg-other"]), False),
-        (permission(first="81", last="90", groups=["sg-lb"]), False),
-        (permission("-1", None, None, groups=["sg-lb"]), True),
-        (permission("udp", groups=["sg-lb"]), False),
+        (permission(ranges=["10.0.0.0/24"], groups=["sg-lb"]), ["10.0.0.0/24", "sg-lb"]),
+        (permission() | {"prefixListIds": [{"prefixListId": "pl-1"}]}, ["pl-1"]),
+        (permission(first="81", last="90", groups=["sg-lb"]), []),
+        (permission("-1", None, None, groups=["sg-lb"]), ["sg-lb"]),
+        (permission("udp", groups=["sg-lb"]), []),
     ],
 )
-def test_a_rule_admits_a_peer_by_its_group_or_address(rule, admitted):
-    assert _admitted([rule], 80, ["10.0.0.9"], ["sg-lb"]) is admitted
-    assert bool(_peers(rule, 80)) >= admitted
+def test_a_rule_tells_whom_it_admits_to_a_port(rule, peers):
+    assert _peers(rule, 80) == peers
+
+
+class VpcApi:
+    """VPCs' plans, as ecsd's own page has them."""
+
+    def inspect(self, what):
+        assert what == "vpcs"
+        plan = replace(test_reachability.plan(), names={"lb": (test_reachability.CLIENT,)})
+        return [{"plan": msgspec.to_builtins(plan)}]
+
+
+def test_what_keeps_a_balancer_from_a_target_is_told_by_the_rule():
+    balancer = {"VpcId": "vpc-1", "DNSName": "LB"}
+    target = {"Id": test_reachability.WEB, "Port": "80"}
+    assert _to_target(VpcApi(), balancer, target) is None
+    stop = _to_target(VpcApi(), balancer, target | {"Port": "81"})
+    assert stop.startswith("it stops here: no ingress rule of sg-w")
+    assert _to_target(VpcApi(), balancer | {"VpcId": "vpc-gone"}, target) is None
 
 
 class FakeApi:

@@ -168,6 +168,13 @@ def test_the_pause_carries_names_and_nothing_else():
     assert found["HostConfig"]["CapDrop"] == ["ALL"]
 
 
+def test_a_tasks_names_are_asked_where_its_vpcs_options_said():
+    told = {"name_servers": ("10.0.0.9", "10.0.0.2"), "search_domains": ("corp.local",)}
+    config = container_config.pause_body(plan({}, resolver="10.0.0.2", **told), HOST)["HostConfig"]
+    assert config["Dns"] == ["10.0.0.9", "10.0.0.2"]
+    assert config["DnsSearch"] == ["corp.local"]
+
+
 def test_without_a_network_the_containers_names_are_the_tasks():
     names = {
         "hostname": "box",
@@ -201,8 +208,12 @@ def test_a_slice_under_systemd():
         ({"network_mode": "none"}, None),
         ({"network_mode": "bridge"}, "network mode bridge"),
         (
-            {"volumes": ({"name": "v", "efsVolumeConfiguration": {"fileSystemId": "f"}},)},
+            {"volumes": ({"name": "v", "configuredAtLaunch": True},)},
             "volume v",
+        ),
+        (
+            {"volumes": ({"name": "v", "efsVolumeConfiguration": {"fileSystemId": "f"}},)},
+            None,
         ),
         ({"volumes": ({"name": "v", "host": {}},)}, None),
     ],

@@ -23,7 +23,7 @@ from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.efs.access_point import AccessPoint, DirectoryCreation, PosixUser
 from ecsd.records.efs.file_system import FileSystem
 from ecsd.records.efs.mount_target import MountTarget
-from ecsd.records.plan import InterfacePlan, PacketRule, SecurityGroupPlan, VpcPlan
+from ecsd.records.plan_network import InterfacePlan, PacketRule, SecurityGroupPlan, VpcPlan
 
 ACCOUNT = "000000000000"
 ARN = f"arn:aws:elasticfilesystem:us-east-1:{ACCOUNT}:file-system/fs-1"

@@ -4,7 +4,7 @@ import pytest
 
 from ecsd.decisions.name_affinity import seen_from
 from ecsd.decisions.network_balancer_attributes import NEAR, OWN_ZONE, PARTLY_NEAR
-from ecsd.records.plan import SubnetPlan, VpcPlan
+from ecsd.records.plan_network import SubnetPlan, VpcPlan
 
 NAME = "flows-1.elb.localhost"
 BOTH = ("10.0.0.9", "10.0.1.9")

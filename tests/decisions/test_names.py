@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ecsd.decisions.dns_message import MalformedError, encode, fail, parse_question
 from ecsd.decisions.names import resolve
-from ecsd.records.plan import VpcPlan
+from ecsd.records.plan_network import VpcPlan
 from tests.decisions.chance import Still
 
 A, AAAA, PTR = 1, 28, 12

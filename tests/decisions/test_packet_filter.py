@@ -1,28 +1,29 @@
 """The compiled packet filter against the rules as AWS tells them, by a small reading of nft."""
 
-from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network
-from typing import NamedTuple
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ecsd.decisions.addresses import uplink
 from ecsd.decisions.packet_filter import compile_vpc_filter
-from ecsd.decisions.ruleset import Chain, Collection, Table, difference, read_table, whole
+from ecsd.decisions.ruleset import Collection, Table, difference, read_table, whole
 from ecsd.decisions.security_group import NETWORK, Flow, admits
-from ecsd.records.plan import (
+from ecsd.records.plan_network import (
     InterfacePlan,
     PacketRule,
+    PeeringPlan,
+    PrefixListPlan,
     SecurityGroupPlan,
     SubnetPlan,
     VpcPlan,
 )
+from tests.decisions.nft_reading import Led, obey, passes, told_by_nft, verdict
 
 WORLD = "0.0.0.0/0"
 GROUPS = ("sg-1", "sg-2", "sg-3")
 ADDRESSES = tuple(f"10.0.{one // 4}.{one + 10}" for one in range(8))
+LISTS = ("pl-1", "pl-2")
+RANGES = ["10.0.0.0/24", "10.0.1.0/25", "10.0.0.10/32", "203.0.113.0/24", "0.0.0.0/0"]
 OUTSIDE = "203.0.113.7"
 
 peers = st.one_of(
@@ -30,6 +31,7 @@ peers = st.one_of(
         lambda cidr: {"cidr": cidr}
     ),
     st.sampled_from([*GROUPS, "sg-gone"]).map(lambda group: {"group_id": group}),
+    st.sampled_from([*LISTS, "pl-gone"]).map(lambda one: {"prefix_list_id": one}),
 )
 ports = st.one_of(
     st.just({}),
@@ -78,6 +80,10 @@ def plans(draw) -> VpcPlan:
         subnets=(SubnetPlan(subnet_id="subnet-1", cidr="10.0.0.0/16"),),
         security_groups=groups,
         interfaces=interfaces,
+        prefix_lists=tuple(
+            PrefixListPlan(prefix_list_id=one, cidrs=(draw(st.sampled_from(RANGES)),))
+            for one in sorted(draw(st.sets(st.sampled_from(LISTS))))
+        ),
     )
 
 
@@ -94,7 +100,7 @@ flows = st.builds(
 @settings(max_examples=300)
 @given(plans(), st.lists(flows, max_size=20))
 def test_the_filter_says_what_the_rules_say(plan, tried):
-    filters, _ = compile_vpc_filter(plan, "10.0.0.2", uplink(1))
+    filters, *_ = compile_vpc_filter(plan, "10.0.0.2", uplink(1))
     for flow in tried:
         assert passes(filters, flow) == admits(plan, flow), flow
 
@@ -140,52 +146,10 @@ def test_a_table_that_was_found_is_made_into_the_wanted_one(before, after):
         assert obey(old, commands) == new
 
 
-def told_by_nft(table: Table) -> list[dict]:
-    """Return a table as ``nft -j list table`` tells it."""
-    objects: list[dict] = [{"metainfo": {}}, {"table": {}}]
-    for name, one in table.collections.items():
-        kind, _, verdict = one.header.removeprefix("type ").removesuffix(";").partition(" : ")
-        kinds = kind.split(" . ")
-        facts = {"name": name, "type": kinds if len(kinds) > 1 else kind}
-        facts |= {"map": verdict} if verdict else {}
-        elements = [element_told(text) for text in one.elements]
-        objects.append({one.kind: facts | ({"elem": elements} if elements else {})})
-    objects += [{"ct timeout": {"name": name}} for name in table.timeouts]
-    for name, chain in table.chains.items():
-        facts = {"name": name}
-        if chain.hook:
-            words = chain.hook.replace(";", "").split()
-            keys = {"type": 1, "hook": 3, "prio": 5, "policy": 7}
-            facts |= {key: words[at] for key, at in keys.items()}
-        objects += [{"chain": facts}, *({"rule": {"chain": name}} for _ in chain.rules)]
-    return objects
-
-
-def element_told(text: str):
-    key, _, value = text.partition(" : ")
-    key = key.strip('"')
-    if " . " in key:
-        key = {"concat": [int(part) if part.isdecimal() else part for part in key.split(" . ")]}
-    if not value:
-        return key
-    kind, _, target = value.partition(" ")
-    return [key, {kind: {"target": target}} if target else value]
-
-
 def test_a_collection_of_another_kind_is_made_anew():
     old = Table("inet t", {"a": Collection("set", "type ipv4_addr;")}, {})
     new = Table("inet t", {"a": Collection("map", "type ipv4_addr : verdict;")}, {})
     assert difference(old, new) == whole(new)
-
-
-class Led(NamedTuple):
-    """A flow that a network load balancer leads: from a client by one of its addresses."""
-
-    client: str
-    balancer: str
-    target: str
-    port: int
-    translated: bool
 
 
 @settings(max_examples=300)
@@ -196,7 +160,7 @@ def test_a_flow_through_a_balancer_is_judged_as_two(plan, client, port, translat
     balancer, target = plan.interfaces[0].address, plan.interfaces[1].address
     plan = with_kind(with_kind(plan, balancer, NETWORK), target, "task")
     led = Led(client, balancer, target, port, translated)
-    filters, _ = compile_vpc_filter(plan, "10.0.0.2", uplink(1))
+    filters, *_ = compile_vpc_filter(plan, "10.0.0.2", uplink(1))
     first = Flow("tcp", led.client, led.balancer, led.port)
     seen = led.balancer if led.translated else led.client
     second = Flow("tcp", seen, led.target, 7)
@@ -246,7 +210,7 @@ def test_a_target_admits_whom_its_balancers_group_names_and_nobody_past_it():
             )
         ),
     )
-    filters, _ = compile_vpc_filter(plan, "10.0.0.2", uplink(1))
+    filters, *_ = compile_vpc_filter(plan, "10.0.0.2", uplink(1))
     flow = Flow("tcp", OUTSIDE, ADDRESSES[1], 7)
     chain = filters.chains["f_ingress"]
     assert verdict(filters, chain, flow) == "drop"
@@ -285,180 +249,28 @@ def only_by_group(plan: VpcPlan) -> VpcPlan:
     return replace(plan, security_groups=tuple(groups))
 
 
-# ------------------------------------------------------------------ a small reading of nft
-
-
-def passes(table: Table, flow: Flow) -> bool:
-    """Tell whether a new packet gets through both base chains of the forward hook."""
-    return all(
-        verdict(table, table.chains[f"f_{one}"], flow) != "drop" for one in ("egress", "ingress")
+def test_what_comes_from_a_peer_is_its_own_and_about_this_vpc():
+    peering = PeeringPlan(peering_id="pcx-1", vpc_id="vpc-2", number=7, cidr="10.1.0.0/16")
+    subnets = (SubnetPlan(subnet_id="s", cidr="10.0.5.0/24"),)
+    plan = VpcPlan(
+        vpc_id="v",
+        number=1,
+        cidr="10.0.0.0/16",
+        dns_support=True,
+        subnets=subnets,
+        peerings=(peering,),
     )
-
-
-def verdict(table: Table, chain: Chain, flow: Flow, led: Led | None = None) -> str | None:
-    """Return what a chain says of a new flow; led: it comes by a network load balancer."""
-    for rule in chain.rules:
-        words = rule.split()
-        matched, rest = matches(table, words, flow, led)
-        if not matched:
-            continue
-        found = act(table, rest, flow, led)
-        if found:
-            return found
-    return None
-
-
-def act(table: Table, words: list[str], flow: Flow, led: Led | None) -> str | None:
-    match [one for one in words if one != "counter"]:
-        case ["accept" | "drop" as final]:
-            return final
-        case ["jump", name]:
-            return verdict(table, table.chains[name], flow, led)
-        case ["ip", side, "vmap", name] | ["ct", "original", "ip", side, "vmap", name]:
-            address = flow.source if side == "saddr" else flow.destination
-            if words[0] == "ct":
-                address = led.balancer
-            for element in table.collections[name[1:]].elements:
-                key, _, target = element.partition(" : ")
-                if key == address:
-                    found = verdict(table, table.chains[target.removeprefix("goto ")], flow, led)
-                    return found or "accept"
-            return None
-        case ["ct", "state", *_]:
-            return None  # the packet is new
-    raise AssertionError(words)
-
-
-def matches(table: Table, words: list[str], flow: Flow, led: Led | None) -> tuple[bool, list[str]]:
-    """Return whether all matches at the head hold, and what follows them."""
-    while True:
-        match words:
-            case ["ip", "saddr" | "daddr" as side, where, *rest] if where != "vmap":
-                address = flow.source if side == "saddr" else flow.destination
-                holds = within(table, where, address)
-            case ["iifname" | "oifname", *rest]:
-                holds = False  # links are the kernel's affair
-            case ["ct", *_] if tracked(table, words, led) is not None:
-                holds, rest = tracked(table, words, led)
-            case ["meta", "nfproto", "ipv4", *rest]:
-                holds = True
-            case ["meta", "l4proto", protocol, *rest]:
-                holds = protocol == flow.protocol
-            case ["tcp" | "udp" as protocol, "dport", span, *rest]:
-                first, _, last = span.partition("-")
-                holds = protocol == flow.protocol and int(first) <= flow.port <= int(last)
-            case ["icmp", "type" | "code" as what, number, *rest]:
-                has = flow.port if what == "type" else flow.code
-                holds = flow.protocol == "icmp" and has == int(number)
-            case _:
-                return True, words
-        if not holds:
-            return False, []
-        words = rest
-
-
-def tracked(table: Table, words: list[str], led: Led | None) -> tuple[bool, list[str]] | None:
-    """Return whether what is known of the flow matches, and what follows; None: no match."""
-    match words:
-        case ["ct", "status", "dnat", *rest]:
-            return led is not None, rest
-        case ["ct", "mark", _, *rest]:
-            return led is not None and led.translated, rest
-        case ["ct", "original", "ip", "daddr", where, *rest] if where != "vmap":
-            return led is not None and within(table, where, led.balancer), rest
-        case ["ct", "state", "new", *rest]:
-            return True, rest
-    return None
-
-
-def within(table: Table, where: str, address: str) -> bool:
-    if where.startswith("@"):
-        return address in table.collections[where[1:]].elements
-    return IPv4Address(address) in IPv4Network(where)
-
-
-def obey(table: Table, commands: str) -> Table:
-    """Return the table after commands; a name that is not there, or still used, is an error."""
-    collections, chains, timeouts = opened(table)
-    for line in commands.splitlines():
-        verb, what, rest = *line.split(" ", 2)[:2], line.split(" ", 2)[-1]
-        rest = rest.removeprefix("timeout ")
-        name, _, tail = rest.removeprefix(f"{table.name} ").partition(" ")
-        inner = tail.removeprefix("{ ").removesuffix(" }")
-        match verb, what:
-            case "delete", "table":
-                collections, chains, timeouts = {}, {}, {}
-            case _, "ct":
-                obey_timeout(timeouts, verb, name, inner, everything({}, chains))
-            case "add", "set" | "map":
-                assert name not in collections
-                collections[name] = (what, inner, set())
-            case "add", "chain":
-                assert name not in chains
-                chains[name] = (inner, [])
-            case "add", "rule":
-                assert all(one in chains or one in collections for one in used([tail]))
-                chains[name][1].append(tail)
-            case "add" | "delete", "element":
-                elements = set(inner.split(", "))
-                held = collections[name][2]
-                assert all(one in chains for one in used(elements))
-                assert held.isdisjoint(elements) if verb == "add" else elements <= held
-                held ^= elements
-            case "flush", "chain":
-                chains[name][1].clear()
-            case "delete", _:
-                collections.pop(name, None) or chains.pop(name)
-                assert name not in used(everything(collections, chains))
-    return closed(table.name, collections, chains, timeouts)
-
-
-def everything(collections: dict, chains: dict) -> list[str]:
-    """Return every rule and element."""
-    rules = [rule for _, held in chains.values() for rule in held]
-    return rules + [one for *_, held in collections.values() for one in held]
-
-
-def opened(table: Table) -> tuple[dict, dict, dict]:
-    """Return a table's parts, to be changed."""
-    collections = {
-        name: (one.kind, one.header, set(one.elements)) for name, one in table.collections.items()
-    }
-    chains = {name: (one.hook, list(one.rules)) for name, one in table.chains.items()}
-    return collections, chains, dict(table.timeouts)
-
-
-def closed(name: str, collections: dict, chains: dict, timeouts: dict) -> Table:
-    """Return a table of what ``obey`` has worked on."""
-    return Table(
-        name,
-        {
-            one: Collection(kind, header, frozenset(held))
-            for one, (kind, header, held) in collections.items()
-        },
-        {one: Chain(tuple(held), hook) for one, (hook, held) in chains.items()},
-        timeouts,
+    *_, gateways = compile_vpc_filter(plan, "10.0.0.2", uplink(1))
+    assert gateways.chains["peers_in"].rules == (
+        'iifname "pcx7" ip saddr 10.1.0.0/16 ip daddr 10.0.0.0/16 ip daddr != @own accept',
+        'iifname "pcx*" counter drop',
     )
-
-
-def obey_timeout(
-    timeouts: dict[str, str], verb: str, name: str, how: str, rules: list[str]
-) -> None:
-    if verb == "add":
-        assert name not in timeouts
-        timeouts[name] = how
-    else:
-        assert f'ct timeout set "{name}"' not in rules
-        del timeouts[name]
-
-
-def used(texts: Iterable[str]) -> set[str]:
-    """Return the chains and collections that rules or elements name."""
-    words = [text.split() for text in texts]
-    named = {
-        line[at + 1].rstrip(",")
-        for line in words
-        for at, word in enumerate(line)
-        if word in {"jump", "goto"}
-    }
-    return named | {word[1:] for line in words for word in line if word.startswith("@")}
+    assert {"10.0.0.2", "10.0.5.1", "169.254.170.2"} <= gateways.collections["own"].elements
+    assert gateways.chains["peers"].rules == (
+        'iifname "pcx*" oifname "pcx*" counter drop',
+        'iifname "pcx*" oifname "up0" counter drop',
+        'oifname "pcx7" ip daddr 10.1.0.0/16 accept',
+        'oifname "pcx*" counter drop',
+    )
+    *_, alone = compile_vpc_filter(replace(plan, peerings=()), "10.0.0.2", uplink(1))
+    assert not {"peers", "peers_in"} & alone.chains.keys()

@@ -21,7 +21,8 @@ from ecsd.decisions.dns_message import (
 from ecsd.decisions.names import resolve
 from ecsd.decisions.zone_answer import answer_in, open_zone, serves
 from ecsd.ids import SeededIds
-from ecsd.records.plan import RecordSetPlan, VpcPlan, ZonePlan
+from ecsd.records.plan import RecordSetPlan, ZonePlan
+from ecsd.records.plan_network import VpcPlan
 from tests.decisions.chance import Still
 
 BALANCER = "web-1.elb.localhost"

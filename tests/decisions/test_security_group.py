@@ -2,11 +2,10 @@
 
 import pytest
 
-from ecsd.decisions.security_group import Flow, admits, cut_flows, leaves, narrowed
-from ecsd.records.plan import (
+from ecsd.decisions.security_group import Flow, admits, cut_flows, narrowed
+from ecsd.records.plan_network import (
     InterfacePlan,
     PacketRule,
-    RoutePlan,
     SecurityGroupPlan,
     SubnetPlan,
     VpcPlan,
@@ -81,31 +80,6 @@ def test_the_sender_needs_a_rule_too_but_not_for_the_resolver():
     assert not admits(shut, Flow("tcp", WEB, OUTSIDE, 443))
     assert admits(shut, Flow("udp", WEB, "10.0.0.2", 53))
     assert admits(shut, Flow("udp", WEB, "169.254.169.253", 53))
-
-
-@pytest.mark.parametrize(
-    ("target", "public", "out"),
-    [
-        ("nat", False, True),
-        ("internet", True, True),
-        ("internet", False, False),
-        ("blackhole", True, False),
-        (None, True, False),
-    ],
-)
-def test_the_way_out_needs_a_route_and_an_address_for_it(target, public, out):
-    routes = (RoutePlan(destination=WORLD, target=target),) if target else ()
-    there = Flow("tcp", WEB, OUTSIDE, 443)
-    assert leaves(plan(routes=routes, public=public), there) is out
-
-
-def test_the_most_specific_route_decides():
-    routes = (
-        RoutePlan(destination=WORLD, target="nat"),
-        RoutePlan(destination="203.0.113.0/24", target="blackhole"),
-    )
-    assert not leaves(plan(routes=routes), Flow("tcp", WEB, OUTSIDE, 443))
-    assert leaves(plan(routes=routes), Flow("tcp", WEB, "198.51.100.1", 443))
 
 
 class TestFlowsThatEnd:

@@ -6,12 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsd.decisions.addresses import LARGEST_NUMBER, uplink
+from ecsd.decisions.addresses import LARGEST_NUMBER, peer_link, uplink
 from ecsd.decisions.balancer_plan import BalancerParts
+from ecsd.decisions.network_acl import is_open
 from ecsd.decisions.network_balancer_attributes import OWN_ZONE
-from ecsd.decisions.vpc_links import Links, compile_links, link_commands, read_links
-from ecsd.decisions.vpc_plan import VpcParts, compile_vpc
+from ecsd.decisions.vpc_links import (
+    Links,
+    compile_links,
+    link_commands,
+    peer_commands,
+    read_links,
+)
+from ecsd.decisions.vpc_plan import PeeringParts, VpcParts, compile_vpc
+from ecsd.records.ec2.network_acl import NetworkAcl, NetworkAclAssociation, NetworkAclEntry
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.prefix_list import ManagedPrefixList, PrefixListEntry
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import (
     InternetGateway,
@@ -25,7 +34,17 @@ from ecsd.records.ec2.vpc import (
 from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Zone
 from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup
-from ecsd.records.plan import InterfacePlan, PacketRule, RoutePlan, SubnetPlan, VpcPlan
+from ecsd.records.plan_network import (
+    AclEntry,
+    InterfacePlan,
+    NetworkAclPlan,
+    PacketRule,
+    PeeringPlan,
+    PrefixListPlan,
+    RoutePlan,
+    SubnetPlan,
+    VpcPlan,
+)
 
 WORLD = "0.0.0.0/0"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -115,6 +134,67 @@ def test_a_nat_gateway_works_when_it_is_there_public_and_leads_to_the_internet(b
     assert targets(plan)["subnet-main"] == "blackhole"
 
 
+def test_a_list_in_a_route_is_its_ranges_each_once_and_yields_to_a_route_of_its_own():
+    offices = ManagedPrefixList(
+        prefix_list_id="pl-1",
+        prefix_list_name="offices",
+        address_family="IPv4",
+        max_entries=9,
+        entries=tuple(
+            PrefixListEntry(cidr=one)
+            for one in ("192.0.2.0/25", "192.0.2.128/25", "192.0.2.7/32", "203.0.113.0/24")
+        ),
+    )
+    by_list = Route(destination_prefix_list_id="pl-1", nat_gateway_id="nat-1")
+    own = Route(destination_cidr_block="203.0.113.0/24", gateway_id="igw-9")
+    tables = [table("main", by_list, own), parts().route_tables[1]]
+    plan = compile_vpc(parts(route_tables=tables, prefix_lists=[offices]))
+    assert plan.prefix_lists == (
+        PrefixListPlan(prefix_list_id="pl-1", cidrs=("192.0.2.0/24", "203.0.113.0/24")),
+    )
+    [main] = [one for one in plan.subnets if one.subnet_id == "subnet-main"]
+    assert [(one.destination, one.target, one.prefix_list_id) for one in main.routes[1:]] == [
+        ("192.0.2.0/24", "nat", "pl-1"),
+        ("203.0.113.0/24", "blackhole", ""),
+    ]
+
+
+def test_a_subnet_is_judged_by_the_acl_that_names_it_or_by_the_default_one():
+    def entry(number: int, **more) -> NetworkAclEntry:
+        facts = {"egress": False, "rule_action": "deny", "protocol": "1", "cidr_block": WORLD}
+        return NetworkAclEntry(rule_number=number, **facts | more)
+
+    own = NetworkAcl(
+        network_acl_id="acl-1",
+        vpc_id="vpc-1",
+        is_default=False,
+        entries=(
+            entry(20, icmp_type=8, icmp_code=-1),
+            entry(10, protocol="6", from_port=1, to_port=2, rule_action="allow"),
+            entry(5, cidr_block=None, ipv6_cidr_block="::/0"),
+            entry(7, egress=True, protocol="-1"),
+        ),
+        associations=(NetworkAclAssociation(association_id="a", subnet_id="subnet-public"),),
+    )
+    plan = compile_vpc(
+        parts(network_acls=[NetworkAcl(network_acl_id="acl-0", vpc_id="vpc-1"), own])
+    )
+    assert {one.subnet_id: one.network_acl_id for one in plan.subnets} == {
+        "subnet-public": "acl-1",
+        "subnet-main": "acl-0",
+    }
+    first, second = plan.network_acls
+    assert is_open(first)
+    assert second == NetworkAclPlan(
+        network_acl_id="acl-1",
+        ingress=(
+            AclEntry(number=10, allow=True, protocol="6", cidr=WORLD, from_port=1, to_port=2),
+            AclEntry(number=20, allow=False, protocol="1", cidr=WORLD, from_port=8, to_port=-1),
+        ),
+        egress=(AclEntry(number=7, allow=False, protocol="-1", cidr=WORLD),),
+    )
+
+
 def test_groups_keep_their_ipv4_rules_and_interfaces_their_kinds():
     def rule(number: int, **more) -> SecurityGroupRule:
         return SecurityGroupRule(
@@ -159,10 +239,10 @@ def test_groups_keep_their_ipv4_rules_and_interfaces_their_kinds():
     (group,) = plan.security_groups
     port = {"protocol": "tcp", "from_port": 80, "to_port": 80}
     assert group.ingress == (
-        PacketRule(**port, group_id="sg-1"),
-        PacketRule(**port, cidr="10.0.0.0/8"),
+        PacketRule(**port, group_id="sg-1", rule_id="sgr-1"),
+        PacketRule(**port, cidr="10.0.0.0/8", rule_id="sgr-2"),
     )
-    assert group.egress == (PacketRule(**port, cidr=WORLD),)
+    assert group.egress == (PacketRule(**port, cidr=WORLD, rule_id="sgr-4"),)
     assert [(one.kind, one.public) for one in plan.interfaces] == [
         ("task", True),
         ("load_balancer", False),
@@ -303,6 +383,24 @@ def test_a_file_systems_name_leads_to_its_mount_targets_for_each_zone():
     assert compile_vpc(parts(mount_targets=targets)).names == {}  # no DNS hostnames
 
 
+def test_a_route_to_a_peer_goes_by_its_link_and_one_to_no_peer_nowhere():
+    way = Route(destination_cidr_block="10.9.0.0/16", vpc_peering_connection_id="pcx-1")
+    peer = Vpc(vpc_id="vpc-9", cidr_block="10.9.0.0/16", number=300)
+    facts = {"route_tables": [table("main", way)], "peerings": [PeeringParts("pcx-1", peer, {})]}
+    plan = compile_vpc(parts(**facts))
+    main = next(one for one in plan.subnets if one.subnet_id == "subnet-main")
+    assert (main.routes[1].target, main.routes[1].via) == ("peering", "pcx-1")
+    routes = compile_links(plan, uplink(1)).routes
+    assert "10.9.0.0/16 via 240.192.1.44 dev pcx300 onlink" in routes.values()
+    alone = compile_vpc(parts(**facts | {"peerings": []}))
+    assert "blackhole 10.9.0.0/16" in compile_links(alone, uplink(1)).routes.values()
+    own, other = peer_link(3), peer_link(300)
+    assert peer_commands(own, other) == [
+        "link set pcx300 address 0e:ec:00:00:00:03 up",
+        "neigh replace 240.192.1.44 lladdr 0e:ec:00:00:01:2c nud permanent dev pcx300",
+    ]
+
+
 def test_the_order_of_records_does_not_matter():
     given_parts = parts()
     turned = given_parts._replace(
@@ -321,7 +419,8 @@ def vpc_plans(draw) -> VpcPlan:
         st.builds(
             RoutePlan,
             destination=st.sampled_from([WORLD, "198.51.100.0/24", "203.0.113.9/32"]),
-            target=st.sampled_from(["internet", "nat", "blackhole"]),
+            target=st.sampled_from(["internet", "nat", "peering", "blackhole"]),
+            via=st.sampled_from(["pcx-1", "pcx-gone"]),
         ),
         unique_by=lambda one: one.destination,
     )
@@ -334,6 +433,7 @@ def vpc_plans(draw) -> VpcPlan:
             SubnetPlan(subnet_id=f"s-{one}", cidr=f"10.0.{one}.0/24", routes=tuple(draw(routes)))
             for one in sorted(numbers)
         ),
+        peerings=(PeeringPlan(peering_id="pcx-1", vpc_id="v", number=2, cidr="203.0.113.0/24"),),
         interfaces=tuple(
             InterfacePlan(
                 network_interface_id=f"eni-{one}",

@@ -20,7 +20,8 @@ from ecsd.decisions.dns_message import (
 )
 from ecsd.decisions.names import resolve
 from ecsd.decisions.zone_answer import answer_in, chosen, open_zone, zone_of
-from ecsd.records.plan import RecordSetPlan, VpcPlan, ZoneInstance, ZonePlan, ZoneService
+from ecsd.records.plan import RecordSetPlan, ZoneInstance, ZonePlan, ZoneService
+from ecsd.records.plan_network import VpcPlan
 from tests.decisions.chance import Still
 
 BALANCER = "web-1.elb.localhost"

@@ -250,9 +250,13 @@ async def test_what_ec2_is_told_by_another_name_is_the_same_thing(client):
     associated = await root(
         "AssociateRouteTable", RouteTableId=table, SubnetId=subnet["Subnet"]["SubnetId"]
     )
+    (first,) = (await root("DescribeNetworkAcls"))["NetworkAcls"]
+    other = (await root("CreateNetworkAcl", VpcId=vpc))["NetworkAcl"]["NetworkAclId"]
+    judged = first["Associations"][0]["NetworkAclAssociationId"]
     key = await client.user(
         "bob",
         allow("ec2:*"),
+        deny("ec2:*", f"arn:aws:ec2:{HOME}:network-acl/{first['NetworkAclId']}"),
         deny("ec2:*", f"arn:aws:ec2:{HOME}:route-table/{table}"),
         deny("ec2:*", f"arn:aws:ec2:{HOME}:security-group/{group['GroupId']}"),
         deny("ec2:*", f"arn:aws:ec2:{HOME}:elastic-ip/{address['AllocationId']}"),
@@ -260,6 +264,7 @@ async def test_what_ec2_is_told_by_another_name_is_the_same_thing(client):
     for operation, members in (
         ("DisassociateRouteTable", {"AssociationId": associated["AssociationId"]}),
         ("DeleteRouteTable", {"RouteTableId": table}),
+        ("ReplaceNetworkAclAssociation", {"AssociationId": judged, "NetworkAclId": other}),
         ("DeleteSecurityGroup", {"GroupName": "web"}),
         ("ReleaseAddress", {"PublicIp": address["PublicIp"]}),
     ):

@@ -14,10 +14,12 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from ecsd.decisions.addresses import NUMBERS
+from ecsd.decisions.reachability import reaches
 from ecsd.decisions.security_group import Flow
 from ecsd.errors import NetworkError
-from ecsd.records.plan import VpcPlan
+from ecsd.records.plan_network import VpcPlan
 from tests.decisions.test_names import packet, read
+from tests.integration import peered_vpcs
 from tests.integration.vpc_world import (
     BY_NAT,
     HOST,
@@ -324,3 +326,65 @@ class TestNames:
         del world.namespaces[upstream]
         answer = (0, [(1, socket.inet_aton("198.51.100.7"))])
         assert await self._ask(world, "example.com", tcp=tcp) == answer
+
+
+class TestPeeredVpcs:
+    """VPC Peering Guide: routes on both sides, groups across, no third VPC."""
+
+    def _flows(self) -> list[Flow]:
+        places = {**peered_vpcs.TASKS, "other": peered_vpcs.OTHER}
+        return [
+            Flow(protocol, source, destination, 8001, source_port=20_000)
+            for source in places.values()
+            for destination in places.values()
+            if source != destination
+            for protocol in ("tcp", "udp")
+        ]
+
+    async def _differences(self, world, plans: dict[str, VpcPlan]) -> list[Flow]:
+        """Return the flows that the kernel decides otherwise than AWS would."""
+        by_id = {one.vpc_id: one for one in plans.values()}
+        flows = self._flows()
+        outcomes = await asyncio.gather(*(world.reaches(one) for one in flows))
+
+        def wanted(flow: Flow) -> bool:
+            home = next(one for one in by_id.values() if one.cidr[:6] == flow.source[:6])
+            return reaches(home, flow, by_id)
+
+        assert any(outcomes)
+        pairs = zip(flows, outcomes, strict=True)
+        return [flow for flow, seen in pairs if seen != wanted(flow)]
+
+    async def test_neighbours_reach_each_other_by_routes_and_groups_and_nobody_further(self, world):
+        plans = peered_vpcs.row()
+        for one in plans.values():
+            await world.networks.apply(one)
+        for one in plans.values():
+            for task in one.interfaces:
+                await world.start_task(one, task)
+                await world.listen(task.address, (8001,))
+        seen = await world.peer_seen(
+            Flow("tcp", peered_vpcs.TASKS["a"], peered_vpcs.TASKS["b"], 8001)
+        )
+        assert seen == peered_vpcs.TASKS["a"]
+        assert await self._differences(world, plans) == []
+        resolver = Flow("tcp", peered_vpcs.TASKS["a"], "10.208.0.2", 53)
+        assert not await world.reaches(resolver)
+
+        await world.restart()
+        one_way = peered_vpcs.peered("b", "a", "c", routes=(peered_vpcs.by("c", "bc"),))
+        plans |= {"b": one_way}
+        for one in plans.values():
+            await world.networks.apply(one)
+        assert await self._differences(world, plans) == []
+
+        apart = {"a": peered_vpcs.peered("a"), "b": peered_vpcs.peered("b", "c")}
+        for name in ("b", "a"):
+            await world.networks.apply(apart[name])
+        links = ip("-n", f"{LABEL}-vpc-0b", "-o", "link", "show")
+        assert "pcx2043@" in links
+        assert "pcx2041@" not in links
+        again = peered_vpcs.row()
+        for one in again.values():
+            await world.networks.apply(one)
+        assert await self._differences(world, again) == []

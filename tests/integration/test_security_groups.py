@@ -10,8 +10,17 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from ecsd.decisions.security_group import Flow, admits, leaves
-from ecsd.records.plan import PacketRule, RoutePlan, SecurityGroupPlan, VpcPlan
+from ecsd.decisions.reachability import reaches
+from ecsd.decisions.security_group import Flow
+from ecsd.records.plan_network import (
+    AclEntry,
+    NetworkAclPlan,
+    PacketRule,
+    PrefixListPlan,
+    RoutePlan,
+    SecurityGroupPlan,
+    VpcPlan,
+)
 from tests.integration.vpc_world import (
     BY_NAT,
     CIDR,
@@ -34,6 +43,8 @@ from tests.integration.vpc_world import (
 pytestmark = pytest.mark.integration
 
 EVERYWHERE = "0.0.0.0/0"
+GROUPS = ("sg-lb", "sg-web", "sg-other", "sg-far")
+SOME_PORT = 20_000  # of those from which connections are tried
 WEB, OTHER, FAR, BALANCER = "10.207.1.11", "10.207.1.12", "10.207.2.13", "10.207.1.20"
 TASKS = (
     interface(1, WEB, "sg-web", public=True),
@@ -68,7 +79,7 @@ async def start(world: World, plan: VpcPlan) -> None:
 async def differences(world: World, plan: VpcPlan, flows: list[Flow]) -> dict[Flow, bool]:
     """Return the flows that the kernel decides otherwise than AWS would, with its decision."""
     outcomes = await asyncio.gather(*(world.reaches(one) for one in flows))
-    decide = [admits(plan, one) if one.destination != WORLD else leaves(plan, one) for one in flows]
+    decide = [reaches(plan, one._replace(source_port=SOME_PORT)) for one in flows]
     pairs = zip(flows, outcomes, decide, strict=True)
     return {flow: seen for flow, seen, wanted in pairs if seen != wanted}
 
@@ -148,6 +159,92 @@ async def test_a_connection_lives_through_changes_and_a_new_agent(world):
         await loop.sock_sendall(connection, b"who?\n")
         assert await loop.sock_recv(connection, 100) == HOST.encode()
     connection.close()
+
+
+def acl(name: str, ingress: list[tuple], egress: list[tuple]) -> NetworkAclPlan:
+    """Return an ACL; its rules are: allows, protocol, range, and ports or ICMP type and code."""
+    sides = [
+        tuple(
+            AclEntry(
+                number=number,
+                allow=allows,
+                protocol=protocol,
+                cidr=cidr,
+                from_port=ports[0] if ports else None,
+                to_port=ports[1] if ports else None,
+            )
+            for number, (allows, protocol, cidr, *ports) in enumerate(side, 1)
+        )
+        for side in (ingress, egress)
+    ]
+    return NetworkAclPlan(network_acl_id=name, ingress=sides[0], egress=sides[1])
+
+
+def judged(public: NetworkAclPlan | None, private: NetworkAclPlan | None) -> VpcPlan:
+    """Return a VPC whose groups let everything pass, and whose ACLs are these."""
+    groups = [group(one, ingress=[allow("-1", cidr=EVERYWHERE)]) for one in GROUPS]
+    names = (one.network_acl_id if one else "" for one in (public, private))
+    return plan_with(
+        *groups,
+        subnets=tuple(
+            replace(one, network_acl_id=name)
+            for one, name in zip(subnets((OUT,), ()), names, strict=True)
+        ),
+        network_acls=tuple(one for one in (public, private) if one),
+    )
+
+
+ALL = (True, "-1", EVERYWHERE)
+BACK = (True, "6", EVERYWHERE, 10_000, 65_535)
+ACLS = (
+    judged(None, acl("acl-1", [(True, "6", "10.207.1.0/24", 8001, 8001)], [BACK])),
+    judged(None, acl("acl-1", [(True, "6", EVERYWHERE, 8001, 8001)], [])),
+    judged(
+        acl(
+            "acl-2", [(False, "1", EVERYWHERE, 0, -1), ALL], [(False, "17", PRIVATE, 1, 8001), ALL]
+        ),
+        acl("acl-1", [(False, "6", f"{OTHER}/32", 0, 65535), ALL], [ALL]),
+    ),
+)
+
+
+async def test_network_acls_judge_every_packet_between_subnets(world):
+    await start(world, ACLS[0])
+    for plan in (*ACLS, judged(None, None), ACLS[0]):
+        await world.networks.apply(plan)
+        assert await differences(world, plan, matrix()) == {}, plan.network_acls
+
+    await world.networks.apply(judged(None, None))
+    loop = asyncio.get_running_loop()
+    connection = await world.open(OTHER, socket.SOCK_STREAM)
+    await loop.sock_connect(connection, (FAR, 8002))
+    await world.restart()
+    await world.networks.apply(ACLS[0])
+    await loop.sock_sendall(connection, b"who?\n")
+    with pytest.raises(TimeoutError):  # nothing is remembered of what was allowed before
+        async with asyncio.timeout(PATIENCE):
+            await loop.sock_recv(connection, 100)
+    connection.close()
+
+
+async def test_a_prefix_list_admits_its_ranges_and_follows_its_versions(world):
+    web = group("sg-web", ingress=[allow("tcp", 8001, 8002, prefix_list_id="pl-1")])
+    groups = (*BEFORE[:1], web, *BEFORE[2:])
+
+    def naming(*cidrs: str) -> VpcPlan:
+        return plan_with(
+            *groups, prefix_lists=(PrefixListPlan(prefix_list_id="pl-1", cidrs=cidrs),)
+        )
+
+    await start(world, naming())
+    for cidrs in ((f"{OTHER}/32",), ("10.207.1.0/28", "10.207.2.0/25"), (EVERYWHERE,), ()):
+        await world.networks.apply(naming(*cidrs))
+        assert await differences(world, naming(*cidrs), matrix()) == {}, cidrs
+    await world.networks.apply(naming("10.207.1.0/24", f"{FAR}/32"))
+    await world.restart()
+    changed = naming("10.207.1.8/29", f"{FAR}/32")
+    await world.networks.apply(changed)
+    assert await differences(world, changed, matrix()) == {}
 
 
 class TestAnOpenConnectionWhoseRuleGoes:
@@ -281,9 +378,6 @@ def _foreign() -> socket.socket:
     opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     opened.bind(("10.207.1.99", 0))
     return opened
-
-
-GROUPS = ("sg-lb", "sg-web", "sg-other", "sg-far")
 
 
 def random_plan(chance: random.Random) -> VpcPlan:

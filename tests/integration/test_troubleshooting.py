@@ -60,3 +60,36 @@ def _tasks(account):
 
 def _has(text, words):
     return text if words in text else None
+
+
+def test_a_security_group_that_keeps_the_balancer_out_is_found_by_the_guides_command(
+    ecsd, account, command
+):
+    account.network()
+    account.load_balancer()
+    account.task_group = closed = account.security_group("closed")
+    account.service(account.register(), desired=1, healthCheckGracePeriodSeconds=60)
+    query = ("--query", "SecurityGroups[0].IpPermissions")
+    asked = ("aws", "ec2", "describe-security-groups", "--group-ids", closed, *query)
+    code, said = command(*asked)
+    assert (code, json.loads(said)) == (0, [])
+    (arn,) = eventually(
+        lambda: [one["taskArn"] for one in account.tasks() if one["lastStatus"] == "RUNNING"]
+    )
+    refused = ecsd.run("why", "connect", account.dns_name, arn, "80", check=False)
+    assert refused.returncode == 1
+    assert f"it stops here: no ingress rule of {closed}, which 10.0." in refused.stdout
+
+    rule = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
+    rule["UserIdGroupPairs"] = [{"GroupId": account.alb_group}]
+    account.ec2.authorize_security_group_ingress(GroupId=closed, IpPermissions=[rule])
+    code, said = command(*asked)
+    assert code == 0, said
+    (shown,) = json.loads(said)
+    assert (shown["IpProtocol"], shown["FromPort"], shown["ToPort"]) == ("tcp", 80, 80)
+    assert shown["UserIdGroupPairs"] == [{"UserId": account.number, "GroupId": account.alb_group}]
+    name = account.dns_name
+    passed = ecsd.run("why", "connect", name, arn, "80")
+    assert "does not get through" not in passed.stdout
+    assert f"of {closed} (tcp 80, {account.alb_group}) allows tcp port 80" in passed.stdout
+    eventually(lambda: account.get("/")[0] == 200)

@@ -17,13 +17,13 @@ from ecsd.clock import SystemClock
 from ecsd.decisions.addresses import NUMBERS, uplink
 from ecsd.decisions.dns_message import Answer, address_record, encode, parse_question
 from ecsd.decisions.security_group import Flow
-from ecsd.records.plan import (
+from ecsd.records.plan import TaskPlan
+from ecsd.records.plan_network import (
     InterfacePlan,
     PacketRule,
     RoutePlan,
     SecurityGroupPlan,
     SubnetPlan,
-    TaskPlan,
     VpcPlan,
 )
 from ecsd.settings import Settings

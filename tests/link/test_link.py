@@ -11,7 +11,7 @@ from ecsd.clock import SystemClock
 from ecsd.link.client import Link
 from ecsd.link.hub import Hub, encode
 from ecsd.link.messages import Assign, Hello, HostFaults, PlanApplied, Snapshot, Withdraw
-from ecsd.records.plan import VpcPlan
+from ecsd.records.plan_network import VpcPlan
 
 PATIENCE = 10.0  # seconds
 

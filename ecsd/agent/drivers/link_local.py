@@ -17,7 +17,7 @@ from ecsd.agent.drivers.namespaces import Visitor
 from ecsd.clock import Clock
 from ecsd.decisions.task_endpoint import ADDRESS, PORT
 from ecsd.errors import NetworkError
-from ecsd.records.plan import VpcPlan
+from ecsd.records.plan_network import VpcPlan
 
 log = logging.getLogger(__name__)
 

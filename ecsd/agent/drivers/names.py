@@ -33,7 +33,8 @@ from ecsd.decisions.packet_filter import RESOLVER
 from ecsd.decisions.zone_answer import Zone, open_zone, serves, zone_of
 from ecsd.errors import NetworkError
 from ecsd.ids import IdSource
-from ecsd.records.plan import VpcPlan, ZonePlan
+from ecsd.records.plan import ZonePlan
+from ecsd.records.plan_network import VpcPlan
 
 log = logging.getLogger(__name__)
 PORT = 53

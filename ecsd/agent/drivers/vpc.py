@@ -18,7 +18,14 @@ from ecsd.agent.drivers.programs import attempt, run
 from ecsd.agent.drivers.rtnetlink import Netlink, link_news, next_change
 from ecsd.agent.drivers.task_interface import TaskInterface, attach
 from ecsd.clock import Clock
-from ecsd.decisions.addresses import Uplink, link_name, resolver
+from ecsd.decisions.addresses import (
+    PEER_LINKS,
+    PeerLink,
+    Uplink,
+    link_name,
+    peer_link,
+    resolver,
+)
 from ecsd.decisions.packet_filter import compile_vpc_filter
 from ecsd.decisions.ruleset import Table, difference, read_table, whole
 from ecsd.decisions.security_group import cut_flows, narrowed
@@ -26,11 +33,12 @@ from ecsd.decisions.vpc_links import (
     Links,
     compile_links,
     link_commands,
+    peer_commands,
     read_links,
     uplink_commands,
 )
 from ecsd.errors import NetworkError
-from ecsd.records.plan import VpcPlan
+from ecsd.records.plan_network import VpcPlan
 
 log = logging.getLogger(__name__)
 
@@ -92,15 +100,36 @@ class VpcNetwork:
         """Make the VPC so. Filters come before addresses: nothing is open before its rules are."""
         before = self.plan
         self.plan = None
+        if before is None or before.peerings != plan.peerings:
+            self._links = None  # routes went with the links of peers
         wanted = compile_links(plan, self.uplink)
         tables = compile_vpc_filter(plan, resolver(plan.cidr), self.uplink)
         await self._filter(tables)
         if wanted != self._links:
             await self._link(plan, wanted)
         await self._set_source_checks(plan)
+        await self._end_peerings(plan)
         if before is not None and narrowed(before, plan):
             await self._cut(before, plan)
         self.plan = plan
+
+    async def lead_to(self, own: PeerLink, peer: PeerLink) -> None:
+        """Make ready this VPC's end of the link to a peer."""
+        batch = "\n".join(peer_commands(own, peer)) + "\n"
+        await run(self._clock, *self._inside, "-batch", "-", given=batch)
+        await self._visitor.visit(self.path, lambda: _check_sources({peer.link: "0"}))
+
+    async def has_link(self, name: str) -> bool:
+        """Tell whether a link of this name is in the VPC."""
+        return await self._visitor.visit(self.path, lambda: _has_link(name))
+
+    async def _end_peerings(self, plan: VpcPlan) -> None:
+        """Take links to former peers away; both ends go together."""
+        kept = {peer_link(one.number).link for one in plan.peerings}
+        names = await self._visitor.visit(self.path, socket.if_nameindex)
+        for _, name in names:
+            if name.startswith(PEER_LINKS) and name not in kept:
+                await attempt(self._clock, *self._inside, "link", "delete", name)
 
     async def translate(self, table: Table) -> None:
         """Bring a table beside the VPC's own into force."""

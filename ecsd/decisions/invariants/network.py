@@ -5,17 +5,19 @@ from typing import NamedTuple
 
 from ecsd.decisions.addressing import contains, is_usable, overlaps
 from ecsd.decisions.invariants.finding import Finding, fatal, warning
+from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import (
     Address,
     InternetGateway,
     NatGateway,
-    NetworkAcl,
     RouteTable,
     Subnet,
     Vpc,
 )
+from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 
 
 class Network(NamedTuple):
@@ -31,6 +33,8 @@ class Network(NamedTuple):
     nat_gateways: Sequence[NatGateway] = ()
     addresses: Sequence[Address] = ()
     network_acls: Sequence[NetworkAcl] = ()
+    prefix_lists: Sequence[ManagedPrefixList] = ()
+    peerings: Sequence[VpcPeeringConnection] = ()
 
 
 def check_network(network: Network) -> Iterator[Finding]:
@@ -40,9 +44,11 @@ def check_network(network: Network) -> Iterator[Finding]:
     yield from _check_interfaces(network)
     yield from _check_security_groups(network)
     yield from _check_route_tables(network)
+    yield from _check_network_acls(network)
     yield from _check_internet_gateways(network)
     yield from _check_nat_gateways(network)
     yield from _check_addresses(network)
+    yield from _check_peerings(network)
 
 
 def check_vpc_numbers(vpcs_everywhere: Sequence[Vpc]) -> Iterator[Finding]:
@@ -130,6 +136,19 @@ def _check_security_groups(network: Network) -> Iterator[Finding]:
         names.add((group.vpc_id, group.group_name))
     for rule in network.rules:
         yield from _check_rule(rule, groups)
+        yield from _check_prefix_list(network, rule.security_group_rule_id, rule.prefix_list_id)
+    for table in network.route_tables:
+        for route in table.routes:
+            named = route.destination_prefix_list_id
+            yield from _check_prefix_list(network, table.route_table_id, named)
+
+
+def _check_prefix_list(
+    network: Network, name: str, prefix_list_id: str | None
+) -> Iterator[Finding]:
+    known = {one.prefix_list_id for one in network.prefix_lists}
+    if prefix_list_id is not None and prefix_list_id not in known:
+        yield fatal(name, f"names {prefix_list_id}, which does not exist")
 
 
 def _check_rule(rule: SecurityGroupRule, groups: dict[str, SecurityGroup]) -> Iterator[Finding]:
@@ -137,7 +156,8 @@ def _check_rule(rule: SecurityGroupRule, groups: dict[str, SecurityGroup]) -> It
     peers = (rule.cidr_ipv4, rule.cidr_ipv6, rule.referenced_group_id, rule.prefix_list_id)
     if rule.group_id not in groups:
         yield fatal(name, f"is of {rule.group_id}, which does not exist")
-    if rule.referenced_group_id is not None and rule.referenced_group_id not in groups:
+    named = None if rule.vpc_peering_connection_id else rule.referenced_group_id  # may be stale
+    if named is not None and named not in groups:
         yield fatal(name, f"names {rule.referenced_group_id}, which does not exist")
     if len([peer for peer in peers if peer is not None]) != 1:
         yield fatal(name, "has not exactly one peer")
@@ -168,15 +188,36 @@ def _check_routes(network: Network, table: RouteTable) -> Iterator[Finding]:
     alive = {
         *(one.internet_gateway_id for one in network.internet_gateways if one.vpc_id),
         *(one.nat_gateway_id for one in network.nat_gateways if one.state == "available"),
+        *(one.vpc_peering_connection_id for one in network.peerings if one.status == "active"),
         "local",
     }
     for route in table.routes:
-        target = route.gateway_id or route.nat_gateway_id or route.network_interface_id
+        target = route.target_id
         if (target in alive) != (route.state == "active"):
             yield fatal(
                 table.route_table_id,
-                f"its route to {route.destination_cidr_block} through {target} is {route.state}",
+                f"its route to {route.destination} through {target} is {route.state}",
             )
+
+
+def _check_network_acls(network: Network) -> Iterator[Finding]:
+    vpcs = {vpc.vpc_id for vpc in network.vpcs}
+    subnets = {subnet.subnet_id: subnet for subnet in network.subnets}
+    judges: dict[str, str] = {}
+    for acl in network.network_acls:
+        name = acl.network_acl_id
+        if acl.vpc_id not in vpcs:
+            yield fatal(name, f"is in {acl.vpc_id}, which does not exist")
+        for one in acl.associations:
+            subnet = subnets.get(one.subnet_id)
+            if subnet is None or subnet.vpc_id != acl.vpc_id:
+                yield fatal(name, f"judges {one.subnet_id}, which is not in its VPC")
+            if one.subnet_id in judges:
+                yield fatal(name, f"judges {one.subnet_id}, as {judges[one.subnet_id]} does")
+            judges[one.subnet_id] = name
+        numbers = [(one.rule_number, one.egress) for one in acl.entries]
+        if len(set(numbers)) < len(numbers):
+            yield fatal(name, "has two rules of one number")
 
 
 def _check_internet_gateways(network: Network) -> Iterator[Finding]:
@@ -201,6 +242,19 @@ def _check_nat_gateways(network: Network) -> Iterator[Finding]:
             yield fatal(gateway.nat_gateway_id, "has no interface")
         if gateway.state == "deleted" and owner is not None:
             yield fatal(gateway.nat_gateway_id, "is deleted and has an interface still")
+
+
+def _check_peerings(network: Network) -> Iterator[Finding]:
+    vpcs = {vpc.vpc_id for vpc in network.vpcs}
+    for one in network.peerings:
+        name = one.vpc_peering_connection_id
+        if one.status != "active":
+            continue
+        for vpc_id in one.vpc_ids:
+            if vpc_id not in vpcs:
+                yield fatal(name, f"is of {vpc_id}, which does not exist")
+        if overlaps(one.requester_cidr, one.accepter_cidr):
+            yield fatal(name, f"{one.requester_cidr} overlaps {one.accepter_cidr}")
 
 
 def _check_addresses(network: Network) -> Iterator[Finding]:

@@ -6,9 +6,11 @@ Source: Service Authorization Reference, Amazon EC2.
 from collections.abc import Iterator
 
 from ecsd.gateway.authorization.need import ANY, Asked, Need, unique
+from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup
 from ecsd.records.ec2.vpc import Address, RouteTable
+from ecsd.store.finders.ec2 import acl_associations
 
 MEMBERS = {
     "VpcId": "vpc",
@@ -19,6 +21,12 @@ MEMBERS = {
     "NatGatewayId": "natgateway",
     "NetworkInterfaceId": "network-interface",
     "AllocationId": "elastic-ip",
+    "NetworkAclId": "network-acl",
+    "PrefixListId": "prefix-list",
+    "DestinationPrefixListId": "prefix-list",
+    "VpcPeeringConnectionId": "vpc-peering-connection",
+    "PeerVpcId": "vpc",
+    "DhcpOptionsId": "dhcp-options",
 }
 BY_PREFIX = {
     "vpc": "vpc",
@@ -31,6 +39,8 @@ BY_PREFIX = {
     "eni": "network-interface",
     "eipalloc": "elastic-ip",
     "acl": "network-acl",
+    "pl": "prefix-list",
+    "pcx": "vpc-peering-connection",
     "dopt": "dhcp-options",
 }
 CREATED = {
@@ -42,13 +52,17 @@ CREATED = {
     "CreateNatGateway": "natgateway",
     "CreateNetworkInterface": "network-interface",
     "AllocateAddress": "elastic-ip",
+    "CreateManagedPrefixList": "prefix-list",
+    "CreateNetworkAcl": "network-acl",
+    "CreateVpcPeeringConnection": "vpc-peering-connection",
+    "CreateDhcpOptions": "dhcp-options",
 }
 
 
 def needs(asked: Asked) -> Iterator[Need]:
     """Yield what an operation of EC2 needs."""
     action, name = f"ec2:{asked.operation}", asked.operation
-    if name.startswith(("Describe", "Get")):
+    if name.startswith(("Describe", "Get")) and not name.startswith("GetManagedPrefixList"):
         yield Need(action)
         return
     made = [asked.arn("ec2", f"{CREATED[name]}/*")] if name in CREATED else []
@@ -86,9 +100,18 @@ def _named_otherwise(asked: Asked) -> Iterator[str]:
         for interface in view.select(NetworkInterface, attachment_id=value):
             yield asked.arn("ec2", f"network-interface/{interface.network_interface_id}")
     for value in asked.values("AssociationId"):
-        for table in view.select(RouteTable):
-            if any(one.association_id == value for one in table.associations):
-                yield asked.arn("ec2", f"route-table/{table.route_table_id}")
-        for address in view.select(Address):
-            if address.association_id == value:
-                yield asked.arn("ec2", f"elastic-ip/{address.allocation_id}")
+        yield from _associated(asked, value)
+
+
+def _associated(asked: Asked, association_id: str) -> Iterator[str]:
+    """Yield what an association is of."""
+    view = asked.view
+    for table in view.select(RouteTable):
+        if any(one.association_id == association_id for one in table.associations):
+            yield asked.arn("ec2", f"route-table/{table.route_table_id}")
+    for acl in view.select(NetworkAcl):
+        if any(one.association_id == association_id for one in acl_associations(view, acl)):
+            yield asked.arn("ec2", f"network-acl/{acl.network_acl_id}")
+    for address in view.select(Address):
+        if address.association_id == association_id:
+            yield asked.arn("ec2", f"elastic-ip/{address.allocation_id}")

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from ecsd.errors import AwsError
 from ecsd.operations.ec2.action import Request
+from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
-from ecsd.store.finders.ec2 import require_security_group
+from ecsd.store.finders.ec2 import active_peering, is_stale, require, require_security_group
 from ecsd.store.store import View
 
 PROTOCOL_NAMES = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "all": "-1"}
@@ -21,6 +22,7 @@ MAX_TYPE = 255
 MAX_PROTOCOL = 255
 MAX_DESCRIPTION = 255
 Ports = tuple[int | None, int | None]
+Reached = tuple[str, str | None]  # a group, and the peering connection to it
 
 
 class Permission(NamedTuple):
@@ -32,6 +34,8 @@ class Permission(NamedTuple):
     cidr_ipv4: str | None = None
     cidr_ipv6: str | None = None
     referenced_group_id: str | None = None
+    prefix_list_id: str | None = None
+    vpc_peering_connection_id: str | None = None  # of a peer's group
     description: str | None = None
 
     @property
@@ -42,7 +46,7 @@ class Permission(NamedTuple):
     @property
     def words(self) -> str:
         """The rule as EC2's messages spell it."""
-        peer = self.cidr_ipv4 or self.cidr_ipv6 or self.referenced_group_id
+        peer = self.cidr_ipv4 or self.cidr_ipv6 or self.referenced_group_id or self.prefix_list_id
         if self.ip_protocol == "-1":
             return f"peer: {peer}, ALL, ALLOW"
         ports = f", from port: {self.from_port}, to port: {self.to_port}"
@@ -58,6 +62,8 @@ def of_rule(rule: SecurityGroupRule) -> Permission:
         rule.cidr_ipv4,
         rule.cidr_ipv6,
         rule.referenced_group_id,
+        rule.prefix_list_id,
+        rule.vpc_peering_connection_id,
         rule.description,
     )
 
@@ -94,8 +100,6 @@ def _of_flat(request: Request) -> dict[str, Any]:
 
 
 def _taken_apart(view: View, group: SecurityGroup, entry: dict[str, Any]) -> Iterator[Permission]:
-    for one in entry.get("PrefixListIds") or ():
-        raise no_prefix_list(one.get("PrefixListId"))
     protocol = checked_protocol(entry.get("IpProtocol"))
     ports = checked_ports(protocol, entry.get("FromPort"), entry.get("ToPort"))
     whole = Permission(protocol, *ports)
@@ -112,13 +116,22 @@ def _taken_apart(view: View, group: SecurityGroup, entry: dict[str, Any]) -> Ite
         )
     for one in entry.get("UserIdGroupPairs") or ():
         count += 1
+        peer_id, peering_id = _peer_group(view, group, one)
         yield whole._replace(
-            referenced_group_id=_peer_group(view, group, one), description=checked_description(one)
+            referenced_group_id=peer_id,
+            vpc_peering_connection_id=peering_id,
+            description=checked_description(one),
+        )
+    for one in entry.get("PrefixListIds") or ():
+        count += 1
+        yield whole._replace(
+            prefix_list_id=peer_list(view, one.get("PrefixListId")),
+            description=checked_description(one),
         )
     if not count:
         raise AwsError(
             "MissingParameter",
-            "The request must contain at least one of ipRanges, ipv6Ranges, groups",
+            "The request must contain at least one of ipRanges, ipv6Ranges, prefixListIds, groups",
         )
 
 
@@ -191,30 +204,38 @@ def checked_description(spelled: dict[str, Any]) -> str | None:
     return text
 
 
-def no_prefix_list(prefix_list_id: object) -> AwsError:
-    """Return the refusal of a prefix list: none exists."""
-    return AwsError(
-        "InvalidPrefixListID.NotFound", f"The prefix list ID '{prefix_list_id}' does not exist"
-    )
+def peer_list(view: View, prefix_list_id: str | None) -> str:
+    """Return the id of a prefix list that exists."""
+    return require(view, ManagedPrefixList, prefix_list_id or "null").prefix_list_id
 
 
-def _peer_group(view: View, group: SecurityGroup, pair: dict[str, Any]) -> str:
+def _peer_group(view: View, group: SecurityGroup, pair: dict[str, Any]) -> Reached:
     if pair.get("GroupId"):
         return peer_group(view, group, pair["GroupId"])
     for other in view.select(SecurityGroup, vpc_id=group.vpc_id):
         if other.group_name == pair.get("GroupName"):
-            return other.group_id
+            return other.group_id, None
     raise AwsError(
         "InvalidGroup.NotFound",
         f"The security group '{pair.get('GroupName')}' does not exist in VPC '{group.vpc_id}'",
     )
 
 
-def peer_group(view: View, group: SecurityGroup, peer_id: str) -> str:
-    """Return the id of a group that rules of another group may name: one of the same VPC."""
-    if require_security_group(view, peer_id).vpc_id != group.vpc_id:
+def peer_group(view: View, group: SecurityGroup, peer_id: str) -> Reached:
+    """Return a group that rules of another may name, and by which peering connection.
+
+    It is of the same VPC or of a peered one; a rule that has become stale may still be named.
+    """
+    for rule in view.select(SecurityGroupRule, referenced_group_id=peer_id):
+        if rule.group_id == group.group_id and is_stale(view, rule):
+            return peer_id, rule.vpc_peering_connection_id
+    found = require_security_group(view, peer_id)
+    if found.vpc_id == group.vpc_id:
+        return peer_id, None
+    peering = active_peering(view, group.vpc_id, found.vpc_id)
+    if peering is None:
         raise AwsError(
             "InvalidGroup.NotFound",
             f"You have specified two resources that belong to different networks: '{peer_id}'",
         )
-    return peer_id
+    return peer_id, peering.vpc_peering_connection_id

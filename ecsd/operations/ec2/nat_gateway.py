@@ -149,6 +149,7 @@ def _interface(call: Call, subnet: Subnet, gateway: NatGateway) -> NetworkInterf
         description=f"Interface for NAT Gateway {gateway.nat_gateway_id}",
         owner=gateway.nat_gateway_id,
         requester_id="amazon-aws",
+        attached_at=call.clock.now(),
         source_dest_check=False,
     )
 

@@ -51,6 +51,7 @@ INTERFACES = Listing(
         "attachment.instance-owner-id": "Attachment.InstanceOwnerId",
         "attachment.status": "Attachment.Status",
         "availability-zone": "AvailabilityZone",
+        "availability-zone-id": "AvailabilityZoneId",
         "description": "Description",
         "group-id": "Groups.GroupId",
         "group-name": "Groups.GroupName",
@@ -189,7 +190,9 @@ async def detach_network_interface(call: Call, request: Request) -> Answer:
             raise AwsError(
                 "OperationNotPermitted", f"You are not allowed to manage '{kind}' attachments."
             )
-        change.put(replace(interface, attachment_id=None, owner="", status="available"))
+        change.put(
+            replace(interface, attachment_id=None, attached_at=None, owner="", status="available")
+        )
     return {}
 
 
@@ -272,11 +275,13 @@ def described(call: Call, interface: NetworkInterface) -> dict[str, Any]:
     """Return a network interface in EC2's shape."""
     name = private_dns_name(interface.private_ip_address, call.scope.region)
     association = _association(call, interface)
+    subnet = call.view.get(Subnet, interface.subnet_id)
     document: dict[str, Any] = {
         "NetworkInterfaceId": interface.network_interface_id,
         "VpcId": interface.vpc_id,
         "SubnetId": interface.subnet_id,
         "AvailabilityZone": interface.availability_zone,
+        "AvailabilityZoneId": subnet.availability_zone_id if subnet else None,
         "OwnerId": call.scope.account,
         "Description": interface.description,
         "InterfaceType": _interface_type(interface),
@@ -322,8 +327,10 @@ def _attachment(call: Call, interface: NetworkInterface) -> dict[str, Any] | Non
         return None
     return {
         "AttachmentId": interface.attachment_id,
+        "AttachTime": interface.attached_at,
         "DeleteOnTermination": False,
         "DeviceIndex": 1,
+        "NetworkCardIndex": 0,
         "InstanceOwnerId": interface.requester_id or call.scope.account,
         "Status": "attached",
     }

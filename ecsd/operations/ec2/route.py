@@ -1,4 +1,4 @@
-"""Routes: to an internet gateway or a NAT gateway; nothing else carries packets here.
+"""Routes: to an internet or NAT gateway, or a peering connection; nothing else carries packets.
 
 Source: Amazon EC2 API Reference, CreateRoute, ReplaceRoute, DeleteRoute.
 """
@@ -9,14 +9,19 @@ from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import Answer, Request, action
 from ecsd.operations.ec2.cidr import checked_cidr
+from ecsd.operations.ec2.rule_quota import check_table
+from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.vpc import InternetGateway, NatGateway, Route, RouteTable, Vpc
+from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.store.finders.ec2 import require, require_route_table, require_vpc
 from ecsd.store.store import View
 
-TABLE = ("RouteTableId", "DestinationCidrBlock")
+TABLE = ("RouteTableId", "DestinationCidrBlock", "DestinationPrefixListId")
+TARGETS = ("GatewayId", "NatGatewayId", "VpcPeeringConnectionId")
+Destination = dict[str, str]
 
 
-@action("CreateRoute", *TABLE, "GatewayId", "NatGatewayId")
+@action("CreateRoute", *TABLE, *TARGETS)
 async def create_route(call: Call, request: Request) -> Answer:
     """Send a range somewhere."""
     destination = _destination(request)
@@ -26,12 +31,15 @@ async def create_route(call: Call, request: Request) -> Answer:
             raise AwsError(
                 "RouteAlreadyExists", f"The route identified by {destination} already exists."
             )
-        _check_outside(require_vpc(change, table.vpc_id), destination)
-        change.put(with_route(table, _route(change, table, request, destination)))
+        if not request.get("DestinationPrefixListId"):
+            _check_outside(require_vpc(change, table.vpc_id), destination)
+        table = with_route(table, _route(change, table, request, destination))
+        check_table(change, table)
+        change.put(table)
     return {"Return": True}
 
 
-@action("ReplaceRoute", *TABLE, "GatewayId", "NatGatewayId", "LocalTarget")
+@action("ReplaceRoute", *TABLE, *TARGETS, "LocalTarget")
 async def replace_route(call: Call, request: Request) -> Answer:
     """Send a range elsewhere."""
     destination = _destination(request)
@@ -65,7 +73,16 @@ async def delete_route(call: Call, request: Request) -> Answer:
 
 
 def _destination(request: Request) -> str:
-    if not request.get("DestinationCidrBlock"):
+    """Return the range, or the id of the prefix list, that a route is about."""
+    prefix_list_id, cidr = (request.get(one) for one in TABLE[:0:-1])
+    if prefix_list_id and cidr:
+        raise AwsError(
+            "InvalidParameterCombination",
+            "Only one of destinationCidrBlock, destinationPrefixListId may be specified",
+        )
+    if prefix_list_id:
+        return str(prefix_list_id)
+    if not cidr:
         raise AwsError(
             "MissingParameter", "The request must contain the parameter destinationCidrBlock"
         )
@@ -94,15 +111,20 @@ def _require_route(table: RouteTable, destination: str) -> Route:
 
 def _route(view: View, table: RouteTable, request: Request, destination: str) -> Route:
     """Return the route, its target existing and in the table's VPC."""
-    gateway_id, nat_gateway_id = request.get("GatewayId"), request.get("NatGatewayId")
-    if (gateway_id and nat_gateway_id) or not (gateway_id or nat_gateway_id):
+    where = _where(view, request, destination)
+    gateway_id, nat_gateway_id, peering_id = (request.get(one) for one in TARGETS)
+    if len([one for one in (gateway_id, nat_gateway_id, peering_id) if one]) != 1:
         raise AwsError(
             "InvalidParameterCombination",
-            "The request must contain exactly one of gatewayId, natGatewayId",
+            "The request must contain exactly one of gatewayId, natGatewayId, "
+            "vpcPeeringConnectionId",
         )
+    if peering_id:
+        _check_peering(view, table, peering_id)
+        return Route(**where, vpc_peering_connection_id=peering_id)
     if nat_gateway_id:
         _check_nat_gateway(view, table, nat_gateway_id)
-        return Route(destination_cidr_block=destination, nat_gateway_id=nat_gateway_id)
+        return Route(**where, nat_gateway_id=nat_gateway_id)
     gateway = require(view, InternetGateway, str(gateway_id))
     if gateway.vpc_id != table.vpc_id:
         raise AwsError(
@@ -110,7 +132,35 @@ def _route(view: View, table: RouteTable, request: Request, destination: str) ->
             f"route table {table.route_table_id} and network gateway {gateway_id} "
             "belong to different networks",
         )
-    return Route(destination_cidr_block=destination, gateway_id=gateway_id)
+    return Route(**where, gateway_id=gateway_id)
+
+
+def _where(view: View, request: Request, destination: str) -> Destination:
+    """Return a route's destination as its record has it. IPv6 is not carried."""
+    if not request.get("DestinationPrefixListId"):
+        return {"destination_cidr_block": destination}
+    found = require(view, ManagedPrefixList, destination)
+    if found.address_family != "IPv4":
+        raise AwsError(
+            "UnsupportedOperation",
+            "The parameter DestinationPrefixListId is not supported for a list of IPv6 ranges.",
+        )
+    return {"destination_prefix_list_id": destination}
+
+
+def _check_peering(view: View, table: RouteTable, peering_id: str) -> None:
+    peering = require(view, VpcPeeringConnection, peering_id)
+    if table.vpc_id not in peering.vpc_ids:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"route table {table.route_table_id} and interface {peering_id} "
+            "belong to different networks",
+        )
+    if peering.status != "active":
+        raise AwsError(
+            "InvalidVpcPeeringConnectionState.NotActive",
+            f"The vpcPeeringConnection '{peering_id}' is {peering.status}, not active",
+        )
 
 
 def _check_nat_gateway(view: View, table: RouteTable, nat_gateway_id: str) -> None:

@@ -205,10 +205,12 @@ def described(call: Call, table: RouteTable) -> dict[str, Any]:
 
 def _route(route: Route) -> dict[str, Any]:
     return {
-        "DestinationCidrBlock": route.destination_cidr_block,
+        "DestinationCidrBlock": route.destination_cidr_block or None,
+        "DestinationPrefixListId": route.destination_prefix_list_id,
         "GatewayId": route.gateway_id,
         "NatGatewayId": route.nat_gateway_id,
         "NetworkInterfaceId": route.network_interface_id,
+        "VpcPeeringConnectionId": route.vpc_peering_connection_id,
         "Origin": route.origin,
         "State": route.state,
     }

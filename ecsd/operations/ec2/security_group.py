@@ -10,6 +10,7 @@ from ecsd.operations.ec2.listing import Listing, chosen, listed
 from ecsd.operations.ec2.tagging import specified_tags, tag_set
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import Vpc
+from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.store.finders.ec2 import (
     default_vpc,
     group_is_in_use,
@@ -188,6 +189,19 @@ def described(call: Call, group: SecurityGroup) -> dict[str, Any]:
     }
 
 
+def group_pair(call: Call, rule: SecurityGroupRule) -> dict[str, Any]:
+    """Return the group that a rule names, a peer's with the way to it."""
+    pair: dict[str, Any] = {"GroupId": rule.referenced_group_id, "UserId": call.scope.account}
+    peering_id = rule.vpc_peering_connection_id
+    if peering_id is not None:
+        group = call.view.get(SecurityGroup, rule.referenced_group_id or "")
+        peering = call.view.get(VpcPeeringConnection, peering_id)
+        pair["VpcId"] = group.vpc_id if group else None
+        pair["VpcPeeringConnectionId"] = peering_id
+        pair["PeeringStatus"] = peering.status if peering else "deleted"
+    return pair
+
+
 def _permissions(call: Call, rules: list[SecurityGroupRule]) -> list[dict[str, Any]]:
     """Gather rules of one protocol and port range, as EC2 shows them."""
     gathered: dict[tuple[object, ...], dict[str, Any]] = {}
@@ -210,12 +224,10 @@ def _permissions(call: Call, rules: list[SecurityGroupRule]) -> list[dict[str, A
             permission["IpRanges"].append({"CidrIp": rule.cidr_ipv4, **described_as})
         elif rule.cidr_ipv6:
             permission["Ipv6Ranges"].append({"CidrIpv6": rule.cidr_ipv6, **described_as})
-        else:
-            permission["UserIdGroupPairs"].append(
-                {
-                    "GroupId": rule.referenced_group_id,
-                    "UserId": call.scope.account,
-                    **described_as,
-                }
+        elif rule.prefix_list_id:
+            permission["PrefixListIds"].append(
+                {"PrefixListId": rule.prefix_list_id, **described_as}
             )
+        else:
+            permission["UserIdGroupPairs"].append(group_pair(call, rule) | described_as)
     return list(gathered.values())

@@ -18,14 +18,14 @@ from ecsd.operations.ec2.ip_permission import (
     checked_ipv6,
     checked_ports,
     checked_protocol,
-    no_prefix_list,
     of_rule,
     peer_group,
+    peer_list,
     requested,
 )
-from ecsd.operations.ec2.limits import MAX_RULES_PER_GROUP
 from ecsd.operations.ec2.listing import Listing, chosen, listed
-from ecsd.operations.ec2.security_group import named_group
+from ecsd.operations.ec2.rule_quota import Peer, fits_group
+from ecsd.operations.ec2.security_group import group_pair, named_group
 from ecsd.operations.ec2.tagging import specified_tags, tag_set
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.tag import Tag
@@ -40,6 +40,7 @@ FLAT = (
     "CidrIp",
     "SourceSecurityGroupName",
 )  # ingress only: for egress AWS has IpPermissions alone
+PEERS = ("CidrIpv4", "CidrIpv6", "PrefixListId", "ReferencedGroupId")
 RULES = Listing(
     "SecurityGroupRules",
     "SecurityGroupRuleId",
@@ -71,11 +72,7 @@ async def _authorize(call: Call, request: Request, *, is_egress: bool) -> Answer
             raise AwsError("MissingParameter", "The request must contain ipPermissions")
         existing = _rules(change, group, is_egress=is_egress)
         _check_new(permissions, existing)
-        if len(existing) + len(permissions) > MAX_RULES_PER_GROUP:
-            raise AwsError(
-                "RulesPerSecurityGroupLimitExceeded",
-                "The maximum number of rules per security group has been reached.",
-            )
+        _check_room(change, [*existing, *permissions])
         rules = [_rule(call, group, one, is_egress, tags) for one in permissions]
         change.put(*rules)
     return {"Return": True, "SecurityGroupRules": [described(call, rule) for rule in rules]}
@@ -93,6 +90,14 @@ def _check_new(permissions: list[Permission], existing: list[SecurityGroupRule])
                 "InvalidPermission.Duplicate",
                 f'the specified rule "{permission.words}" already exists',
             )
+
+
+def _check_room(view: View, rules: list[Peer]) -> None:
+    if not fits_group(view, rules):
+        raise AwsError(
+            "RulesPerSecurityGroupLimitExceeded",
+            "The maximum number of rules per security group has been reached.",
+        )
 
 
 def _rule(
@@ -188,6 +193,7 @@ async def modify_security_group_rules(call: Call, request: Request) -> Answer:
                 if one.security_group_rule_id != rule.security_group_rule_id
             ]
             _check_new([permission], others)
+            _check_room(change, [*others, permission])
             change.put(replace(rule, **permission._asdict()))
     return {"Return": True}
 
@@ -195,8 +201,6 @@ async def modify_security_group_rules(call: Call, request: Request) -> Answer:
 def _modified(
     view: View, group: SecurityGroup, rule: SecurityGroupRule, wanted: dict[str, Any]
 ) -> Permission:
-    if wanted.get("PrefixListId"):
-        raise no_prefix_list(wanted["PrefixListId"])
     protocol = checked_protocol(wanted.get("IpProtocol") or rule.ip_protocol)
     from_port, to_port = checked_ports(
         protocol, wanted.get("FromPort", rule.from_port), wanted.get("ToPort", rule.to_port)
@@ -207,20 +211,28 @@ def _modified(
         to_port=to_port,
         description=checked_description(wanted),
     )
-    given = [one for one in ("CidrIpv4", "CidrIpv6", "ReferencedGroupId") if wanted.get(one)]
+    given = [one for one in PEERS if wanted.get(one)]
     if len(given) > 1:
         raise AwsError(
             "InvalidParameterCombination", f"Only one of {', '.join(given)} may be specified."
         )
     if not given:
         return permission
-    permission = permission._replace(cidr_ipv4=None, cidr_ipv6=None, referenced_group_id=None)
+    permission = permission._replace(
+        cidr_ipv4=None,
+        cidr_ipv6=None,
+        referenced_group_id=None,
+        prefix_list_id=None,
+        vpc_peering_connection_id=None,
+    )
     if given == ["CidrIpv4"]:
         return permission._replace(cidr_ipv4=checked_ipv4(wanted["CidrIpv4"]))
     if given == ["CidrIpv6"]:
         return permission._replace(cidr_ipv6=checked_ipv6(wanted["CidrIpv6"]))
-    peer = peer_group(view, group, wanted["ReferencedGroupId"])
-    return permission._replace(referenced_group_id=peer)
+    if given == ["PrefixListId"]:
+        return permission._replace(prefix_list_id=peer_list(view, wanted["PrefixListId"]))
+    peer, peering_id = peer_group(view, group, wanted["ReferencedGroupId"])
+    return permission._replace(referenced_group_id=peer, vpc_peering_connection_id=peering_id)
 
 
 @action(
@@ -276,7 +288,7 @@ def described(call: Call, rule: SecurityGroupRule) -> dict[str, Any]:
     document = _revoked(rule)
     referenced = document.pop("ReferencedGroupId")
     if referenced:
-        document["ReferencedGroupInfo"] = {"GroupId": referenced, "UserId": call.scope.account}
+        document["ReferencedGroupInfo"] = group_pair(call, rule)
     return document | {
         "GroupOwnerId": call.scope.account,
         "SecurityGroupRuleArn": arn(call, "security-group-rule", rule.security_group_rule_id),
@@ -295,5 +307,6 @@ def _revoked(rule: SecurityGroupRule) -> dict[str, Any]:
         "CidrIpv4": rule.cidr_ipv4,
         "CidrIpv6": rule.cidr_ipv6,
         "ReferencedGroupId": rule.referenced_group_id,
+        "PrefixListId": rule.prefix_list_id,
         "Description": rule.description,
     }

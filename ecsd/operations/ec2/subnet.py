@@ -12,6 +12,7 @@ from ecsd.operations.ec2.action import DESCRIBING, Answer, Request, action, arn
 from ecsd.operations.ec2.cidr import checked_block
 from ecsd.operations.ec2.listing import Listing, chosen, listed
 from ecsd.operations.ec2.tagging import specified_tags, tag_set
+from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.vpc import RouteTable, Subnet, Vpc
 from ecsd.store.finders.ec2 import free_address_count, require_subnet, require_vpc
@@ -123,7 +124,7 @@ def _zone(call: Call, view: View, request: Request) -> Zone:
 
 @action("DeleteSubnet", "SubnetId")
 async def delete_subnet(call: Call, request: Request) -> Answer:
-    """Remove a subnet without interfaces; its route table forgets it."""
+    """Remove a subnet without interfaces; its route table and its network ACL forget it."""
     async with call.transaction() as change:
         subnet = require_subnet(change, request["SubnetId"])
         if change.count(NetworkInterface, "subnet_id", subnet.subnet_id):
@@ -134,6 +135,9 @@ async def delete_subnet(call: Call, request: Request) -> Answer:
         for table in change.select(RouteTable, vpc_id=subnet.vpc_id):
             rest = tuple(one for one in table.associations if one.subnet_id != subnet.subnet_id)
             change.put(replace(table, associations=rest))
+        for acl in change.select(NetworkAcl, vpc_id=subnet.vpc_id):
+            judged = tuple(one for one in acl.associations if one.subnet_id != subnet.subnet_id)
+            change.put(replace(acl, associations=judged))
         change.remove(subnet)
     return {}
 

@@ -17,18 +17,19 @@ from ecsd.operations.ec2.cidr import checked_block
 from ecsd.operations.ec2.dhcp_options import default_options_id
 from ecsd.operations.ec2.listing import Listing, chosen, listed
 from ecsd.operations.ec2.tagging import specified_tags, tag_set
+from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import (
     InternetGateway,
     NatGateway,
-    NetworkAcl,
     Route,
     RouteTable,
     RouteTableAssociation,
     Subnet,
     Vpc,
 )
+from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.store.finders.ec2 import (
     default_security_group,
     default_vpc,
@@ -153,9 +154,11 @@ async def delete_vpc(call: Call, request: Request) -> Answer:
         if (
             foreign_groups
             or foreign_tables
+            or change.count(NetworkAcl, "vpc_id", vpc.vpc_id) > 1
             or change.count(Subnet, "vpc_id", vpc.vpc_id)
             or change.count(NetworkInterface, "vpc_id", vpc.vpc_id)
             or internet_gateway_of(change, vpc.vpc_id)
+            or change.select(VpcPeeringConnection, vpc_ids=vpc.vpc_id, status="active")
         ):
             raise AwsError(
                 "DependencyViolation",
@@ -166,6 +169,7 @@ async def delete_vpc(call: Call, request: Request) -> Answer:
             group,
             table,
             *change.select(NetworkAcl, vpc_id=vpc.vpc_id),
+            *change.select(VpcPeeringConnection, vpc_ids=vpc.vpc_id),
             *change.select(NatGateway, vpc_id=vpc.vpc_id),  # deleted ones, described for a while
             vpc,
         )

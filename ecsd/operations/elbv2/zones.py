@@ -154,6 +154,7 @@ def zones_in(
             owner=load_balancer_arn,
             description=f"ELB {label}",
             requester_id="amazon-elb",
+            attached_at=call.clock.now(),
             interface_type="network_load_balancer" if label.startswith("net/") else "interface",
         )
         change.put(interface)

@@ -1,5 +1,6 @@
 """Network interfaces: the address of a task, a load balancer node, a NAT gateway."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from ecsd.records.record import Record
@@ -37,6 +38,9 @@ class NetworkInterface(Record, frozen=True, kw_only=True):
     owner: str = ""
     requester_id: str | None = None  # amazon-elb, amazon-ecs, …: AWS-managed
     attachment_id: str | None = None
+    attached_at: datetime | None = None
+    domain_names: tuple[str, ...] = ()  # of a task, by the options of its VPC when it began
+    name_servers: tuple[str, ...] = ()  # likewise; none: the VPC's own
     status: str = "available"  # in-use while attached
     public_ip: str | None = None
     source_dest_check: bool = True

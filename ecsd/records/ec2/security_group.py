@@ -29,7 +29,7 @@ class SecurityGroupRule(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "security_group_rule"
     KEY: ClassVar[str] = "security_group_rule_id"
-    INDEXES: ClassVar[tuple[str, ...]] = ("group_id", "referenced_group_id")
+    INDEXES: ClassVar[tuple[str, ...]] = ("group_id", "referenced_group_id", "prefix_list_id")
 
     security_group_rule_id: str
     group_id: str
@@ -41,5 +41,6 @@ class SecurityGroupRule(Record, frozen=True, kw_only=True):
     cidr_ipv6: str | None = None
     referenced_group_id: str | None = None
     prefix_list_id: str | None = None
+    vpc_peering_connection_id: str | None = None  # by which the referenced group is reached
     description: str | None = None
     tags: tuple[Tag, ...] = ()

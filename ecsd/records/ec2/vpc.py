@@ -91,14 +91,35 @@ class Address(Record, frozen=True, kw_only=True):
 
 
 class Route(Part, frozen=True, kw_only=True):
-    """One row of a route table. gateway_id: ``local``, ``igw-…``; state: active, blackhole."""
+    """One row of a route table, to a range or to a prefix list's.
 
-    destination_cidr_block: str
+    gateway_id: ``local``, ``igw-…``; state: active, blackhole.
+    """
+
+    destination_cidr_block: str = ""
+    destination_prefix_list_id: str | None = None
     gateway_id: str | None = None
     nat_gateway_id: str | None = None
     network_interface_id: str | None = None
+    vpc_peering_connection_id: str | None = None
     origin: str = "CreateRoute"
     state: str = "active"
+
+    @property
+    def destination(self) -> str:
+        """What tells it from the table's other routes."""
+        return self.destination_prefix_list_id or self.destination_cidr_block
+
+    @property
+    def target_id(self) -> str:
+        """What it leads to."""
+        return (
+            self.gateway_id
+            or self.nat_gateway_id
+            or self.network_interface_id
+            or self.vpc_peering_connection_id
+            or ""
+        )
 
 
 class RouteTableAssociation(Part, frozen=True, kw_only=True):
@@ -121,17 +142,4 @@ class RouteTable(Record, frozen=True, kw_only=True):
     routes: tuple[Route, ...] = ()
     associations: tuple[RouteTableAssociation, ...] = ()
     client_token: str | None = None  # of the request that made it
-    tags: tuple[Tag, ...] = ()
-
-
-class NetworkAcl(Record, frozen=True, kw_only=True):
-    """The default network ACL of a VPC: stateless allow-all; others are refused."""
-
-    KIND: ClassVar[str] = "network_acl"
-    KEY: ClassVar[str] = "network_acl_id"
-    INDEXES: ClassVar[tuple[str, ...]] = ("vpc_id",)
-
-    network_acl_id: str
-    vpc_id: str
-    is_default: bool = True
     tags: tuple[Tag, ...] = ()

@@ -1,18 +1,26 @@
 """Gathering the records that a host's plan is compiled from."""
 
+from collections.abc import Iterator
+
 from ecsd.decisions.balancer_plan import BalancerParts
 from ecsd.decisions.service_connect_plan import ProxyParts
-from ecsd.decisions.vpc_plan import VpcParts
+from ecsd.decisions.vpc_plan import PeeringParts, VpcParts
 from ecsd.records.acm.certificate import Certificate
+from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import InternetGateway, NatGateway, RouteTable, Subnet, Vpc
+from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.records.ecs.connect_certificate import ConnectCertificate
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
-from ecsd.records.elbv2.target_group import Target
+from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.record import Record
+from ecsd.records.servicediscovery.namespace import Namespace
+from ecsd.store.finders.ec2 import users_of_prefix_list
 from ecsd.store.finders.elbv2 import groups_of_balancer
 from ecsd.store.finders.servicediscovery import find_service, instances_of
 from ecsd.store.store import View
@@ -64,24 +72,79 @@ def vpc_parts(view: View, vpc_id: str) -> VpcParts | None:
     groups = view.select(SecurityGroup, vpc_id=vpc_id)
     balancers = view.select(LoadBalancer, vpc_id=vpc_id)
     flows = [one.load_balancer_arn for one in balancers if one.type == "network"]
+    tables = view.select(RouteTable, vpc_id=vpc_id)
+    rules = [
+        rule for group in groups for rule in view.select(SecurityGroupRule, group_id=group.group_id)
+    ]
     return VpcParts(
         vpc=vpc,
         subnets=view.select(Subnet, vpc_id=vpc_id),
-        route_tables=view.select(RouteTable, vpc_id=vpc_id),
+        route_tables=tables,
         internet_gateways=view.select(InternetGateway, vpc_id=vpc_id),
         nat_gateways=view.select(NatGateway, vpc_id=vpc_id),
         security_groups=groups,
-        security_group_rules=[
-            rule
-            for group in groups
-            for rule in view.select(SecurityGroupRule, group_id=group.group_id)
-        ],
+        security_group_rules=rules,
         interfaces=view.select(NetworkInterface, vpc_id=vpc_id),
         load_balancers=balancers,
         network=[own for arn in flows if (own := balancer_parts(view, arn))],
         account=view.scope.account,
         mount_targets=view.select(MountTarget, vpc_id=vpc_id),
+        prefix_lists=_prefix_lists(view, rules, tables),
+        network_acls=view.select(NetworkAcl, vpc_id=vpc_id),
+        peerings=list(_peerings(view, vpc_id, rules)),
     )
+
+
+def _peerings(view: View, vpc_id: str, rules: list[SecurityGroupRule]) -> Iterator[PeeringParts]:
+    for one in view.select(VpcPeeringConnection, vpc_ids=vpc_id, status="active"):
+        named = {
+            rule.referenced_group_id
+            for rule in rules
+            if rule.vpc_peering_connection_id == one.vpc_peering_connection_id
+        }
+        (peer_id,) = set(one.vpc_ids) - {vpc_id}
+        peer = view.get(Vpc, peer_id)
+        if peer is not None:
+            groups = {each: view.select(NetworkInterface, group_ids=each) for each in named if each}
+            yield PeeringParts(one.vpc_peering_connection_id, peer, groups)
+
+
+def vpcs_resting_on(view: View, record: Record) -> set[str]:
+    """Return the ids of the VPCs whose plans a record has a part in."""
+    match record:
+        case Task() | TargetGroup() | Namespace():
+            return set()
+        case SecurityGroupRule():
+            group = view.get(SecurityGroup, record.group_id)
+            return {group.vpc_id} if group else set()
+        case ManagedPrefixList():
+            users = users_of_prefix_list(view, record.prefix_list_id)
+            owners = (view.get(SecurityGroup, one) or view.get(RouteTable, one) for one in users)
+            return {one.vpc_id for one in owners if one is not None}
+        case VpcPeeringConnection():
+            return set(record.vpc_ids)
+        case NetworkInterface():
+            rules = (
+                rule
+                for group_id in record.group_ids
+                for rule in view.select(SecurityGroupRule, referenced_group_id=group_id)
+                if rule.vpc_peering_connection_id
+            )
+            groups = (view.get(SecurityGroup, one.group_id) for one in rules)
+            return {record.vpc_id, *(one.vpc_id for one in groups if one is not None)}
+        case _:
+            vpc_id = getattr(record, "vpc_id", None)
+            return {vpc_id} if vpc_id else set()
+
+
+def _prefix_lists(
+    view: View, rules: list[SecurityGroupRule], tables: list[RouteTable]
+) -> list[ManagedPrefixList]:
+    """Return the lists that rules and routes name."""
+    named = {one.prefix_list_id for one in rules}
+    named |= {route.destination_prefix_list_id for table in tables for route in table.routes}
+    found = (view.get(ManagedPrefixList, one) for one in named if one)
+    return [one for one in found if one is not None]
 
 
 def proxy_parts(view: View, task_arn: str) -> ProxyParts | None:

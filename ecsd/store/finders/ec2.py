@@ -11,17 +11,20 @@ from typing import NamedTuple, TypeVar
 from ecsd.decisions.addressing import allocate, allocate_public, capacity
 from ecsd.decisions.invariants.network import Network
 from ecsd.errors import AwsError
+from ecsd.records.ec2.dhcp_options import DhcpOptions
+from ecsd.records.ec2.network_acl import NetworkAcl, NetworkAclAssociation
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import (
     Address,
     InternetGateway,
     NatGateway,
-    NetworkAcl,
     RouteTable,
     Subnet,
     Vpc,
 )
+from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.records.ecs.task import Task
 from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import LoadBalancer
@@ -111,6 +114,27 @@ IDENTITIES: dict[type[Record], Identity] = {
         "InvalidNetworkAclId.Malformed",
         "The networkAcl ID '{}' does not exist",
         "network-acl",
+    ),
+    ManagedPrefixList: Identity(
+        "pl",
+        "InvalidPrefixListID.NotFound",
+        "InvalidPrefixListId.Malformed",
+        "The prefix list ID '{}' does not exist",
+        "prefix-list",
+    ),
+    DhcpOptions: Identity(
+        "dopt",
+        "InvalidDhcpOptionID.NotFound",
+        "InvalidDhcpOptionsId.Malformed",
+        "The dhcpOption ID '{}' does not exist",
+        "dhcp-options",
+    ),
+    VpcPeeringConnection: Identity(
+        "pcx",
+        "InvalidVpcPeeringConnectionID.NotFound",
+        "InvalidVpcPeeringConnectionId.Malformed",
+        "The vpcPeeringConnection ID '{}' does not exist",
+        "vpc-peering-connection",
     ),
 }
 
@@ -229,11 +253,64 @@ def interface_owner_lives(view: View, interface: NetworkInterface) -> bool:
 
 
 def group_is_in_use(view: View, group_id: str) -> bool:
-    """Say whether an interface wears the group, or a rule of another group refers to it."""
+    """Say whether an interface wears the group, or a rule of another group refers to it.
+
+    A peer's rules do not keep it: they become stale.
+    """
     if view.count(NetworkInterface, "group_ids", group_id):
         return True
     rules = view.select(SecurityGroupRule, referenced_group_id=group_id)
-    return any(rule.group_id != group_id for rule in rules)
+    return any(
+        rule.group_id != group_id and rule.vpc_peering_connection_id is None for rule in rules
+    )
+
+
+def active_peering(view: View, vpc_id: str, peer_id: str) -> VpcPeeringConnection | None:
+    """Return the way between two VPCs, or None."""
+    active = view.select(VpcPeeringConnection, vpc_ids=vpc_id, status="active")
+    return next((one for one in active if peer_id in one.vpc_ids), None)
+
+
+def is_stale(view: View, rule: SecurityGroupRule) -> bool:
+    """Say whether a rule names a peer's group that is gone, or to which no way leads."""
+    if rule.vpc_peering_connection_id is None:
+        return False
+    peering = view.get(VpcPeeringConnection, rule.vpc_peering_connection_id)
+    group = view.get(SecurityGroup, rule.referenced_group_id or "")
+    return group is None or peering is None or peering.status != "active"
+
+
+def users_of_prefix_list(view: View, prefix_list_id: str) -> list[str]:
+    """Return the ids of security groups and route tables that refer to a list, sorted."""
+    rules = view.select(SecurityGroupRule, prefix_list_id=prefix_list_id)
+    tables = view.select(RouteTable)
+    return sorted(
+        {one.group_id for one in rules}
+        | {
+            one.route_table_id
+            for one in tables
+            if any(route.destination_prefix_list_id == prefix_list_id for route in one.routes)
+        }
+    )
+
+
+def acl_associations(view: View, acl: NetworkAcl) -> list[NetworkAclAssociation]:
+    """Return the subnets that an ACL judges; a default one those that no ACL names."""
+    if not acl.is_default:
+        return list(acl.associations)
+    others = view.select(NetworkAcl, vpc_id=acl.vpc_id)
+    named = {one.subnet_id for other in others for one in other.associations}
+    return [
+        *acl.associations,
+        *(
+            NetworkAclAssociation(
+                association_id=one.subnet_id.replace("subnet-", "aclassoc-"),
+                subnet_id=one.subnet_id,
+            )
+            for one in view.select(Subnet, vpc_id=acl.vpc_id)
+            if one.subnet_id not in named
+        ),
+    ]
 
 
 def network_of(view: View) -> Network:
@@ -249,4 +326,6 @@ def network_of(view: View) -> Network:
         nat_gateways=view.select(NatGateway),
         addresses=view.select(Address),
         network_acls=view.select(NetworkAcl),
+        prefix_lists=view.select(ManagedPrefixList),
+        peerings=view.select(VpcPeeringConnection),
     )

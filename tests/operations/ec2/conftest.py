@@ -1,11 +1,30 @@
 """EC2 callers, and a network to work in; the invariants hold after every test."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from ecsd.clock import SystemClock
 from ecsd.decisions.invariants.network import check_network, check_vpc_numbers
 from ecsd.errors import AwsError
 from ecsd.records.ec2.vpc import Vpc
 from ecsd.store.finders.ec2 import network_of
+
+
+class SetClock(SystemClock):
+    """Time that stands where a test puts it."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+@pytest.fixture
+def set_clock() -> SetClock:
+    """A clock whose hands a test turns."""
+    return SetClock()
 
 
 @pytest.fixture

@@ -1,21 +1,10 @@
 """Internet gateways, NAT gateways and Elastic IPs, which need each other."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from ecsd.clock import SystemClock
 from ecsd.records.ec2.vpc import NatGateway
-
-
-class SetClock(SystemClock):
-    """Time that stands where a test puts it."""
-
-    def __init__(self) -> None:
-        self.moment = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.moment
 
 
 @pytest.fixture
@@ -97,8 +86,8 @@ async def test_a_nat_gateway_wears_its_elastic_ip(ec2, network, door, refused):
     await ec2("DeleteVpc", VpcId=vpc_id)
 
 
-async def test_a_deleted_nat_gateway_is_forgotten_after_an_hour(client, store, scope):
-    clock = SetClock()
+async def test_a_deleted_nat_gateway_is_forgotten_after_an_hour(client, store, scope, set_clock):
+    clock = set_clock
     ask = client("ec2", clock=clock)
     vpc_id = (await ask("CreateVpc", CidrBlock="10.0.0.0/16"))["Vpc"]["VpcId"]
     made = await ask("CreateSubnet", VpcId=vpc_id, CidrBlock="10.0.0.0/24")

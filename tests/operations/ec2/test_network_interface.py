@@ -103,6 +103,32 @@ async def test_the_same_token_makes_one_interface(network, interface):
     assert await interface(subnet_id, ClientToken="t") == first
 
 
+async def test_what_people_read_of_a_nat_gateways_interface(client, network, set_clock):
+    ec2 = client("ec2", clock=set_clock)
+    _, subnet_id = await network()
+    made = await ec2("CreateNatGateway", SubnetId=subnet_id, ConnectivityType="private")
+    nat_id = made["NatGateway"]["NatGatewayId"]
+    [shown] = (await ec2("DescribeNetworkInterfaces"))["NetworkInterfaces"]
+    attachment = shown["Attachment"]
+    assert attachment.pop("AttachmentId").startswith("eni-attach-")
+    assert attachment == {
+        "AttachTime": set_clock.moment,
+        "DeleteOnTermination": False,
+        "DeviceIndex": 1,
+        "NetworkCardIndex": 0,
+        "InstanceOwnerId": "amazon-aws",
+        "Status": "attached",
+    }
+    assert shown["AvailabilityZoneId"].startswith("use1-az")
+    assert shown["Description"] == f"Interface for NAT Gateway {nat_id}"
+    assert (shown["InterfaceType"], shown["RequesterManaged"]) == ("nat_gateway", True)
+    zone = [{"Name": "availability-zone-id", "Values": [shown["AvailabilityZoneId"]]}]
+    found = await ec2("DescribeNetworkInterfaces", Filters=zone)
+    assert [one["NetworkInterfaceId"] for one in found["NetworkInterfaces"]] == [
+        shown["NetworkInterfaceId"]
+    ]
+
+
 async def test_a_nat_gateways_interface_is_its_own(ec2, network, refused):
     _, subnet_id = await network()
     await ec2("CreateNatGateway", SubnetId=subnet_id, ConnectivityType="private")

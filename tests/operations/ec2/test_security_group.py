@@ -1,6 +1,7 @@
 import pytest
 
 UNKNOWN = "sg-0123456789abcdef0"
+NO_LIST = "pl-0123456789abcdef0"
 WEB = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
 
@@ -153,7 +154,10 @@ async def test_a_rule_exists_once(ec2, network, group, refused):
             "InvalidParameterValue",
         ),
         ({"Ipv6Ranges": [{"CidrIpv6": "10.0.0.0/8"}]}, "InvalidParameterValue"),
-        ({"PrefixListIds": [{"PrefixListId": "pl-1"}]}, "InvalidPrefixListID.NotFound"),
+        (
+            {"PrefixListIds": [{"PrefixListId": NO_LIST}]},
+            "InvalidPrefixListID.NotFound",
+        ),
         ({"UserIdGroupPairs": [{"GroupId": UNKNOWN}]}, "InvalidGroup.NotFound"),
         ({"UserIdGroupPairs": [{"GroupName": "nobody"}]}, "InvalidGroup.NotFound"),
     ],
@@ -247,7 +251,7 @@ async def test_modifying_a_rule(ec2, network, group, rules, refused):
     )
     two = update(CidrIpv4="10.0.0.0/8", CidrIpv6="::/0")
     assert (await refused("ModifySecurityGroupRules", **two))[0] == "InvalidParameterCombination"
-    lists = update(PrefixListId="pl-1")
+    lists = update(PrefixListId=NO_LIST)
     assert (await refused("ModifySecurityGroupRules", **lists))[0] == "InvalidPrefixListID.NotFound"
     foreign = update() | {"GroupId": await group(vpc_id, "other")}
     assert (await refused("ModifySecurityGroupRules", **foreign))[0] == (

@@ -40,7 +40,7 @@ class At:
         self.now = lambda: moment
 
 
-async def test_a_new_task_is_provisioning_with_its_interface_promised(run, subnet):
+async def test_a_new_task_is_provisioning_with_its_interface_promised(run, subnet, store):
     (task,) = (await run())["tasks"]
     assert (task["lastStatus"], task["desiredStatus"], task["version"]) == (
         "PROVISIONING",
@@ -51,8 +51,30 @@ async def test_a_new_task_is_provisioning_with_its_interface_promised(run, subne
     (attachment,) = task["attachments"]
     assert (attachment["type"], attachment["status"]) == ("ElasticNetworkInterface", "PRECREATED")
     assert attachment["details"] == [{"name": "subnetId", "value": subnet}]
+    (interface,) = store.view(SCOPE).select(NetworkInterface)
+    assert interface.description.endswith(f":attachment/{attachment['id']}")
+    assert interface.attached_at is not None
     assert task["containers"][0]["lastStatus"] == "PENDING"
     assert task["overrides"]["containerOverrides"] == [{"name": "app"}]
+
+
+async def test_a_task_is_told_of_names_by_the_options_that_its_vpc_has_when_it_begins(
+    run, client, store
+):
+    ec2 = client("ec2")
+    [vpc] = (await ec2("DescribeVpcs"))["Vpcs"]
+    options = {"domain-name": ["a.local b.local"], "domain-name-servers": ["10.9.9.9"]}
+    options["domain-name-servers"].append("AmazonProvidedDNS")
+    given = [{"Key": key, "Values": values} for key, values in options.items()]
+    made = (await ec2("CreateDhcpOptions", DhcpConfigurations=given))["DhcpOptions"]
+    where = {"VpcId": vpc["VpcId"], "DhcpOptionsId": made["DhcpOptionsId"]}
+    await ec2("AssociateDhcpOptions", **where)
+    await run()
+    await ec2("AssociateDhcpOptions", **where | {"DhcpOptionsId": "default"})
+    (interface,) = store.view(SCOPE).select(NetworkInterface)
+    own = vpc["CidrBlock"].replace("0/16", "2")
+    assert interface.name_servers == ("10.9.9.9", own)
+    assert interface.domain_names == ("a.local", "b.local")
 
 
 async def test_the_same_token_starts_nothing_twice(ecs, run):

@@ -1,4 +1,4 @@
-r"""Regular expressions over log messages: what they may hold, and what they may cost.
+r"""Regular expressions over what users send (logs, parameters): what they hold, and cost.
 
 In filter patterns (``%...%``): letters, digits, ``:_#=@/;,-``, and the operators
 ``^ $ ? [] {} | \ * + .``; no groups. In queries (``/.../``): groups too, named or not.

@@ -1,10 +1,10 @@
 """Parameters are made and changed. Source: AWS Systems Manager API Reference, PutParameter."""
 
-import re
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from ecsd.decisions.log_regex import RegexFault, query_regex
 from ecsd.decisions.ssm.parameter_name import name_fault, parameter_arn
 from ecsd.decisions.ssm.parameter_policies import (
     ParameterPolicies,
@@ -129,14 +129,13 @@ def _version(call: Call, wanted: _Wanted, number: int) -> ParameterVersion:
 
 
 def _check_pattern(pattern: str, value: str) -> None:
-    try:
-        found = re.search(pattern, value)
-    except re.error as error:
+    regex = query_regex(pattern)
+    if isinstance(regex, RegexFault):
         raise AwsError(
             "InvalidAllowedPatternException",
-            f"The request does not meet the regular expression requirement: {error}",
-        ) from error
-    if found is None:
+            f"The request does not meet the regular expression requirement: {regex.words}",
+        )
+    if regex.search(value) is None:
         raise AwsError(
             "ParameterPatternMismatchException",
             f"Parameter value, cannot be validated against allowedPattern: {pattern}",

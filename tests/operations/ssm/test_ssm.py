@@ -164,6 +164,7 @@ async def test_names_that_are_none_are_refused(refused, name, code):
         ({"Value": ""}, "ValidationException", "Value"),
         ({"AllowedPattern": "^\\d+$"}, "ParameterPatternMismatchException", "^\\d+$"),
         ({"AllowedPattern": "("}, "InvalidAllowedPatternException", "regular expression"),
+        ({"AllowedPattern": "^(a+)+$"}, "InvalidAllowedPatternException", "itself repeats"),
         ({"Tags": [{"Key": "aws:x", "Value": "y"}]}, "ValidationException", "aws:x"),
     ],
 )

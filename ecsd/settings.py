@@ -50,7 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     inject_endpoint: Literal["on", "off"] = "on"  # containers get AWS_ENDPOINT_URL
     task_metadata_rps_limit: str = "40,60"  # of a task: requests a second, and at once
     efs_dir: Path | None = None  # where files of EFS lie; None: ``efs`` in data_dir
-    efs_encrypted: Literal["on", "off"] = "off"  # on: that folder's disk is encrypted
+    efs_encrypted: Literal["on", "off"] = "off"  # strict mode: on: that disk is encrypted
     instance: int = 0  # 0 to 7: several ecsd on one machine, each with its own ports and folders
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"

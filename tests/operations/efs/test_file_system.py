@@ -24,6 +24,8 @@ OPEN = {
     ],
 }
 
+STRICT = {"mode": "strict", "access_key_id": "a", "secret_access_key": "b"}
+
 
 async def test_a_file_system_is_made_once_for_a_token(ask, refused):
     made = await ask(
@@ -49,7 +51,6 @@ async def test_a_file_system_is_made_once_for_a_token(ask, refused):
     ("members", "code", "names"),
     [
         ({"KmsKeyId": "alias/aws/elasticfilesystem"}, "BadRequest", "KmsKeyId"),
-        ({"Encrypted": True}, "BadRequest", "Encrypted"),
         ({"ThroughputMode": "provisioned"}, "BadRequest", "ProvisionedThroughputInMibps"),
         ({"ProvisionedThroughputInMibps": 1.0}, "BadRequest", "ProvisionedThroughputInMibps"),
         ({"PerformanceMode": "maxIO", "ThroughputMode": "elastic"}, "BadRequest", "maxIO"),
@@ -64,9 +65,18 @@ async def test_what_cannot_be_is_refused_by_name(refused, ask, members, code, na
     assert (await ask("DescribeFileSystems"))["FileSystems"] == []
 
 
-async def test_encryption_is_shown_where_somebody_vouches_for_the_disk(client):
-    ask = client("efs", settings=Settings(efs_encrypted="on"))
+@pytest.mark.parametrize("settings", [Settings(), Settings(**STRICT, efs_encrypted="on")])
+async def test_encryption_is_shown_where_somebody_vouches_for_the_disk(client, settings):
+    ask = client("efs", settings=settings)
     assert (await ask("CreateFileSystem", CreationToken="t", Encrypted=True))["Encrypted"] is True
+
+
+async def test_strict_mode_promises_no_encryption_of_itself(client):
+    ask = client("efs", settings=Settings(**STRICT))
+    with pytest.raises(AwsError) as caught:
+        await ask("CreateFileSystem", CreationToken="t", Encrypted=True)
+    assert caught.value.code == "BadRequest"
+    assert "ECSD_EFS_ENCRYPTED" in caught.value.message
 
 
 async def test_throughput_changes(ask, refused, file_system):

@@ -21,6 +21,7 @@ from ecsd.store.store import Transaction, View
 MOST_IDS = 100
 TAGGED, UNTAGGED = "TAGGED", "UNTAGGED"
 ImageId = Mapping[str, Any]
+NO_SCAN = {"status": "FAILED", "description": "ecsd scans no images: it knows no vulnerabilities."}
 
 
 @operation("ecr", "PutImage")
@@ -148,13 +149,21 @@ async def start_image_scan(_call: Call, _request: Mapping[str, Any]) -> dict[str
 
 @operation("ecr", "DescribeImageScanFindings")
 async def describe_image_scan_findings(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Refuse: no image was ever scanned."""
+    """Tell that the scan at an image's push failed; others were never begun."""
     scope = scope_of(call.scope, request)
     view = call.store.view(scope)
     repository = require_repository(view, request["repositoryName"])
     one, name = request["imageId"], repository.repository_name
-    if not isinstance(_found(view, repository, one), Image):
+    found = _found(view, repository, one)
+    if not isinstance(found, Image):
         raise no_image(one, name, scope.account)
+    if found.scan_wanted:
+        return {
+            "registryId": scope.account,
+            "repositoryName": name,
+            "imageId": _identifier(found.digest, one.get("imageTag", "")),
+            "imageScanStatus": NO_SCAN,
+        }
     raise AwsError(
         "ScanNotFoundException",
         f"Image scan does not exist for the image with '{_words(one)}' in the repository with "
@@ -271,4 +280,5 @@ def _detail(image: Image, name: str, account: str) -> dict[str, Any]:
         "lastRecordedPullTime": image.pulled_at,
         "subjectManifestDigest": image.subject or None,
         "imageStatus": "ACTIVE",
+        "imageScanStatus": NO_SCAN if image.scan_wanted else None,
     }

@@ -105,6 +105,7 @@ def _new(repository: Repository, manifest: Manifest, size: int, now: datetime) -
         pushed_at=now,
         children=manifest.children,
         subject=manifest.subject,
+        scan_wanted=repository.scan_on_push,
     )
 
 

@@ -41,7 +41,6 @@ async def create_repository(call: Call, request: dict[str, Any]) -> dict[str, An
         raise unsupported(f"encryptionConfiguration.encryptionType {kind}")
     if "kmsKey" in encryption:
         raise invalid("kmsKey", f"has no meaning with {AES256}")
-    refuse_scans(request)
     mutability, filters = _mutability(request)
     repository = Repository(
         arn=place.arn,
@@ -49,6 +48,7 @@ async def create_repository(call: Call, request: dict[str, Any]) -> dict[str, An
         created_at=call.clock.now(),
         image_tag_mutability=mutability,
         exclusion_filters=filters,
+        scan_on_push=_scans(request),
         tags=merged((), request.get("tags")),
     )
     async with call.images.turn(place.path):
@@ -124,21 +124,24 @@ async def put_image_tag_mutability(call: Call, request: dict[str, Any]) -> dict[
 
 @operation("ecr", "PutImageScanningConfiguration")
 async def put_image_scanning_configuration(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Leave scanning off: nothing here knows vulnerabilities."""
-    refuse_scans(request)
+    """Say whether images are to be scanned when they come: each such scan fails, and is shown so.
+
+    Nothing here knows vulnerabilities; most configurations ask for scans all the same.
+    """
     scope = scope_of(call.scope, request)
-    repository = require_repository(call.store.view(scope), request["repositoryName"])
+    async with call.store.transaction(scope) as change:
+        repository = require_repository(change, request["repositoryName"])
+        changed = replace(repository, scan_on_push=_scans(request))
+        change.put(changed)
     return {
         "registryId": scope.account,
         "repositoryName": repository.repository_name,
-        "imageScanningConfiguration": {"scanOnPush": False},
+        "imageScanningConfiguration": {"scanOnPush": changed.scan_on_push},
     }
 
 
-def refuse_scans(request: dict[str, Any]) -> None:
-    """Refuse a configuration that would have images scanned."""
-    if (request.get("imageScanningConfiguration") or {}).get("scanOnPush"):
-        raise unsupported("imageScanningConfiguration.scanOnPush")
+def _scans(request: dict[str, Any]) -> bool:
+    return bool((request.get("imageScanningConfiguration") or {}).get("scanOnPush"))
 
 
 def described(call: Call, repository: Repository) -> dict[str, Any]:
@@ -152,7 +155,7 @@ def described(call: Call, repository: Repository) -> dict[str, Any]:
         "createdAt": repository.created_at,
         "imageTagMutability": repository.image_tag_mutability,
         **_filters(repository),
-        "imageScanningConfiguration": {"scanOnPush": False},
+        "imageScanningConfiguration": {"scanOnPush": repository.scan_on_push},
         "encryptionConfiguration": {"encryptionType": AES256},
     }
 

@@ -23,6 +23,7 @@ class Image(Record, frozen=True, kw_only=True):
     pulled_at: datetime | None = None  # noted once an hour at most
     children: tuple[str, ...] = ()  # digests of the images that a list names
     subject: str = ""  # digest of the image that an artifact is about
+    scan_wanted: bool = False  # its repository had scans when it came; none is made here
 
     @property
     def place(self) -> str:

@@ -18,6 +18,7 @@ class Repository(Record, frozen=True, kw_only=True):
     created_at: datetime
     image_tag_mutability: str = "MUTABLE"
     exclusion_filters: tuple[str, ...] = ()
+    scan_on_push: bool = False
     policy: str | None = None  # raw JSON
     lifecycle_policy: str | None = None  # raw JSON
     lifecycle_evaluated_at: datetime | None = None

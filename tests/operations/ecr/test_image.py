@@ -150,6 +150,20 @@ async def test_images_are_filtered_by_tags_and_come_in_pages(ask, push, app):
     assert shown == digests
 
 
+async def test_a_scan_that_was_wanted_is_told_to_have_failed(ask, push, app, refused):
+    await push(app, "0", "before")
+    scans = {"scanOnPush": True}
+    await ask("PutImageScanningConfiguration", repositoryName=app, imageScanningConfiguration=scans)
+    await push(app, "1", "a")
+    shown = (await ask("DescribeImages", repositoryName=app))["imageDetails"]
+    found = {one["imageTags"][0]: one.get("imageScanStatus") for one in shown}
+    assert found["before"] is None
+    assert found["a"]["status"] == "FAILED"
+    image = {"repositoryName": app, "imageId": {"imageTag": "a"}}
+    told = await ask("DescribeImageScanFindings", **image)
+    assert (told["imageScanStatus"]["status"], told["imageId"]["imageTag"]) == ("FAILED", "a")
+
+
 async def test_scans_are_refused(ask, push, app, refused):
     await push(app, "1", "a")
     image = {"repositoryName": app, "imageId": {"imageTag": "a"}}

@@ -47,7 +47,6 @@ async def test_a_repository_is_made_shown_and_removed(ask, refused, store, image
             {"encryptionConfiguration": {"encryptionType": "AES256", "kmsKey": "k"}},
             "kmsKey",
         ),
-        ({"imageScanningConfiguration": {"scanOnPush": True}}, "scanOnPush"),
         ({"imageTagMutability": "IMMUTABLE_WITH_EXCLUSION"}, "ExclusionFilters"),
         ({"registryId": "111111111111"}, "registryId"),
         ({"repositoryName": "a" * 240}, "at most 232"),
@@ -82,11 +81,14 @@ async def test_settings_of_a_repository_change(ask):
     (shown,) = (await ask("DescribeRepositories"))["repositories"]
     assert shown["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
     assert shown["imageTagMutabilityExclusionFilters"] == filters
-    off = {"scanOnPush": False}
-    answer = await ask(
-        "PutImageScanningConfiguration", repositoryName="app", imageScanningConfiguration=off
-    )
-    assert answer["imageScanningConfiguration"] == off
+    for wanted in (True, False):
+        scans = {"scanOnPush": wanted}
+        answer = await ask(
+            "PutImageScanningConfiguration", repositoryName="app", imageScanningConfiguration=scans
+        )
+        assert answer["imageScanningConfiguration"] == scans
+        (shown,) = (await ask("DescribeRepositories"))["repositories"]
+        assert shown["imageScanningConfiguration"] == scans
 
 
 async def test_tags_of_a_repository(ask, refused):

@@ -28,6 +28,7 @@ from tests.integration.task_world import provide_image
 
 IMAGE = "ecsd/sample-app:1"
 PORT = 4569 + INSTANCE
+TOLD = 40  # lines of its log, with a test that failed
 LAMBDA_PORT = 4690 + INSTANCE  # where tests run functions
 
 
@@ -107,6 +108,16 @@ def ecsd() -> Iterator[Ecsd]:
     """An ecsd that runs for the whole session."""
     with running() as one:
         yield one
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show with a test that failed what its ecsd had to say last."""
+    report = (yield).get_result()
+    one = getattr(item, "funcargs", {}).get("ecsd")
+    if report.failed and isinstance(one, Ecsd):
+        told = [line for line in one.log().splitlines() if " info " not in line[:20]]
+        report.sections.append(("ecsd's log, from warnings up", "\n".join(told[-TOLD:])))
 
 
 class Functions(http.server.ThreadingHTTPServer):

@@ -38,8 +38,8 @@ def definition(account, release):
         family="mixed",
         networkMode="awsvpc",
         requiresCompatibilities=["FARGATE"],
-        cpu="256",
-        memory="512",
+        cpu="1024",  # three interpreters start: with less, no check finds them on a busy machine
+        memory="2048",
         containerDefinitions=containers,
     )["taskDefinition"]["taskDefinitionArn"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import engine, machine
 from ecsd.decisions.rollout.fleet import Condition, Member
 from ecsd.decisions.rollout.rolling import limits, next_step
-from ecsd.decisions.task_health import SETTLE_SECONDS
+from ecsd.decisions.tasks.task_health import SETTLE_SECONDS
 from tests.integration.sample import eventually
 
 ROUNDS = 7

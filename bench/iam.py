@@ -15,17 +15,17 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from bench.table import Group, Row, interleaved, share
+from ecsd.agent.containers.task_endpoint import TaskEndpoint
 from ecsd.agent.drivers.link_local import LinkLocal
-from ecsd.agent.task_endpoint import TaskEndpoint
 from ecsd.agent.task_roles import TaskRoles
 from ecsd.certificates.authority import Authority
 from ecsd.clock import SystemClock
+from ecsd.decisions.containers.task_endpoint import credentials_id
 from ecsd.decisions.iam.evaluation import Policies, Request, Source, decide
 from ecsd.decisions.iam.principal import Principal, PrincipalKind
 from ecsd.decisions.iam.statement import compile_policy
 from ecsd.decisions.request_rate import Rate
-from ecsd.decisions.task_endpoint import credentials_id
-from ecsd.decisions.task_metadata import TaskSeen
+from ecsd.decisions.tasks.task_metadata import TaskSeen
 from ecsd.gateway.app import make_app
 from ecsd.gateway.dispatch import GatewayParts
 from ecsd.gateway.sigv4 import Verifier

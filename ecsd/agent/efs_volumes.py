@@ -22,7 +22,7 @@ from ecsd.agent.drivers.bindfs import Bindfs
 from ecsd.agent.rooms import Report
 from ecsd.agent.turns import Turns
 from ecsd.clock import Clock
-from ecsd.decisions import efs_failures
+from ecsd.decisions.efs import failures as efs_failures
 from ecsd.errors import FileSystemError
 from ecsd.link.messages import HostFaults
 from ecsd.records.efs.access_point import PosixUser

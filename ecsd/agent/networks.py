@@ -24,9 +24,9 @@ from ecsd.agent.drivers.task_interface import task_interface
 from ecsd.agent.drivers.vpc import VpcNetwork
 from ecsd.agent.rooms import Report
 from ecsd.clock import Clock
-from ecsd.decisions.addresses import NUMBERS, Uplink, peer_link, uplink
-from ecsd.decisions.nlb_plan import Ending
-from ecsd.decisions.ruleset import Table, whole
+from ecsd.decisions.balancers.nlb_plan import Ending
+from ecsd.decisions.network.addresses import NUMBERS, Uplink, peer_link, uplink
+from ecsd.decisions.network.ruleset import Table, whole
 from ecsd.errors import NetworkError
 from ecsd.ids import IdSource
 from ecsd.link.messages import HostFaults

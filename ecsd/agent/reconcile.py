@@ -12,7 +12,7 @@ from datetime import datetime
 from ecsd.agent.plan_log import PlanLog, applied
 from ecsd.agent.rooms import Report, Rooms
 from ecsd.clock import Clock
-from ecsd.decisions.balancer_plan import traffic_digest
+from ecsd.decisions.balancers.balancer_plan import traffic_digest
 from ecsd.errors import EcsdError
 from ecsd.link.messages import Down, PlanApplied, Snapshot
 from ecsd.records.plan import (

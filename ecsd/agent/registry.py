@@ -4,10 +4,10 @@ import logging
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from ecsd.agent.balancers import machine_limits
 from ecsd.agent.drivers.haproxy import Haproxy
 from ecsd.agent.drivers.registry_process import RegistryProcess
 from ecsd.agent.rooms import Report
+from ecsd.agent.traffic.balancers import machine_limits
 from ecsd.clock import Clock
 from ecsd.decisions.ecr.registry_config import Place, compile_front, compile_registry
 from ecsd.errors import BalancerError, RegistryError

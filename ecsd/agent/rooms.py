@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from ecsd.agent.task_roles import TaskRoles
-from ecsd.decisions.nlb_plan import Ending
-from ecsd.decisions.ruleset import Table
+from ecsd.decisions.balancers.nlb_plan import Ending
+from ecsd.decisions.network.ruleset import Table
 from ecsd.link.messages import Up
 from ecsd.records.plan import (
     BalancerPlan,

@@ -3,8 +3,8 @@
 import asyncio
 from typing import NamedTuple
 
-from ecsd.decisions.task_endpoint import credentials_id
-from ecsd.decisions.task_roles import EXECUTION, TASK
+from ecsd.decisions.containers.task_endpoint import credentials_id
+from ecsd.decisions.tasks.task_roles import EXECUTION, TASK
 from ecsd.records.plan import RoleCredentials, RolesPlan, TaskPlan
 
 

@@ -13,7 +13,7 @@ from ecsd.certificates.material import Material
 from ecsd.certificates.private_files import write_private
 from ecsd.certificates.sealing import KeySeal
 from ecsd.certificates.token_key import TokenKey
-from ecsd.decisions.certificate import Issue
+from ecsd.decisions.balancers.certificate import Issue
 from ecsd.errors import CertificateError
 
 if TYPE_CHECKING:

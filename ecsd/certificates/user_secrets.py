@@ -4,9 +4,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from ecsd.certificates.sealing import KeySeal
-from ecsd.decisions.authenticate_checks import authentication_of
-from ecsd.decisions.balancer_plan import BalancerParts, UserSecrets
-from ecsd.decisions.user_session import LOGINS, SESSIONS, SIGNATURE, key_purpose, sealed_for
+from ecsd.decisions.balancers.authenticate_checks import authentication_of
+from ecsd.decisions.balancers.balancer_plan import BalancerParts, UserSecrets
+from ecsd.decisions.balancers.user_session import (
+    LOGINS,
+    SESSIONS,
+    SIGNATURE,
+    key_purpose,
+    sealed_for,
+)
 from ecsd.records.plan import AuthenticationPlan, UserKeysPlan
 
 

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from ecsd.decisions.user_session import Sealed, read_sealed, sealed_text
+from ecsd.decisions.balancers.user_session import Sealed, read_sealed, sealed_text
 from ecsd.ids import IdSource
 
 KEY_BITS = 256

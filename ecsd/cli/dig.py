@@ -12,8 +12,7 @@ from ecsd.cli.api import Api, ApiError
 from ecsd.cli.find import apis, find_service_or_task
 from ecsd.cli.screen import failed
 from ecsd.clock import SystemClock
-from ecsd.decisions.addresses import resolver
-from ecsd.decisions.dns_message import (
+from ecsd.decisions.dns.message import (
     KINDS,
     NO_SUCH_NAME,
     Answer,
@@ -22,6 +21,7 @@ from ecsd.decisions.dns_message import (
     parse_answer,
     shown,
 )
+from ecsd.decisions.network.addresses import resolver
 from ecsd.errors import NetworkError
 from ecsd.ids import IdSource
 from ecsd.settings import Settings

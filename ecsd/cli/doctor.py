@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ecsd.agent.drivers import bindfs
-from ecsd.agent.host_checks import host_findings
+from ecsd.agent.traffic.host_checks import host_findings
 from ecsd.cli.api import Api, Unreachable
 from ecsd.cli.screen import paint
 from ecsd.settings import Settings

@@ -14,7 +14,7 @@ from ecsd.cli.why_connect import UnclearError, explain_connection
 from ecsd.cli.why_name import explain_name
 from ecsd.cli.why_url import explain_url
 from ecsd.cli.why_zone import explain_record
-from ecsd.decisions.missing_permission import missing_permission
+from ecsd.decisions.iam.missing_permission import missing_permission
 from ecsd.settings import Settings
 
 EVENTS_SHOWN = 8

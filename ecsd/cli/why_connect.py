@@ -1,6 +1,7 @@
 """``ecsd why connect FROM TO PORT``: what lets a connection pass, or refuses it.
 
-The same plans that the hosts enforce are asked, by ``decisions/reachability.py``: nothing is sent.
+The same plans that the hosts enforce are asked, by ``decisions/vpc/reachability.py``; nothing is
+sent.
 """
 
 import asyncio
@@ -16,10 +17,10 @@ from ecsd.cli.api import Api
 from ecsd.cli.balancers import balancers
 from ecsd.cli.dig import asked
 from ecsd.cli.find import apis, find_service_or_task
-from ecsd.decisions.addressing import is_address
-from ecsd.decisions.dns_message import A, MalformedError, shown
-from ecsd.decisions.reachability import Step, interface_at, trace
-from ecsd.decisions.security_group import LAST_PORT, Flow
+from ecsd.decisions.dns.message import A, MalformedError, shown
+from ecsd.decisions.network.addressing import is_address
+from ecsd.decisions.network.security_group import LAST_PORT, Flow
+from ecsd.decisions.vpc.reachability import Step, interface_at, trace
 from ecsd.errors import NetworkError
 from ecsd.records.plan_network import VpcPlan
 from ecsd.settings import Settings

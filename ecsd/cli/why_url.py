@@ -21,9 +21,9 @@ from ecsd.cli.balancers import (
 )
 from ecsd.cli.why_connect import vpc_plans
 from ecsd.cli.why_zone import alias_targets
-from ecsd.decisions.reachability import trace
-from ecsd.decisions.rule_match import Asked, meets
-from ecsd.decisions.security_group import Flow
+from ecsd.decisions.balancers.rule_match import Asked, meets
+from ecsd.decisions.network.security_group import Flow
+from ecsd.decisions.vpc.reachability import trace
 
 WORLD = "0.0.0.0/0"
 SPEAKS = {  # a URL's scheme → protocols of listeners that let it through

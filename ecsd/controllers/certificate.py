@@ -7,7 +7,7 @@ from datetime import datetime
 from ecsd.certificates.authority import Authority
 from ecsd.certificates.material import Material
 from ecsd.clock import Clock
-from ecsd.decisions.certificate import (
+from ecsd.decisions.balancers.certificate import (
     is_renewable,
     key_type,
     next_warning,

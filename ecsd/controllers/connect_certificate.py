@@ -11,7 +11,7 @@ from ecsd.certificates.authority import Authority
 from ecsd.certificates.material import Material
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
-from ecsd.decisions.service_connect import certificate_name
+from ecsd.decisions.connect.service_connect import certificate_name
 from ecsd.records.ecs.connect_certificate import ConnectCertificate
 from ecsd.records.record import Record
 from ecsd.records.servicediscovery.service import DiscoveryService

@@ -13,16 +13,16 @@ from ecsd.certificates.authority import Authority
 from ecsd.certificates.user_secrets import user_secrets
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
-from ecsd.decisions.balancer_plan import compile_balancer
-from ecsd.decisions.hook_plan import compile_hook
-from ecsd.decisions.lifecycle_hook import PAUSE
-from ecsd.decisions.service_connect_plan import Logs, awaits_certificate, compile_proxy
-from ecsd.decisions.service_deployment import is_open
-from ecsd.decisions.task import STARTING
-from ecsd.decisions.task_plan import Network, Surroundings, compile_task
-from ecsd.decisions.task_roles import RoleOfTask, roles_of
-from ecsd.decisions.vpc_plan import compile_vpc
-from ecsd.decisions.zone_plan import compile_hosted_zone, compile_namespace
+from ecsd.decisions.balancers.balancer_plan import compile_balancer
+from ecsd.decisions.connect.service_connect_plan import Logs, awaits_certificate, compile_proxy
+from ecsd.decisions.dns.zone_plan import compile_hosted_zone, compile_namespace
+from ecsd.decisions.services.hook_plan import compile_hook
+from ecsd.decisions.services.lifecycle_hook import PAUSE
+from ecsd.decisions.services.service_deployment import is_open
+from ecsd.decisions.tasks.task import STARTING
+from ecsd.decisions.tasks.task_plan import Network, Surroundings, compile_task
+from ecsd.decisions.tasks.task_roles import RoleOfTask, roles_of
+from ecsd.decisions.vpc.vpc_plan import compile_vpc
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
-from ecsd.decisions.discovery import settle_health
-from ecsd.decisions.registration import (
+from ecsd.decisions.dns.discovery import settle_health
+from ecsd.decisions.dns.registration import (
     Origin,
     bindings_of,
     instance_of,

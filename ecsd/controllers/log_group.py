@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from ecsd.clock import Clock
-from ecsd.decisions.log_retention import kept_from, milliseconds, next_trim
+from ecsd.decisions.logs.retention import kept_from, milliseconds, next_trim
 from ecsd.records.logs.log_group import LogGroup, LogStream
 from ecsd.records.logs.storage_to_free import StorageToFree
 from ecsd.records.record import Record

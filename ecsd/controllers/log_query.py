@@ -13,7 +13,7 @@ from ecsd.decisions.insights.budget import QueryTooLargeError
 from ecsd.decisions.insights.parser import parse_query
 from ecsd.decisions.insights.run import Run
 from ecsd.decisions.insights.syntax import QueryFault
-from ecsd.decisions.log_retention import milliseconds
+from ecsd.decisions.logs.retention import milliseconds
 from ecsd.ids import IdSource
 from ecsd.records.logs.log_query import (
     COMPLETE,

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 
 from ecsd.clock import Clock
-from ecsd.decisions.function_arn import invoke_url
-from ecsd.decisions.log_filter import LogFilter, compile_filter
-from ecsd.decisions.log_retention import milliseconds
-from ecsd.decisions.log_token import event_id, event_number
-from ecsd.decisions.subscription_event import MOST_BYTES, OLDEST_HOURS, subscription_event
+from ecsd.decisions.balancers.function_arn import invoke_url
+from ecsd.decisions.logs.filter_pattern import LogFilter, compile_filter
+from ecsd.decisions.logs.retention import milliseconds
+from ecsd.decisions.logs.subscription_event import MOST_BYTES, OLDEST_HOURS, subscription_event
+from ecsd.decisions.logs.token import event_id, event_number
 from ecsd.records.logs.log_filter import SubscriptionFilter, SubscriptionProgress
 from ecsd.records.logs.log_group import LogStream
 from ecsd.records.record import Record

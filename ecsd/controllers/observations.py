@@ -8,9 +8,9 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from ecsd.clock import Clock
-from ecsd.decisions.lifecycle_hook import answered
-from ecsd.decisions.target import place, register
-from ecsd.decisions.task import STARTING, is_wanted, observe, run
+from ecsd.decisions.balancers.target import place, register
+from ecsd.decisions.services.lifecycle_hook import answered
+from ecsd.decisions.tasks.task import STARTING, is_wanted, observe, run
 from ecsd.ids import IdSource
 from ecsd.link.messages import Hello, HostFaults, PlanApplied, Up
 from ecsd.records.ec2.network_interface import NetworkInterface

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
-from ecsd.decisions.target import delay_seconds, drained_at
+from ecsd.decisions.balancers.target import delay_seconds, drained_at
 from ecsd.records.elbv2.load_balancer import Listener, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.record import Record

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
-from ecsd.decisions.host_choice import choose_host
-from ecsd.decisions.target import drain
-from ecsd.decisions.task import (
+from ecsd.decisions.balancers.target import drain
+from ecsd.decisions.tasks.host_choice import choose_host
+from ecsd.decisions.tasks.task import (
     STARTING,
     advance,
     begin_deactivating,

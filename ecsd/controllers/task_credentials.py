@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from ecsd.certificates.authority import Authority
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
-from ecsd.decisions.task import is_wanted, stop
-from ecsd.decisions.task_roles import RoleOfTask, roles_of
+from ecsd.decisions.tasks.task import is_wanted, stop
+from ecsd.decisions.tasks.task_roles import RoleOfTask, roles_of
 from ecsd.ids import IdSource
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.task import Task

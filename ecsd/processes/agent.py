@@ -6,19 +6,19 @@ import signal
 from collections.abc import Coroutine
 from pathlib import Path
 
-from ecsd.agent.balancers import HostBalancers
-from ecsd.agent.exec_sessions import HostSessions
+from ecsd.agent.containers.exec_sessions import HostSessions
+from ecsd.agent.containers.task_endpoint import TaskEndpoint
+from ecsd.agent.containers.tasks import HostTasks
 from ecsd.agent.file_systems import HostFileSystems
 from ecsd.agent.hooks import HostHooks
 from ecsd.agent.networks import HostNetworks
 from ecsd.agent.plan_log import PlanLog
-from ecsd.agent.proxies import HostProxies
 from ecsd.agent.reconcile import Reconciler
 from ecsd.agent.registry import HostRegistry
 from ecsd.agent.rooms import Ground, Report, Rooms
-from ecsd.agent.task_endpoint import TaskEndpoint
 from ecsd.agent.task_roles import TaskRoles
-from ecsd.agent.tasks import HostTasks
+from ecsd.agent.traffic.balancers import HostBalancers
+from ecsd.agent.traffic.proxies import HostProxies
 from ecsd.clock import SystemClock
 from ecsd.decisions.request_rate import Rate
 from ecsd.link.client import Link

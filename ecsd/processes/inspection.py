@@ -7,8 +7,8 @@ from msgspec.structs import asdict
 from ecsd.certificates.authority import Authority
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Controllers
-from ecsd.decisions.domain_name import resolved
-from ecsd.decisions.vpc_plan import compile_vpc
+from ecsd.decisions.dns.domain_name import resolved
+from ecsd.decisions.vpc.vpc_plan import compile_vpc
 from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.ecs.task_end import TaskEnd
 from ecsd.records.host import Host

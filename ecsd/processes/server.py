@@ -36,7 +36,7 @@ from ecsd.controllers.service.controller import ServiceController
 from ecsd.controllers.target_group import TargetGroupController
 from ecsd.controllers.task import TaskController
 from ecsd.controllers.task_credentials import TaskCredentialsController
-from ecsd.decisions.function_arn import NOBODY
+from ecsd.decisions.balancers.function_arn import NOBODY
 from ecsd.errors import FunctionError
 from ecsd.gateway.app import make_app
 from ecsd.gateway.dispatch import GatewayParts

@@ -1,13 +1,13 @@
 """Taking everything that ecsd made off this machine, without server or agent."""
 
-from ecsd.agent.balancers import HostBalancers
+from ecsd.agent.containers.tasks import HostTasks
 from ecsd.agent.efs_volumes import EfsVolumes
 from ecsd.agent.networks import HostNetworks
-from ecsd.agent.proxies import HostProxies
 from ecsd.agent.registry import HostRegistry
 from ecsd.agent.rooms import Ground
 from ecsd.agent.task_roles import TaskRoles
-from ecsd.agent.tasks import HostTasks
+from ecsd.agent.traffic.balancers import HostBalancers
+from ecsd.agent.traffic.proxies import HostProxies
 from ecsd.clock import SystemClock
 from ecsd.errors import EcsdError
 from ecsd.link.messages import Up

@@ -5,7 +5,7 @@ The shares lie with the service's names in Cloud Map: every proxy that leads the
 
 from msgspec.structs import replace
 
-from ecsd.decisions.connect_traffic import digest
+from ecsd.decisions.connect.connect_traffic import digest
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_connect import ConnectShares
 from ecsd.records.ecs.task import Task

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from ecsd.decisions import deployment
-from ecsd.decisions import service_deployment as history
+from ecsd.decisions.services import deployment
+from ecsd.decisions.services import service_deployment as history
 from ecsd.ids import IdSource
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_deployment import ServiceDeployment, ServiceRevision

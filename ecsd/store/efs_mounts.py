@@ -7,7 +7,7 @@ with the task's plan, and can go on with it without its server.
 from datetime import datetime
 from typing import NamedTuple
 
-from ecsd.decisions.efs_access import (
+from ecsd.decisions.efs.access import (
     ANONYMOUS,
     EVERYTHING,
     Access,
@@ -15,11 +15,11 @@ from ecsd.decisions.efs_access import (
     access_of,
     client_keys,
 )
-from ecsd.decisions.efs_mount import Around, Volume, compile_mount, volume_of
+from ecsd.decisions.efs.mount import Around, Volume, compile_mount, volume_of
 from ecsd.decisions.iam.evaluation import Policies, Source
 from ecsd.decisions.iam.statement import compile_policy
-from ecsd.decisions.task_roles import TASK, RoleOfTask, roles_of
-from ecsd.decisions.vpc_plan import compile_vpc
+from ecsd.decisions.tasks.task_roles import TASK, RoleOfTask, roles_of
+from ecsd.decisions.vpc.vpc_plan import compile_vpc
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.ecs.task import Task

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from ecsd.decisions.addresses import resolver
-from ecsd.decisions.network_interface import new_interface
-from ecsd.decisions.new_task import Names, Origin, Place, new_task
+from ecsd.decisions.network.addresses import resolver
+from ecsd.decisions.network.network_interface import new_interface
+from ecsd.decisions.tasks.new_task import Names, Origin, Place, new_task
 from ecsd.ids import IdSource
 from ecsd.records.ec2.dhcp_options import OWN_RESOLVER, DhcpOptions
 from ecsd.records.ec2.network_interface import NetworkInterface

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ecsd.decisions.insights.row import Row
 from ecsd.decisions.insights.values import Moment
-from ecsd.decisions.log_retention import kept_from
+from ecsd.decisions.logs.retention import kept_from
 from ecsd.records.logs.log_group import LogGroup, LogStream
 from ecsd.store.store import View
 from ecsd.store.streams import EVENT_OVERHEAD, Located

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from ecsd.decisions.service_connect import log_options, offered, reached
+from ecsd.decisions.connect.service_connect import log_options, offered, reached
 from ecsd.ids import IdSource
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_connect import ConnectPort, ServiceConnect

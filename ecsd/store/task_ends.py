@@ -5,8 +5,8 @@ The server's observations and the task controller end tasks alike.
 
 from datetime import datetime
 
-from ecsd.decisions.task import end
-from ecsd.decisions.task_history import surplus, task_end
+from ecsd.decisions.tasks.task import end
+from ecsd.decisions.tasks.task_history import surplus, task_end
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_end import TaskEnd
 from ecsd.store.launch import release_interface

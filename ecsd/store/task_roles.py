@@ -8,7 +8,7 @@ are often made elsewhere, by another stack.
 from datetime import datetime
 from typing import NamedTuple
 
-from ecsd.decisions.task_roles import RoleOfTask, cannot_assume, trusts_tasks
+from ecsd.decisions.tasks.task_roles import RoleOfTask, cannot_assume, trusts_tasks
 from ecsd.ids import IdSource
 from ecsd.records.iam.session import Session
 from ecsd.settings import Settings

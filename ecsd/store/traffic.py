@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from ecsd.decisions.balancer_plan import compile_balancer, traffic_digest
-from ecsd.decisions.traffic import forwarded, shared
+from ecsd.decisions.balancers.balancer_plan import compile_balancer, traffic_digest
+from ecsd.decisions.balancers.traffic import forwarded, shared
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.store.finders.data_plane import balancer_parts
 from ecsd.store.finders.elbv2 import find_rule

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from ecsd.agent.drivers.engine import EngineAwayError, EngineRefusalError, EngineSilentError
 from ecsd.agent.drivers.engine_answers import Digests, EngineEvent, Host, Inspected, Owned
-from ecsd.decisions import container_names
-from ecsd.decisions.container_order import Seen
+from ecsd.decisions.containers import container_names
+from ecsd.decisions.containers.container_order import Seen
 
 HOST = Host("20.10.24", "amd64", "cgroupfs", True, storage="/")
 

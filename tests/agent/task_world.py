@@ -3,9 +3,9 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+from ecsd.agent.containers.tasks import HostTasks
 from ecsd.agent.rooms import Ground
 from ecsd.agent.task_roles import TaskRoles
-from ecsd.agent.tasks import HostTasks
 from ecsd.clock import VirtualClock
 from ecsd.errors import BalancerError, FileSystemError, NetworkError
 from ecsd.records.observed import TaskObserved

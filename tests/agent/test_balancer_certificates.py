@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from ecsd.agent.balancer_proxy import BalancerProxy
 from ecsd.agent.drivers.haproxy_commands import LARGEST_PAYLOAD, replace_certificate
+from ecsd.agent.traffic.balancer_proxy import BalancerProxy
 from ecsd.clock import SystemClock
-from ecsd.decisions.haproxy_tls import certificate_path
-from ecsd.decisions.listener import Limits
+from ecsd.decisions.haproxy.listener import Limits
+from ecsd.decisions.haproxy.tls import certificate_path
 from ecsd.errors import BalancerError
 from ecsd.records.plan import BalancerPlan, ListenerPlan, TlsPlan
 

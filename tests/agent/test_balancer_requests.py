@@ -11,11 +11,11 @@ import pytest
 from aiohttp import web
 from msgspec.structs import replace
 
-from ecsd.agent.balancer_requests import BalancerRequests
 from ecsd.agent.drivers.function_probe import FunctionQuestion, ask_function
+from ecsd.agent.traffic.balancer_requests import BalancerRequests
 from ecsd.clock import SystemClock
-from ecsd.decisions.function_event import LARGEST_ANSWER, LARGEST_BODY
-from ecsd.decisions.target_health import Outcome
+from ecsd.decisions.balancers.function_event import LARGEST_ANSWER, LARGEST_BODY
+from ecsd.decisions.balancers.target_health import Outcome
 from tests.agent.functions import Functions
 from tests.decisions.listener_plans import GROUP, function_group, plan
 

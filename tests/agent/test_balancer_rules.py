@@ -3,15 +3,14 @@
 import pytest
 from msgspec.structs import replace
 
-from ecsd.agent.balancer_rules import BalancerRules
-from ecsd.agent.health_checks import Place
-from ecsd.decisions.listener import Limits
-from ecsd.decisions.network_balancer_attributes import PROXY
-from ecsd.decisions.nlb_plan import Ending
-from ecsd.decisions.target_health import Health
+from ecsd.agent.traffic.balancer_rules import BalancerRules
+from ecsd.agent.traffic.health_checks import Place
+from ecsd.decisions.balancers.network_balancer_attributes import PROXY
+from ecsd.decisions.balancers.nlb_plan import Ending
+from ecsd.decisions.balancers.target_health import Health
+from ecsd.decisions.haproxy.listener import Limits
 from ecsd.errors import BalancerError, NetworkError
-from tests.decisions.test_haproxy_relay import PEMS, tls
-from tests.decisions.test_nlb_plan import (
+from tests.decisions.balancers.test_nlb_plan import (
     ADDRESSES,
     ARN,
     balancer,
@@ -20,6 +19,7 @@ from tests.decisions.test_nlb_plan import (
     listener,
     target,
 )
+from tests.decisions.haproxy.test_relay import PEMS, tls
 
 PLAN = balancer(group(target(1), target(2)))
 LIMITS = Limits(100, 1)

@@ -3,8 +3,8 @@
 import base64
 from datetime import UTC, datetime
 
-from ecsd.agent.log_credentials import LogCredentials
-from ecsd.agent.registry_access import Login, RegistryAccess, RegistryAuthError
+from ecsd.agent.containers.log_credentials import LogCredentials
+from ecsd.agent.containers.registry_access import Login, RegistryAccess, RegistryAuthError
 from ecsd.agent.task_roles import TaskRoles
 from ecsd.clock import SystemClock
 from ecsd.records.plan import RoleCredentials, RolesPlan
@@ -151,7 +151,7 @@ async def test_a_refusal_is_told_in_ecss_words():
 
 
 async def test_silence_is_asked_again(monkeypatch):
-    monkeypatch.setattr("ecsd.agent.registry_access.PAUSE", 0.0)
+    monkeypatch.setattr("ecsd.agent.containers.registry_access.PAUSE", 0.0)
     async with FakeEcr().listening() as ecr:
         pass  # nobody listens any more
     words = await refusal(of_ecr(logs_endpoint=ecr.endpoint))

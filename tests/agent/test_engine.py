@@ -26,8 +26,8 @@ from ecsd.agent.drivers.engine_answers import Digests, event, host, inspected, m
 from ecsd.agent.drivers.open_files import open_files
 from ecsd.agent.turns import BEGIN, FINISH, Turns
 from ecsd.clock import SystemClock, VirtualClock
-from ecsd.decisions.container_config import TaskLimits
-from ecsd.decisions.startup_values import Login
+from ecsd.decisions.containers.container_config import TaskLimits
+from ecsd.decisions.containers.startup_values import Login
 from ecsd.errors import EngineError
 
 LABELS = {"dev.ecsd.task-arn": "arn", "dev.ecsd.container": "app", "dev.ecsd.role": "app"}

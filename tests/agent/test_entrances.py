@@ -4,7 +4,7 @@ import pytest
 
 from ecsd.agent.drivers import entrances
 from ecsd.agent.drivers.entrances import Entrances
-from ecsd.decisions.ruleset import read_table
+from ecsd.decisions.network.ruleset import read_table
 
 TABLE = "ecsd_entrances"
 FIRST, SECOND, THIRD = (f"127.64.0.{number}" for number in (1, 2, 3))

@@ -7,7 +7,7 @@ import pytest
 from ecsd.agent.efs_volumes import EfsVolumes
 from ecsd.agent.file_systems import HostFileSystems, used
 from ecsd.clock import VirtualClock
-from ecsd.decisions.efs_failures import unresolved
+from ecsd.decisions.efs.failures import unresolved
 from ecsd.errors import FileSystemError
 from ecsd.records.plan_files import EfsMount, FileSystemPlan
 from ecsd.settings import Settings

@@ -1,7 +1,7 @@
 """Weights by HAProxy's runtime API: in which order they are told, and how they are read."""
 
 from ecsd.agent.drivers.haproxy_commands import changes, read_servers
-from ecsd.decisions.haproxy_backend import Server
+from ecsd.decisions.haproxy.backend import Server
 
 BLUE = Server("10.0.0.5", 80, "", used=True, weight=256)
 GREEN = Server("10.0.0.6", 80, "", used=True, weight=0)

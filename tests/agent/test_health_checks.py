@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from ecsd.agent.drivers.function_probe import FunctionQuestion
-from ecsd.agent.health_checks import HealthChecks, Place
+from ecsd.agent.traffic.health_checks import HealthChecks, Place
 from ecsd.clock import VirtualClock
-from ecsd.decisions.target_health import Health, Outcome
+from ecsd.decisions.balancers.target_health import Health, Outcome
 from ecsd.errors import NetworkError
 from ecsd.records.plan import BalancerPlan, HealthCheckPlan, TargetGroupPlan, TargetPlan
 

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from ecsd.agent.log_credentials import LogCredentials
-from ecsd.agent.log_streams import LogStreamError, LogStreams
+from ecsd.agent.containers.log_credentials import LogCredentials
+from ecsd.agent.containers.log_streams import LogStreamError, LogStreams
 from ecsd.agent.task_roles import TaskRoles
 from ecsd.clock import SystemClock
 from ecsd.records.plan import TaskPlan

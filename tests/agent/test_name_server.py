@@ -11,7 +11,7 @@ from ecsd.agent.drivers import names
 from ecsd.agent.drivers.host_names import HostNames
 from ecsd.agent.drivers.names import NameServer
 from ecsd.clock import SystemClock
-from ecsd.decisions.dns_message import (
+from ecsd.decisions.dns.message import (
     CNAME,
     SRV,
     A,
@@ -25,7 +25,7 @@ from ecsd.decisions.dns_message import (
 from ecsd.ids import SeededIds
 from ecsd.records.plan import ZoneInstance, ZonePlan, ZoneService
 from ecsd.records.plan_network import VpcPlan
-from tests.decisions.test_names import packet
+from tests.decisions.dns.test_names import packet
 
 VPC = VpcPlan(vpc_id="vpc-1", number=1, cidr="10.0.0.0/16", dns_support=True)
 OTHER = VpcPlan(vpc_id="vpc-2", number=2, cidr="10.0.0.0/16", dns_support=True)

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from ecsd.agent.proxies import HostProxies
 from ecsd.agent.rooms import Place
 from ecsd.agent.task_roles import TaskRoles
+from ecsd.agent.traffic.proxies import HostProxies
 from ecsd.clock import VirtualClock
 from ecsd.errors import BalancerError, NetworkError
 from ecsd.link.messages import PlanApplied
@@ -123,7 +123,7 @@ class Led:
 
 
 async def test_shares_that_a_proxy_keeps_to_are_told_when_they_change(world, monkeypatch):
-    monkeypatch.setattr("ecsd.agent.proxies._TaskProxy", Led)
+    monkeypatch.setattr("ecsd.agent.traffic.proxies._TaskProxy", Led)
     await world.proxies.apply(PLAN)
     await world.proxies.provide(ARN, Place("/sandbox"))
     none = PlanApplied(key=KEY, traffic="")  # what an earlier agent said may be otherwise
@@ -139,7 +139,7 @@ async def test_shares_that_a_proxy_keeps_to_are_told_when_they_change(world, mon
 async def test_a_proxy_that_ended_meanwhile_keeps_to_nothing(world, monkeypatch):
     proxy = Led()
     proxy.free.clear()
-    monkeypatch.setattr("ecsd.agent.proxies._TaskProxy", lambda *_: proxy)
+    monkeypatch.setattr("ecsd.agent.traffic.proxies._TaskProxy", lambda *_: proxy)
     world.proxies.adopt(ARN, Place("/sandbox"))
     bringing = asyncio.create_task(world.proxies.apply(replace(PLAN, traffic="some")))
     await asyncio.sleep(0)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ecsd.agent.log_streams import LogStreamError, Place
-from ecsd.agent.proxy_log import ProxyLog
+from ecsd.agent.containers.log_streams import LogStreamError, Place
+from ecsd.agent.traffic.proxy_log import ProxyLog
 from ecsd.records.plan import LogPlan
 
 PLAN = LogPlan(

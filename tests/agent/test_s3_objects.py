@@ -4,7 +4,7 @@ import pytest
 from aiohttp import web
 
 from ecsd.agent.api_client import ApiError, Keys
-from ecsd.agent.s3_objects import S3Objects
+from ecsd.agent.containers.s3_objects import S3Objects
 from ecsd.clock import SystemClock
 from ecsd.settings import Settings
 

@@ -9,10 +9,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from msgspec.structs import replace
 
-from ecsd.agent.s3_objects import S3Objects
-from ecsd.agent.startup_values import StartupValues, StartupValuesError
+from ecsd.agent.containers.s3_objects import S3Objects
+from ecsd.agent.containers.startup_values import StartupValues, StartupValuesError
 from ecsd.clock import SystemClock
-from ecsd.decisions.startup_values import Login
+from ecsd.decisions.containers.startup_values import Login
 from ecsd.records.plan import RoleCredentials
 from ecsd.settings import Settings
 from tests.agent.fake_api import FakeApi, refused

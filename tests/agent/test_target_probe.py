@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ecsd.agent.drivers import plain_exchange, target_probe
 from ecsd.agent.drivers.target_probe import Question, ask
 from ecsd.clock import SystemClock
-from ecsd.decisions.target_health import Outcome
+from ecsd.decisions.balancers.target_health import Outcome
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -7,14 +7,14 @@ from http import HTTPStatus
 import pytest
 from msgspec.structs import replace
 
+from ecsd.agent.containers.task_endpoint import TaskEndpoint
 from ecsd.agent.drivers.link_local import Asked
-from ecsd.agent.task_endpoint import TaskEndpoint
 from ecsd.agent.task_roles import TaskRoles
 from ecsd.clock import VIRTUAL_START, SystemClock
-from ecsd.decisions.container_order import Seen
+from ecsd.decisions.containers.container_order import Seen
+from ecsd.decisions.containers.task_endpoint import container_id, credentials_id
 from ecsd.decisions.request_rate import Rate
-from ecsd.decisions.task_endpoint import container_id, credentials_id
-from ecsd.decisions.task_metadata import TaskSeen
+from ecsd.decisions.tasks.task_metadata import TaskSeen
 from ecsd.errors import EngineError
 from ecsd.records.plan import RoleCredentials, RolesPlan
 from tests.agent.fake_logs import FakeLogs

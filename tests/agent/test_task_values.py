@@ -5,8 +5,8 @@ import logging
 import pytest
 from msgspec.structs import replace
 
-from ecsd.agent.startup_values import StartupValuesError
-from ecsd.decisions.startup_values import Login, Values
+from ecsd.agent.containers.startup_values import StartupValuesError
+from ecsd.decisions.containers.startup_values import Login, Values
 from ecsd.records.plan import RolesPlan
 from tests.agent.task_world import ARN, plan
 from tests.agent.test_startup_values import ROLE

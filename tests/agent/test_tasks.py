@@ -5,8 +5,8 @@ import socket
 import pytest
 from msgspec.structs import replace
 
+from ecsd.agent.containers.log_credentials import ADDRESS, PORT
 from ecsd.agent.drivers.engine import EngineAwayError
-from ecsd.agent.log_credentials import ADDRESS, PORT
 from ecsd.errors import EngineError
 from ecsd.link.messages import HostFaults
 from tests.agent.task_world import ARN, PAUSE, World, plan

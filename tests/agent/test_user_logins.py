@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from msgspec.structs import replace
 
-from ecsd.agent.user_logins import UserLogins
+from ecsd.agent.traffic.user_logins import UserLogins
 from ecsd.certificates.user_sessions import seal, unseal
 from ecsd.clock import SystemClock
-from ecsd.decisions.function_event import Asked
-from ecsd.decisions.user_session import read_session, session_text
+from ecsd.decisions.balancers.function_event import Asked
+from ecsd.decisions.balancers.user_session import read_session, session_text
 from ecsd.ids import SeededIds
 from tests.agent.identity_provider import SECRET, IdentityProvider
 from tests.decisions.listener_plans import ARN

@@ -5,9 +5,9 @@ from msgspec.structs import replace
 
 from ecsd.cli import why_connect
 from ecsd.cli.why_connect import End, UnclearError, explain_connection, parsed_port, place_of
-from ecsd.decisions.security_group import Flow
+from ecsd.decisions.network.security_group import Flow
 from ecsd.settings import Settings
-from tests.decisions.test_reachability import CLIENT, WEB, plan
+from tests.decisions.vpc.test_reachability import CLIENT, WEB, plan
 
 PLANS = {"vpc-1": plan()}
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ecsd.cli.balancers import action_words, condition_words, forwards, plain, urls_of
 from ecsd.cli.why_url import _group, _peers, _to_target, tls_words
 from ecsd.cli.why_zone import _answering, alias_targets
-from tests.decisions import test_reachability
+from tests.decisions.vpc import test_reachability
 
 RULE = """
 <Rules><member><Priority>5</Priority><IsDefault>false</IsDefault>

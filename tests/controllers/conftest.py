@@ -17,11 +17,11 @@ from ecsd.controllers.reaper import ReaperController
 from ecsd.controllers.service.controller import ServiceController
 from ecsd.controllers.target_group import TargetGroupController
 from ecsd.controllers.task import TaskController
-from ecsd.decisions.balancer_plan import compile_balancer, traffic_digest
-from ecsd.decisions.connect_traffic import digest
+from ecsd.decisions.balancers.balancer_plan import compile_balancer, traffic_digest
+from ecsd.decisions.connect.connect_traffic import digest
 from ecsd.decisions.invariants.discovery import Discovery, check_discovery
 from ecsd.decisions.invariants.ecs import Containers, check_ecs
-from ecsd.decisions.service_load_balancers import resolve
+from ecsd.decisions.services.service_load_balancers import resolve
 from ecsd.ids import SeededIds
 from ecsd.link.messages import PlanApplied
 from ecsd.records.ec2.network_interface import NetworkInterface

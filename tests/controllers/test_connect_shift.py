@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from ecsd.decisions.service_connect_plan import Logs, compile_proxy
+from ecsd.decisions.connect.service_connect_plan import Logs, compile_proxy
 from ecsd.link.messages import PlanApplied
 from ecsd.records.ecs.service import DeploymentConfiguration
 from ecsd.records.ecs.service_deployment import ServiceDeployment

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 from ecsd.certificates.authority import Authority
 from ecsd.clock import VIRTUAL_START, VirtualClock
 from ecsd.controllers.data_plane import DataPlaneController
-from ecsd.decisions.balancer_plan import compile_balancer, traffic_digest
-from ecsd.decisions.user_session import sealed_for
+from ecsd.decisions.balancers.balancer_plan import compile_balancer, traffic_digest
+from ecsd.decisions.balancers.user_session import sealed_for
 from ecsd.errors import CertificateError
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.vpc import Vpc

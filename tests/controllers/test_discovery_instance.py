@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from ecsd.clock import VirtualClock
 from ecsd.controllers.controller import Controllers
 from ecsd.controllers.discovery_instance import InstanceController
-from ecsd.decisions.discovery import HEALTH_WAIT
+from ecsd.decisions.dns.discovery import HEALTH_WAIT
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_set import TaskSet
 from ecsd.records.servicediscovery.instance import Instance

@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
-from ecsd.decisions.service_connect_plan import Logs, compile_proxy
-from ecsd.decisions.task_view import show_task
+from ecsd.decisions.connect.service_connect_plan import Logs, compile_proxy
+from ecsd.decisions.tasks.task_view import show_task
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.task import Task
 from ecsd.records.servicediscovery.instance import Instance

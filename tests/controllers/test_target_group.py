@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ecsd.clock import VirtualClock, VirtualLoop
 from ecsd.controllers.controller import Controllers
 from ecsd.controllers.target_group import TargetGroupController
-from ecsd.decisions.target import drain, register
+from ecsd.decisions.balancers.target import drain, register
 from ecsd.records.elbv2.load_balancer import Listener, Rule
 from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup
 from ecsd.store.scope import Scope

@@ -11,7 +11,7 @@ from ecsd.clock import VIRTUAL_START, VirtualClock
 from ecsd.controllers.controller import Controllers
 from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.controllers.task_credentials import TaskCredentialsController
-from ecsd.decisions.task_roles import cannot_assume
+from ecsd.decisions.tasks.task_roles import cannot_assume
 from ecsd.ids import SeededIds
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.task import Task

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from ecsd.decisions.deployment import new_deployment
+from ecsd.decisions.services.deployment import new_deployment
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.task_set import TaskSet
 from tests.controllers.conftest import CLUSTER, SCOPE, SERVICE

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from ecsd.decisions.lifecycle_hook import decided
+from ecsd.decisions.services.lifecycle_hook import decided
 from ecsd.records.ecs.service_deployment import ServiceDeployment
 from ecsd.records.elbv2.load_balancer import Listener
 from tests.controllers.balancing import TEST_LISTENER

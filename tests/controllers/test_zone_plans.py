@@ -11,8 +11,8 @@ from ecsd.clock import VirtualClock, VirtualLoop
 from ecsd.controllers.controller import Controllers
 from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.controllers.expiry import ExpiryController
-from ecsd.decisions.hosted_zone import BALANCER_ZONE, first_record_sets
-from ecsd.decisions.record_set import place
+from ecsd.decisions.dns.hosted_zone import BALANCER_ZONE, first_record_sets
+from ecsd.decisions.dns.record_set import place
 from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.elbv2.load_balancer import Listener
 from ecsd.records.elbv2.target_group import Target

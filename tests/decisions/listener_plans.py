@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from ecsd.decisions.listener import Limits, Place, compile_config
+from ecsd.decisions.haproxy.listener import Limits, Place, compile_config
 from ecsd.records.plan import (
     BalancerPlan,
     HealthCheckPlan,

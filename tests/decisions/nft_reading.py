@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
-from ecsd.decisions.ruleset import Chain, Collection, Table
-from ecsd.decisions.security_group import Flow
+from ecsd.decisions.network.ruleset import Chain, Collection, Table
+from ecsd.decisions.network.security_group import Flow
 
 INTERVAL = "; flags interval"
 

@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 
 from ecsd.certificates.user_sessions import derived_key, new_keys
-from ecsd.decisions.listener_checks import complete_action
-from ecsd.decisions.user_session import key_purpose
+from ecsd.decisions.balancers.listener_checks import complete_action
+from ecsd.decisions.balancers.user_session import key_purpose
 from ecsd.records.plan import AuthenticationPlan, RulePlan, UserKeysPlan
 from tests.decisions.listener_plans import GROUP, secure
 

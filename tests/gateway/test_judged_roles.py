@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from signed_client import ROOT_KEY, SignedClient
 
-from ecsd.decisions.task_roles import RoleOfTask
+from ecsd.decisions.tasks.task_roles import RoleOfTask
 from ecsd.records.iam.session import Session
 from ecsd.settings import Settings
 from ecsd.store.task_roles import Rules, open_task_session

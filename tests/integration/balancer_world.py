@@ -18,10 +18,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TypeVar
 
-from ecsd.agent.balancers import HostBalancers
 from ecsd.agent.drivers.host import is_ready_folder
 from ecsd.agent.drivers.namespaces import Visitor
 from ecsd.agent.drivers.socket_stock import SocketStock
+from ecsd.agent.traffic.balancers import HostBalancers
 from ecsd.clock import SystemClock
 from ecsd.records.observed import TargetGroupObserved
 from ecsd.records.plan import (

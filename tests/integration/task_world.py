@@ -10,9 +10,9 @@ from pathlib import Path
 import aiodocker
 from msgspec.structs import replace
 
+from ecsd.agent.containers.tasks import HostTasks
 from ecsd.agent.rooms import Ground
 from ecsd.agent.task_roles import TaskRoles
-from ecsd.agent.tasks import HostTasks
 from ecsd.clock import SystemClock
 from ecsd.ids import IdSource
 from ecsd.records.observed import TaskObserved

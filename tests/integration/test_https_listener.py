@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from ecsd.agent.drivers.haproxy_commands import LARGEST_PAYLOAD
 from ecsd.certificates.authority import Authority
-from ecsd.decisions.sni import sni_choices
+from ecsd.decisions.balancers.sni import sni_choices
 from ecsd.link.messages import PlanApplied
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.plan import ListenerPlan, TlsPlan

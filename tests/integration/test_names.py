@@ -13,7 +13,7 @@ import time
 import pytest
 
 from ecsd.agent.drivers.namespaces import Visitor
-from ecsd.decisions.dns_message import SRV, A, ask, parse_answer, shown
+from ecsd.decisions.dns.message import SRV, A, ask, parse_answer, shown
 from tests.integration.instance import INSTANCE
 from tests.integration.sample import eventually
 from tests.integration.test_terraform import SHARED, Terraform, plugins

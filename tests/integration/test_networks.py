@@ -13,12 +13,12 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from ecsd.decisions.addresses import NUMBERS
-from ecsd.decisions.reachability import reaches
-from ecsd.decisions.security_group import Flow
+from ecsd.decisions.network.addresses import NUMBERS
+from ecsd.decisions.network.security_group import Flow
+from ecsd.decisions.vpc.reachability import reaches
 from ecsd.errors import NetworkError
 from ecsd.records.plan_network import VpcPlan
-from tests.decisions.test_names import packet, read
+from tests.decisions.dns.test_names import packet, read
 from tests.integration import peered_vpcs
 from tests.integration.vpc_world import (
     BY_NAT,

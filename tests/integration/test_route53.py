@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from ecsd.decisions.dns_message import MX, SOA, TXT
+from ecsd.decisions.dns.message import MX, SOA, TXT
 from tests.integration.sample import eventually
 from tests.integration.test_names import inside, path_of, raw, values
 from tests.integration.test_terraform import SHARED, Terraform, plugins

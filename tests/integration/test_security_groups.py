@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from ecsd.decisions.reachability import reaches
-from ecsd.decisions.security_group import Flow
+from ecsd.decisions.network.security_group import Flow
+from ecsd.decisions.vpc.reachability import reaches
 from ecsd.records.plan_network import (
     AclEntry,
     NetworkAclPlan,

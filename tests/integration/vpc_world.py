@@ -14,9 +14,9 @@ from pathlib import Path
 from ecsd.agent.drivers.namespaces import Visitor
 from ecsd.agent.networks import HostNetworks
 from ecsd.clock import SystemClock
-from ecsd.decisions.addresses import NUMBERS, uplink
-from ecsd.decisions.dns_message import Answer, address_record, encode, parse_question
-from ecsd.decisions.security_group import Flow
+from ecsd.decisions.dns.message import Answer, address_record, encode, parse_question
+from ecsd.decisions.network.addresses import NUMBERS, uplink
+from ecsd.decisions.network.security_group import Flow
 from ecsd.records.plan import TaskPlan
 from ecsd.records.plan_network import (
     InterfacePlan,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.machine import pss
-from ecsd.decisions.container_names import OWNER
+from ecsd.decisions.containers.container_names import OWNER
 from ecsd.settings import Settings
 
 KINDS = ("namespaces", "rules", "containers", "processes")

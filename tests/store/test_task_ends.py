@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from ecsd.decisions.task_history import KEPT
+from ecsd.decisions.tasks.task_history import KEPT
 from ecsd.records.ecs.task import Container, Task
 from ecsd.records.ecs.task_end import TaskEnd
 from ecsd.store.scope import Scope

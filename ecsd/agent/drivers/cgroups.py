@@ -9,7 +9,7 @@ import errno
 import logging
 from pathlib import Path
 
-from ecsd.decisions.container_config import PERIOD, TaskLimits
+from ecsd.decisions.containers.container_config import PERIOD, TaskLimits
 from ecsd.errors import EcsdError
 
 log = logging.getLogger(__name__)

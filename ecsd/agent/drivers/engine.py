@@ -30,9 +30,9 @@ from ecsd.agent.drivers.engine_answers import (
 )
 from ecsd.agent.drivers.exec_stream import ExecStream
 from ecsd.clock import Clock
-from ecsd.decisions.container_names import OWNER, TASK
-from ecsd.decisions.container_volumes import Volume
-from ecsd.decisions.startup_values import Login
+from ecsd.decisions.containers.container_names import OWNER, TASK
+from ecsd.decisions.containers.container_volumes import Volume
+from ecsd.decisions.containers.startup_values import Login
 from ecsd.errors import EngineError
 
 log = logging.getLogger(__name__)

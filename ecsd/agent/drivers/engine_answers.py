@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from ecsd.decisions import container_names
-from ecsd.decisions.container_order import Seen
+from ecsd.decisions.containers import container_names
+from ecsd.decisions.containers.container_order import Seen
 
 SERIAL_BELOW = 23  # moby#46661: concurrent removal of network endpoints deadlocks older Engines
 NEVER = "0001-01-01T00:00:00Z"

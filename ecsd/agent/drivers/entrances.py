@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from ecsd.agent.drivers.nftables import Nftables
-from ecsd.decisions.addresses import gate
-from ecsd.decisions.ruleset import Chain, Collection, Table, difference, read_table, whole
+from ecsd.decisions.network.addresses import gate
+from ecsd.decisions.network.ruleset import Chain, Collection, Table, difference, read_table, whole
 
 CHAINS = {
     "out": Chain(

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from ecsd.agent.drivers.programs import attempt
 from ecsd.clock import Clock
-from ecsd.decisions.nlb_plan import Ending
-from ecsd.decisions.security_group import Flow
+from ecsd.decisions.balancers.nlb_plan import Ending
+from ecsd.decisions.network.security_group import Flow
 from ecsd.errors import NetworkError
 
 log = logging.getLogger(__name__)

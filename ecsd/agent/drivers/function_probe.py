@@ -7,13 +7,13 @@ import aiohttp
 
 from ecsd.agent.drivers.functions import functions_session, invoke
 from ecsd.clock import Clock
-from ecsd.decisions.function_event import (
+from ecsd.decisions.balancers.function_event import (
     LARGEST_ANSWER,
     Malformed,
     check_event,
     function_answer,
 )
-from ecsd.decisions.target_health import Outcome, matches
+from ecsd.decisions.balancers.target_health import Outcome, matches
 from ecsd.errors import FunctionError
 
 

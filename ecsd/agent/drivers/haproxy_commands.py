@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ecsd.clock import Clock
-from ecsd.decisions.haproxy_backend import Server
+from ecsd.decisions.haproxy.backend import Server
 from ecsd.errors import BalancerError
 
 ANSWER_SECONDS = 5

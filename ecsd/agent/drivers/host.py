@@ -17,7 +17,7 @@ from ecsd.agent.drivers.nftables import Nftables
 from ecsd.agent.drivers.programs import attempt, run
 from ecsd.agent.drivers.rtnetlink import links_gone
 from ecsd.clock import Clock
-from ecsd.decisions.addresses import Uplink, gate
+from ecsd.decisions.network.addresses import Uplink, gate
 from ecsd.errors import NetworkError
 from ecsd.settings import INSTANCES, Settings
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from ecsd.agent.drivers.names import NameServer
 from ecsd.clock import Clock
-from ecsd.decisions.dns_message import LARGEST, MalformedError
+from ecsd.decisions.dns.message import LARGEST, MalformedError
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from ecsd.decisions.oidc import LARGEST_ANSWER
+from ecsd.decisions.balancers.oidc import LARGEST_ANSWER
 
 CALL_SECONDS = 10
 CONNECT_SECONDS = 5

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from ecsd.agent.drivers.namespaces import Visitor
 from ecsd.clock import Clock
-from ecsd.decisions.task_endpoint import ADDRESS, PORT
+from ecsd.decisions.containers.task_endpoint import ADDRESS, PORT
 from ecsd.errors import NetworkError
 from ecsd.records.plan_network import VpcPlan
 

@@ -14,8 +14,7 @@ from typing import TypeVar
 
 from ecsd.agent.drivers.namespaces import Visitor
 from ecsd.clock import Clock
-from ecsd.decisions.addresses import resolver
-from ecsd.decisions.dns_message import (
+from ecsd.decisions.dns.message import (
     LARGEST,
     REFUSED,
     Answer,
@@ -27,10 +26,11 @@ from ecsd.decisions.dns_message import (
     parse_answer,
     parse_question,
 )
-from ecsd.decisions.name_affinity import seen_from
-from ecsd.decisions.names import resolve
-from ecsd.decisions.packet_filter import RESOLVER
-from ecsd.decisions.zone_answer import Zone, open_zone, serves, zone_of
+from ecsd.decisions.dns.name_affinity import seen_from
+from ecsd.decisions.dns.names import resolve
+from ecsd.decisions.dns.zone_answer import Zone, open_zone, serves, zone_of
+from ecsd.decisions.network.addresses import resolver
+from ecsd.decisions.vpc.packet_filter import RESOLVER
 from ecsd.errors import NetworkError
 from ecsd.ids import IdSource
 from ecsd.records.plan import ZonePlan

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from ecsd.decisions.function_event import Answered, Asked
+from ecsd.decisions.balancers.function_event import Answered, Asked
 
 LARGEST_HEAD = 1 << 16  # bytes; HAProxy lets less through
 SERVER = "awselb/2.0"

@@ -14,7 +14,7 @@ from ecsd.agent.drivers.plain_exchange import (
 )
 from ecsd.agent.drivers.target_channel import Channel, opened
 from ecsd.clock import Clock
-from ecsd.decisions.target_health import Outcome, matches
+from ecsd.decisions.balancers.target_health import Outcome, matches
 
 ALPN = {"HTTP1": "http/1.1", "HTTP2": "h2", "GRPC": "h2"}
 

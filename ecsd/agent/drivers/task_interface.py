@@ -17,7 +17,7 @@ from ecsd.agent.drivers.rtnetlink import (
     packed_mac,
     set_up,
 )
-from ecsd.decisions.addresses import link_name
+from ecsd.decisions.network.addresses import link_name
 from ecsd.errors import NetworkError
 
 MTU = 9001

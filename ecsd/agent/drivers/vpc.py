@@ -18,7 +18,7 @@ from ecsd.agent.drivers.programs import attempt, run
 from ecsd.agent.drivers.rtnetlink import Netlink, link_news, next_change
 from ecsd.agent.drivers.task_interface import TaskInterface, attach
 from ecsd.clock import Clock
-from ecsd.decisions.addresses import (
+from ecsd.decisions.network.addresses import (
     PEER_LINKS,
     PeerLink,
     Uplink,
@@ -26,10 +26,10 @@ from ecsd.decisions.addresses import (
     peer_link,
     resolver,
 )
-from ecsd.decisions.packet_filter import compile_vpc_filter
-from ecsd.decisions.ruleset import Table, difference, read_table, whole
-from ecsd.decisions.security_group import cut_flows, narrowed
-from ecsd.decisions.vpc_links import (
+from ecsd.decisions.network.ruleset import Table, difference, read_table, whole
+from ecsd.decisions.network.security_group import cut_flows, narrowed
+from ecsd.decisions.vpc.packet_filter import compile_vpc_filter
+from ecsd.decisions.vpc.vpc_links import (
     Links,
     compile_links,
     link_commands,

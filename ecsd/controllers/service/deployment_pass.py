@@ -5,10 +5,10 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from ecsd.controllers.service.one_pass import ServicePass
-from ecsd.decisions import circuit_breaker, deployment
-from ecsd.decisions import service_deployment as history
 from ecsd.decisions.rollout import rolling
-from ecsd.decisions.task import is_live, is_wanted
+from ecsd.decisions.services import circuit_breaker, deployment
+from ecsd.decisions.services import service_deployment as history
+from ecsd.decisions.tasks.task import is_live, is_wanted
 from ecsd.ids import IdSource
 from ecsd.records.ecs.service import Deployment, Service
 from ecsd.store import service_connect

@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from ecsd.decisions import circuit_breaker, deployment
-from ecsd.decisions.capacity_shares import provider_of_next
-from ecsd.decisions.image_pins import pinned
-from ecsd.decisions.new_task import Origin
 from ecsd.decisions.rollout.fleet import Condition, Member, Step
-from ecsd.decisions.service_tags import task_tags
-from ecsd.decisions.task import NOT_STOPPING, is_protected, is_wanted, stop
-from ecsd.decisions.task_end import how_it_ended
-from ecsd.decisions.task_health import Verdict, judge
+from ecsd.decisions.services import circuit_breaker, deployment
+from ecsd.decisions.services.capacity_shares import provider_of_next
+from ecsd.decisions.services.service_tags import task_tags
+from ecsd.decisions.tasks.image_pins import pinned
+from ecsd.decisions.tasks.new_task import Origin
+from ecsd.decisions.tasks.task import NOT_STOPPING, is_protected, is_wanted, stop
+from ecsd.decisions.tasks.task_end import how_it_ended
+from ecsd.decisions.tasks.task_health import Verdict, judge
 from ecsd.ids import IdSource
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.service import Deployment, Service

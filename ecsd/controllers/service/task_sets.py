@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from ecsd.controllers.service.one_pass import ServicePass
 from ecsd.decisions.rollout import fleet
-from ecsd.decisions.task import is_live, is_wanted
-from ecsd.decisions.task_set import computed_desired
+from ecsd.decisions.services.task_set import computed_desired
+from ecsd.decisions.tasks.task import is_live, is_wanted
 from ecsd.records.ecs.service import Deployment
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_set import TaskSet

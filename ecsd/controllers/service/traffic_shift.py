@@ -9,13 +9,13 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from ecsd.controllers.service.deployment_pass import DeploymentPass
-from ecsd.decisions import lifecycle_hook
-from ecsd.decisions import service_deployment as history
-from ecsd.decisions.connect_traffic import given_back, sharing
+from ecsd.decisions.connect.connect_traffic import given_back, sharing
 from ecsd.decisions.rollout import fleet, stages
 from ecsd.decisions.rollout.fleet import Condition
 from ecsd.decisions.rollout.stages import Facts, Position, Shift
-from ecsd.decisions.task import is_live
+from ecsd.decisions.services import lifecycle_hook
+from ecsd.decisions.services import service_deployment as history
+from ecsd.decisions.tasks.task import is_live
 from ecsd.records.ecs.service import Deployment
 from ecsd.records.ecs.service_deployment import HookRun
 from ecsd.store import connect_traffic

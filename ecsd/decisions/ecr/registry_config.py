@@ -9,8 +9,8 @@ Source: Distribution 2.8, configuration; HAProxy 2.6 Configuration Manual.
 
 from typing import NamedTuple
 
-from ecsd.decisions.haproxy_text import word
-from ecsd.decisions.listener import Config, Limits, default_lines, global_lines, joined
+from ecsd.decisions.haproxy.listener import Config, Limits, default_lines, global_lines, joined
+from ecsd.decisions.haproxy.text import word
 
 SERVICE = "ecsd-registry"  # issuer and audience of tokens
 PREFIX = "/_ecsd/registry"  # where the API has what is the server's

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ecsd.decisions.policy_document import PolicyKind, fault_in
+from ecsd.decisions.iam.policy_document import PolicyKind, fault_in
 
 
 def completed(text: str) -> str:

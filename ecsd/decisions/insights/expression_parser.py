@@ -18,7 +18,7 @@ from ecsd.decisions.insights.syntax import (
     Period,
     QuerySyntaxError,
 )
-from ecsd.decisions.log_regex import RegexFault, query_regex
+from ecsd.decisions.logs.regex import RegexFault, query_regex
 
 DEEPEST = 40  # parentheses, calls and signs in each other
 COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")

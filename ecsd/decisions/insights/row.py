@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from ecsd.decisions.insights.values import Value
-from ecsd.decisions.log_filter_json import json_object
-from ecsd.decisions.log_pointer import pointer
+from ecsd.decisions.logs.filter_json import json_object
+from ecsd.decisions.logs.pointer import pointer
 
 POINTER = "@ptr"
 MOST_FIELDS = 1000  # found in one message

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ecsd.decisions.authenticate_checks import authentication_of
+from ecsd.decisions.balancers.authenticate_checks import authentication_of
 from ecsd.decisions.invariants.finding import Finding, fatal
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface

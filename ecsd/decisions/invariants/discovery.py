@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ecsd.decisions.discovery import place
+from ecsd.decisions.dns.discovery import place
 from ecsd.decisions.invariants.finding import Finding, fatal
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.task import Task

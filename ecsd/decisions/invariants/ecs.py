@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ecsd.decisions.invariants.finding import Finding, fatal, warning
-from ecsd.decisions.service_deployment import is_open
-from ecsd.decisions.task import ORDER
+from ecsd.decisions.services.service_deployment import is_open
+from ecsd.decisions.tasks.task import ORDER
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.service import Service

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ecsd.decisions.addressing import contains, is_usable, overlaps
 from ecsd.decisions.invariants.finding import Finding, fatal, warning
+from ecsd.decisions.network.addressing import contains, is_usable, overlaps
 from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList

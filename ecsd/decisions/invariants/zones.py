@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ecsd.decisions.change_batch import contradictions
+from ecsd.decisions.dns.change_batch import contradictions
+from ecsd.decisions.dns.record_set import place, problems
 from ecsd.decisions.invariants.finding import Finding, fatal
-from ecsd.decisions.record_set import place, problems
 from ecsd.records.route53.hosted_zone import HostedZone
 from ecsd.records.route53.record_set import RecordSet
 

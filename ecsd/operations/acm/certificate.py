@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from ecsd.certificates.authority import KEY_ALGORITHMS
 from ecsd.certificates.material import Material, Unfit
-from ecsd.decisions.certificate import (
+from ecsd.decisions.balancers.certificate import (
     is_domain_name,
     is_renewable,
     key_type,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from ecsd.decisions.certificate import is_renewable, key_type, mailboxes, status
+from ecsd.decisions.balancers.certificate import is_renewable, key_type, mailboxes, status
 from ecsd.operations.acm.paging import page
 from ecsd.operations.acm.refusal import invalid, unsupported
 from ecsd.operations.call import Call, operation

@@ -5,7 +5,7 @@ Source: Amazon EC2 API Reference, AllocateAddress, AssociateAddress.
 
 from typing import Any
 
-from ecsd.decisions.addressing import allocate_elastic
+from ecsd.decisions.network.addressing import allocate_elastic
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import DESCRIBING, Answer, Request, action

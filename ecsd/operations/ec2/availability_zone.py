@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ecsd.decisions.availability_zone import ENABLED_BY_DEFAULT, REGIONS, zones
+from ecsd.decisions.network.availability_zone import ENABLED_BY_DEFAULT, REGIONS, zones
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import Answer, Request, action

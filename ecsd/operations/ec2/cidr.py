@@ -1,6 +1,6 @@
 """Ranges in requests."""
 
-from ecsd.decisions.addressing import parse_cidr
+from ecsd.decisions.network.addressing import parse_cidr
 from ecsd.errors import AwsError
 
 SHORTEST_PREFIX = 16

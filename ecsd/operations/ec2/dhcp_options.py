@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.addressing import is_address
+from ecsd.decisions.network.addressing import is_address
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import DESCRIBING, Answer, Request, action

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.routing import with_gateway_state
+from ecsd.decisions.network.routing import with_gateway_state
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import DESCRIBING, Answer, Request, action

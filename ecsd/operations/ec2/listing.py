@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from ecsd.decisions.described_filter import MAX_VALUES, matches, unknown_filter
+from ecsd.decisions.network.described_filter import MAX_VALUES, matches, unknown_filter
 from ecsd.errors import AwsError
 from ecsd.operations.ec2.action import Answer, Request
 from ecsd.records.record import Record

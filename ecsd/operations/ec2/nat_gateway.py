@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.network_interface import new_interface
+from ecsd.decisions.network.network_interface import new_interface
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import DESCRIBING, Answer, Request, action

@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.addressing import is_usable, private_dns_name, public_dns_name
-from ecsd.decisions.network_interface import new_interface
+from ecsd.decisions.network.addressing import is_usable, private_dns_name, public_dns_name
+from ecsd.decisions.network.network_interface import new_interface
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import DESCRIBING, Answer, Request, action

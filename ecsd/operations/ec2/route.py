@@ -3,8 +3,8 @@
 Source: Amazon EC2 API Reference, CreateRoute, ReplaceRoute, DeleteRoute.
 """
 
-from ecsd.decisions.addressing import contains
-from ecsd.decisions.routing import find_route, with_route, without_route
+from ecsd.decisions.network.addressing import contains
+from ecsd.decisions.network.routing import find_route, with_route, without_route
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import Answer, Request, action

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ecsd.decisions.routing import (
+from ecsd.decisions.network.routing import (
     find_association,
     with_association,
     without_association,

@@ -4,8 +4,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.addressing import contains, overlaps
-from ecsd.decisions.availability_zone import Zone, find_zone, zones
+from ecsd.decisions.network.addressing import contains, overlaps
+from ecsd.decisions.network.availability_zone import Zone, find_zone, zones
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import DESCRIBING, Answer, Request, action, arn

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.described_filter import matches
+from ecsd.decisions.network.described_filter import matches
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import DESCRIBING, Answer, Request, action

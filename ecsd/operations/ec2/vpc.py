@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.addressing import overlaps
-from ecsd.decisions.availability_zone import zones
+from ecsd.decisions.network.addressing import overlaps
+from ecsd.decisions.network.availability_zone import zones
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import DESCRIBING, Answer, Request, action

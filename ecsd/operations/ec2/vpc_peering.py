@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.addressing import overlaps
+from ecsd.decisions.network.addressing import overlaps
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import DESCRIBING, Answer, Request, action, says_nothing

@@ -5,7 +5,7 @@ Source: ecs_semantics 3.1, 3.4; API Reference, LaunchType, CapacityProviderStrat
 
 from typing import Any, NamedTuple
 
-from ecsd.decisions import capacity_shares
+from ecsd.decisions.services import capacity_shares
 from ecsd.errors import AwsError
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.task_definition import TaskDefinition

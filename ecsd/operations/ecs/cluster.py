@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.discovery import MOST_NAMESPACES
+from ecsd.decisions.dns.discovery import MOST_NAMESPACES
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecs import tag_set

@@ -7,7 +7,7 @@ import shlex
 from datetime import timedelta
 from typing import Any
 
-from ecsd.decisions.task import is_wanted
+from ecsd.decisions.tasks.task import is_wanted
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.records.ecs.cluster import Cluster

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ecsd.decisions.function_arn import FUNCTION, NOBODY
+from ecsd.decisions.balancers.function_arn import FUNCTION, NOBODY
 from ecsd.errors import AwsError
 
 LAMBDA_ONLY = frozenset({"TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT"})

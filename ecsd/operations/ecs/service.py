@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.service_view import show_service
+from ecsd.decisions.services.service_view import show_service
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecs import (

@@ -6,7 +6,7 @@ ecs_semantics 6.
 
 from typing import Any
 
-from ecsd.decisions.service_connect import WHERE, offered, problems
+from ecsd.decisions.connect.service_connect import WHERE, offered, problems
 from ecsd.errors import AwsError
 from ecsd.operations.ecs.refusal import refuse_members
 from ecsd.records.ecs.cluster import Cluster

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from ecsd.decisions.lifecycle_hook import PAUSE, decided
-from ecsd.decisions.service_deployment import STOPPABLE, is_open
-from ecsd.decisions.service_deployment_view import show_attempt, show_brief, show_revision
+from ecsd.decisions.services.lifecycle_hook import PAUSE, decided
+from ecsd.decisions.services.service_deployment import STOPPABLE, is_open
+from ecsd.decisions.services.service_deployment_view import show_attempt, show_brief, show_revision
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecs.paging import page

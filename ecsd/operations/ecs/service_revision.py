@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions import deployment as deployments
-from ecsd.decisions.service_load_balancers import resolve
+from ecsd.decisions.services import deployment as deployments
+from ecsd.decisions.services.service_load_balancers import resolve
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ecs import (

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from ecsd.decisions.capacity_shares import provider_of_next
-from ecsd.decisions.new_task import Origin
-from ecsd.decisions.service_tags import managed_tags
-from ecsd.decisions.task import stop
-from ecsd.decisions.task_overrides import check_overrides, normalise_overrides
-from ecsd.decisions.task_roles import roles_of
-from ecsd.decisions.task_view import show_task
+from ecsd.decisions.services.capacity_shares import provider_of_next
+from ecsd.decisions.services.service_tags import managed_tags
+from ecsd.decisions.tasks.new_task import Origin
+from ecsd.decisions.tasks.task import stop
+from ecsd.decisions.tasks.task_overrides import check_overrides, normalise_overrides
+from ecsd.decisions.tasks.task_roles import roles_of
+from ecsd.decisions.tasks.task_view import show_task
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecs import capacity, network, tag_set

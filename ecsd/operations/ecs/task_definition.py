@@ -6,16 +6,19 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ecsd.decisions.fargate_checks import check_fargate
-from ecsd.decisions.fargate_size import cpu_units, memory_mib
-from ecsd.decisions.launch_type_checks import check_external, check_managed_instances
-from ecsd.decisions.task_definition import (
+from ecsd.decisions.task_definitions.fargate_checks import check_fargate
+from ecsd.decisions.task_definitions.fargate_size import cpu_units, memory_mib
+from ecsd.decisions.task_definitions.launch_type_checks import (
+    check_external,
+    check_managed_instances,
+)
+from ecsd.decisions.task_definitions.task_definition import (
     normalise_container,
     normalise_volume,
     required_attributes,
 )
-from ecsd.decisions.task_definition_checks import check_task
-from ecsd.decisions.task_plan import PLATFORMS
+from ecsd.decisions.task_definitions.task_definition_checks import check_task
+from ecsd.decisions.tasks.task_plan import PLATFORMS
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecs import tag_set

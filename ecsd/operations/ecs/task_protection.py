@@ -5,8 +5,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions import deployment
-from ecsd.decisions.task import is_live, is_protected
+from ecsd.decisions.services import deployment
+from ecsd.decisions.tasks.task import is_live, is_protected
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecs.task import as_arn

@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.deployment import new_deployment
-from ecsd.decisions.task_set import show_task_set
+from ecsd.decisions.services.deployment import new_deployment
+from ecsd.decisions.services.task_set import show_task_set
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecs import service_revision, tag_set

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.availability_zone import find_zone
+from ecsd.decisions.network.availability_zone import find_zone
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.efs.requests import bad_request, merged, name_of, page, tag_list

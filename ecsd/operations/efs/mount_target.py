@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.addressing import is_usable
-from ecsd.decisions.availability_zone import find_zone
-from ecsd.decisions.network_interface import new_interface
+from ecsd.decisions.network.addressing import is_usable
+from ecsd.decisions.network.availability_zone import find_zone
+from ecsd.decisions.network.network_interface import new_interface
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.efs.requests import bad_request, page

@@ -10,8 +10,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from ecsd.decisions.iam.evaluation import Policies, Request, Source, decide
+from ecsd.decisions.iam.policy_document import PolicyKind, fault_in
 from ecsd.decisions.iam.statement import compile_policy
-from ecsd.decisions.policy_document import PolicyKind, fault_in
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.efs.requests import bad_request

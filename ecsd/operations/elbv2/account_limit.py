@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ecsd.decisions import condition_checks, listener_checks
+from ecsd.decisions.balancers import condition_checks, listener_checks
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import (
     actions,

@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ecsd.decisions.authenticate_checks import in_order
-from ecsd.decisions.condition_checks import check_conditions, complete_condition
-from ecsd.decisions.listener_checks import (
+from ecsd.decisions.balancers.authenticate_checks import in_order
+from ecsd.decisions.balancers.condition_checks import check_conditions, complete_condition
+from ecsd.decisions.balancers.listener_checks import (
     INVALID_ACTIONS,
     check_actions,
     check_flow_actions,
     complete_action,
 )
-from ecsd.decisions.network_balancer_attributes import flow_contradiction
-from ecsd.decisions.rule_transforms import check_transforms
+from ecsd.decisions.balancers.network_balancer_attributes import flow_contradiction
+from ecsd.decisions.balancers.rule_transforms import check_transforms
 from ecsd.errors import AwsError
 from ecsd.operations.elbv2.users import check_protocol
 from ecsd.records.elbv2.load_balancer import LoadBalancer

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ecsd.decisions.balancer_attributes import Attribute, effective, problem
+from ecsd.decisions.balancers.balancer_attributes import Attribute, effective, problem
 from ecsd.errors import AwsError
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.network_balancer_attributes import load_balancer_attributes
+from ecsd.decisions.balancers.network_balancer_attributes import load_balancer_attributes
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import attribute, tag

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ecsd.decisions.ssl_policies import POLICIES
+from ecsd.decisions.balancers.ssl_policies import POLICIES
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2.paging import page

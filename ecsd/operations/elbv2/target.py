@@ -6,8 +6,8 @@ Source: Elastic Load Balancing API Reference; ecs_semantics 5.2.
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any
 
-from ecsd.decisions.function_arn import FUNCTION
-from ecsd.decisions.target import drain, place, register, shown_health
+from ecsd.decisions.balancers.function_arn import FUNCTION
+from ecsd.decisions.balancers.target import drain, place, register, shown_health
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.records.ec2.vpc import Subnet, Vpc

@@ -9,9 +9,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.balancer_attributes import contradiction
-from ecsd.decisions.function_arn import NOBODY
-from ecsd.decisions.health_check_config import (
+from ecsd.decisions.balancers.balancer_attributes import contradiction
+from ecsd.decisions.balancers.function_arn import NOBODY
+from ecsd.decisions.balancers.health_check_config import (
     FUNCTION_CHECK,
     changed,
     default_check,
@@ -19,7 +19,7 @@ from ecsd.decisions.health_check_config import (
     function_problems,
     problems,
 )
-from ecsd.decisions.network_balancer_attributes import (
+from ecsd.decisions.balancers.network_balancer_attributes import (
     flow_contradiction,
     target_group_attributes,
 )

@@ -9,9 +9,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions import alpn
-from ecsd.decisions.certificate import status
-from ecsd.decisions.ssl_policies import DEFAULT, find_policy
+from ecsd.decisions.balancers import alpn
+from ecsd.decisions.balancers.certificate import status
+from ecsd.decisions.balancers.ssl_policies import DEFAULT, find_policy
 from ecsd.errors import AwsError
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.elbv2.load_balancer import SECURE_PROTOCOLS, Listener

@@ -9,8 +9,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.authenticate_checks import ONLY_HTTPS, authentication_of, plain_endpoints
-from ecsd.decisions.user_session import SESSIONS, SIGNATURE, sealed_for
+from ecsd.decisions.balancers.authenticate_checks import (
+    ONLY_HTTPS,
+    authentication_of,
+    plain_endpoints,
+)
+from ecsd.decisions.balancers.user_session import SESSIONS, SIGNATURE, sealed_for
 from ecsd.errors import AwsError, CertificateError
 from ecsd.operations.call import Call
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule, UserKeys

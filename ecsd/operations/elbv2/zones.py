@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address
 from typing import Any, NamedTuple
 
-from ecsd.decisions.addressing import is_usable
-from ecsd.decisions.network_interface import new_interface
+from ecsd.decisions.network.addressing import is_usable
+from ecsd.decisions.network.network_interface import new_interface
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.records.ec2.network_interface import NetworkInterface

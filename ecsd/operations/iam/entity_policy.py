@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from ecsd.decisions.policy_document import PolicyKind, minified_size
+from ecsd.decisions.iam.policy_document import PolicyKind, minified_size
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.iam.answers import encoded, page

@@ -1,6 +1,6 @@
 """What IAM refuses before it changes anything."""
 
-from ecsd.decisions.policy_document import PolicyKind, fault_in
+from ecsd.decisions.iam.policy_document import PolicyKind, fault_in
 from ecsd.errors import AwsError
 from ecsd.records.iam.role import Role
 from ecsd.records.iam.user import Group, User

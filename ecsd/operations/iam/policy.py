@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ecsd.decisions.policy_document import PolicyKind, minified_size
+from ecsd.decisions.iam.policy_document import PolicyKind, minified_size
 from ecsd.operations.call import Call, operation
 from ecsd.operations.iam.answers import (
     attachments,

@@ -21,9 +21,9 @@ from ecsd.decisions.iam.evaluation import (
     missing_keys,
     side_allows,
 )
+from ecsd.decisions.iam.policy_document import PolicyKind, fault_in
 from ecsd.decisions.iam.principal import Principal, PrincipalKind
 from ecsd.decisions.iam.statement import compile_policy
-from ecsd.decisions.policy_document import PolicyKind, fault_in
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.iam.answers import page

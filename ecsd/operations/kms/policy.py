@@ -5,10 +5,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from ecsd.decisions.iam.evaluation import Policies, Request, Source, decide
+from ecsd.decisions.iam.policy_document import PolicyKind, fault_in
 from ecsd.decisions.iam.principal import Principal, PrincipalKind
 from ecsd.decisions.iam.statement import compile_policy
 from ecsd.decisions.kms.key_policy import NAME
-from ecsd.decisions.policy_document import PolicyKind, fault_in
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.kms.requests import customer_key

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
-from ecsd.decisions.log_filter import LogFilter
+from ecsd.decisions.logs.filter_pattern import LogFilter
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.logs.requests import compiled_pattern, invalid, refuse_infrequent

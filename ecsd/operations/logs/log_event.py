@@ -3,8 +3,8 @@
 from itertools import pairwise
 from typing import Any
 
-from ecsd.decisions.log_retention import DAY, Accepted, accepted, kept_from, milliseconds
-from ecsd.decisions.log_token import event_id, event_number, read_token, token
+from ecsd.decisions.logs.retention import DAY, Accepted, accepted, kept_from, milliseconds
+from ecsd.decisions.logs.token import event_id, event_number, read_token, token
 from ecsd.operations.call import Call, operation
 from ecsd.operations.logs.log_stream import sequence_token
 from ecsd.operations.logs.requests import (

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.log_retention import ALLOWED_DAYS, milliseconds
+from ecsd.decisions.logs.retention import ALLOWED_DAYS, milliseconds
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.logs.log_stream import forget

@@ -5,8 +5,8 @@ from typing import Any
 
 from ecsd.decisions.insights.row import discovered
 from ecsd.decisions.insights.values import text_of
-from ecsd.decisions.log_pointer import read_pointer
-from ecsd.decisions.log_retention import milliseconds
+from ecsd.decisions.logs.pointer import read_pointer
+from ecsd.decisions.logs.retention import milliseconds
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.logs.requests import group_of, invalid

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ecsd.decisions.log_retention import milliseconds
-from ecsd.decisions.log_token import event_id, event_number
+from ecsd.decisions.logs.retention import milliseconds
+from ecsd.decisions.logs.token import event_id, event_number
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.logs.requests import (

@@ -6,9 +6,9 @@ Source: CloudWatch Logs API Reference, PutMetricFilter; User Guide, metric filte
 import re
 from typing import Any
 
-from ecsd.decisions.log_filter import LogFilter
-from ecsd.decisions.log_filter_value import NUMBER
-from ecsd.decisions.log_retention import milliseconds
+from ecsd.decisions.logs.filter_pattern import LogFilter
+from ecsd.decisions.logs.filter_value import NUMBER
+from ecsd.decisions.logs.retention import milliseconds
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.logs.requests import (

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from ecsd.decisions.insights.parser import parse_query
 from ecsd.decisions.insights.syntax import QueryFault
-from ecsd.decisions.log_retention import milliseconds
+from ecsd.decisions.logs.retention import milliseconds
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.logs.requests import (

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.log_retention import milliseconds
+from ecsd.decisions.logs.retention import milliseconds
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.logs.requests import newest_first, refuse_other_language, refuse_unsupported

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ecsd.decisions.log_filter import LogFilter, compile_filter
+from ecsd.decisions.logs.filter_pattern import LogFilter, compile_filter
 from ecsd.errors import AwsError
 from ecsd.records.logs.log_group import LogGroup
 from ecsd.store.finders.logs import require_log_group, require_log_group_by_identifier

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ecsd.decisions.log_retention import milliseconds
-from ecsd.decisions.policy_document import PolicyKind, fault_in
+from ecsd.decisions.iam.policy_document import PolicyKind, fault_in
+from ecsd.decisions.logs.retention import milliseconds
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.logs.requests import invalid, page, refuse_unsupported

@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.function_arn import FUNCTION, NOBODY
-from ecsd.decisions.log_retention import milliseconds
+from ecsd.decisions.balancers.function_arn import FUNCTION, NOBODY
+from ecsd.decisions.logs.retention import milliseconds
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.logs.requests import (

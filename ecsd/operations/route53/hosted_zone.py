@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.hosted_zone import MOST_ZONES, first_record_sets, name_servers
+from ecsd.decisions.dns.hosted_zone import MOST_ZONES, first_record_sets, name_servers
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.route53.requests import (

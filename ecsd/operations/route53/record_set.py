@@ -5,9 +5,9 @@ Source: Route 53 API Reference, ChangeResourceRecordSets, ListResourceRecordSets
 
 from typing import Any
 
-from ecsd.decisions.change_batch import ChangeOf, apply_batch
-from ecsd.decisions.domain_name import canonical, order
-from ecsd.decisions.record_set import place, rank
+from ecsd.decisions.dns.change_batch import ChangeOf, apply_batch
+from ecsd.decisions.dns.domain_name import canonical, order
+from ecsd.decisions.dns.record_set import place, rank
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.route53.requests import (

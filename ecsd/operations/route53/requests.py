@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from ecsd.decisions.domain_name import NameProblem, canonical
+from ecsd.decisions.dns.domain_name import NameProblem, canonical
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.records.route53.hosted_zone import HostedZone

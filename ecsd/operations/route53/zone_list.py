@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ecsd.decisions.domain_name import order
+from ecsd.decisions.dns.domain_name import order
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.route53.hosted_zone import SERVICE, show

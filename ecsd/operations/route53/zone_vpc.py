@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.hosted_zone import MOST_VPCS, conflicting
+from ecsd.decisions.dns.hosted_zone import MOST_VPCS, conflicting
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.route53.requests import account_change, id_of, invalid, note

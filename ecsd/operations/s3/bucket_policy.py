@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from ecsd.decisions.iam.policy_document import PolicyKind, fault_in
 from ecsd.decisions.iam.statement import statements_of
-from ecsd.decisions.policy_document import PolicyKind, fault_in
 from ecsd.decisions.s3.public_policy import is_public
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation

@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ecsd.decisions.iam.policy_document import PolicyKind, fault_in
 from ecsd.decisions.iam.statement import compile_policy
-from ecsd.decisions.policy_document import PolicyKind, fault_in
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.store.finders.secretsmanager import require_living_secret, require_secret

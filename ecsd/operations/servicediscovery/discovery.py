@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ecsd.decisions.discovery import discovered, shown_health
+from ecsd.decisions.dns.discovery import discovered, shown_health
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.records.servicediscovery.service import DiscoveryService

@@ -5,7 +5,7 @@ Source: AWS Cloud Map API Reference, RegisterInstance, UpdateInstanceCustomHealt
 
 from typing import Any
 
-from ecsd.decisions.discovery import (
+from ecsd.decisions.dns.discovery import (
     ALIAS,
     INIT_HEALTH,
     ask_health,

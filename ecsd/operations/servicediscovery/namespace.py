@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.discovery import MOST_NAMESPACES, is_name
-from ecsd.decisions.domain_name import canonical
-from ecsd.decisions.hosted_zone import conflicting
+from ecsd.decisions.dns.discovery import MOST_NAMESPACES, is_name
+from ecsd.decisions.dns.domain_name import canonical
+from ecsd.decisions.dns.hosted_zone import conflicting
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.servicediscovery import tag

@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.discovery import is_name, records_problem
-from ecsd.decisions.zone_plan import full_name
+from ecsd.decisions.dns.discovery import is_name, records_problem
+from ecsd.decisions.dns.zone_plan import full_name
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.servicediscovery import tag

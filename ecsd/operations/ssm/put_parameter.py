@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from ecsd.decisions.log_regex import RegexFault, query_regex
+from ecsd.decisions.logs.regex import RegexFault, query_regex
 from ecsd.decisions.ssm.parameter_name import name_fault, parameter_arn
 from ecsd.decisions.ssm.parameter_policies import (
     ParameterPolicies,

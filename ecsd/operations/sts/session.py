@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from ecsd.decisions.policy_document import PolicyKind, fault_in
+from ecsd.decisions.iam.policy_document import PolicyKind, fault_in
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.sts.trust import check_trusted, denied, session_tags, transitive_keys

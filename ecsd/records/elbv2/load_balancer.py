@@ -78,7 +78,7 @@ class Listener(Record, frozen=True, kw_only=True):
     certificates: tuple[str, ...] = ()  # ARNs of the list that names (SNI) choose from
     certificate_arns: tuple[str, ...] = ()  # all of the above, each once
     mutual_authentication: str = "off"  # passthrough: clients' certificates go to targets
-    alpn_policy: str | None = None  # of TLS: see decisions/alpn.py
+    alpn_policy: str | None = None  # of TLS: see decisions/balancers/alpn.py
     client_secret: str | None = None  # of default actions with the IdP, sealed for the ARN
     attributes: dict[str, str] = {}
     tags: tuple[Tag, ...] = ()

@@ -60,7 +60,7 @@ class Target(Record, frozen=True, kw_only=True):
     KEY: ClassVar[str] = "place"
     INDEXES: ClassVar[tuple[str, ...]] = ("target_group_arn", "target_id", "task_arn")
 
-    place: str  # <target group ARN>|<id>|<port>: see decisions/target.py: place
+    place: str  # <target group ARN>|<id>|<port>: see decisions/balancers/target.py: place
     target_group_arn: str
     target_id: str  # address (ip), instance id or a function's ARN
     port: int  # 0: of a function

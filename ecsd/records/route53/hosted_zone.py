@@ -25,7 +25,7 @@ class HostedZone(Record, frozen=True, kw_only=True):
     INDEXES: ClassVar[tuple[str, ...]] = ("name", "caller_reference", "vpc_ids")
 
     zone_id: str
-    name: str  # lower case, with its final dot: see decisions/domain_name.py
+    name: str  # lower case, with its final dot: see decisions/dns/domain_name.py
     caller_reference: str
     comment: str | None = None
     private: bool = False

@@ -20,9 +20,9 @@ class RecordSet(Record, frozen=True, kw_only=True):
     KEY: ClassVar[str] = "place"
     INDEXES: ClassVar[tuple[str, ...]] = ("zone_id", "alias_name")
 
-    place: str  # <zone id>|<name>|<type>|<set identifier>: see decisions/record_set.py
+    place: str  # <zone id>|<name>|<type>|<set identifier>: see decisions/dns/record_set.py
     zone_id: str
-    name: str  # lower case, with its final dot: see decisions/domain_name.py
+    name: str  # lower case, with its final dot: see decisions/dns/domain_name.py
     type: str
     ttl: int | None = None  # seconds; None: an alias
     values: tuple[str, ...] = ()

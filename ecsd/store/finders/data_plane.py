@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from ecsd.decisions.balancer_plan import BalancerParts
-from ecsd.decisions.service_connect_plan import ProxyParts
-from ecsd.decisions.vpc_plan import PeeringParts, VpcParts
+from ecsd.decisions.balancers.balancer_plan import BalancerParts
+from ecsd.decisions.connect.service_connect_plan import ProxyParts
+from ecsd.decisions.vpc.vpc_plan import PeeringParts, VpcParts
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface

@@ -8,8 +8,8 @@ import re
 import zlib
 from typing import NamedTuple, TypeVar
 
-from ecsd.decisions.addressing import allocate, allocate_public, capacity
 from ecsd.decisions.invariants.network import Network
+from ecsd.decisions.network.addressing import allocate, allocate_public, capacity
 from ecsd.errors import AwsError
 from ecsd.records.ec2.dhcp_options import DhcpOptions
 from ecsd.records.ec2.network_acl import NetworkAcl, NetworkAclAssociation

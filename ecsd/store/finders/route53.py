@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterator
 
 from msgspec.structs import replace
 
-from ecsd.decisions.hosted_zone import BALANCER_ZONE, first_record_sets, namespace_zone
-from ecsd.decisions.namespace_records import namespace_record_sets
-from ecsd.decisions.record_health import is_balancer_well
-from ecsd.decisions.record_set import rank
-from ecsd.decisions.zone_plan import HostedZoneParts, namespace_services
+from ecsd.decisions.dns.hosted_zone import BALANCER_ZONE, first_record_sets, namespace_zone
+from ecsd.decisions.dns.namespace_records import namespace_record_sets
+from ecsd.decisions.dns.record_health import is_balancer_well
+from ecsd.decisions.dns.record_set import rank
+from ecsd.decisions.dns.zone_plan import HostedZoneParts, namespace_services
 from ecsd.errors import AwsError
 from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule

@@ -3,7 +3,7 @@
 Source: AWS Cloud Map API Reference, errors.
 """
 
-from ecsd.decisions.zone_plan import NamespaceParts, full_name
+from ecsd.decisions.dns.zone_plan import NamespaceParts, full_name
 from ecsd.errors import AwsError
 from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.ecs.service import Service

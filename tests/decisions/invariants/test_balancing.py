@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from ecsd.decisions.invariants.balancing import Balancing, check_balancing, check_entrances
-from ecsd.decisions.network_interface import new_interface
+from ecsd.decisions.network.network_interface import new_interface
 from ecsd.records.ec2.vpc import Subnet
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule, UserKeys, Zone
 from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup

@@ -2,7 +2,7 @@ import pytest
 from msgspec.structs import replace
 
 from ecsd.decisions.invariants.network import Network, check_network, check_vpc_numbers
-from ecsd.decisions.network_interface import new_interface
+from ecsd.decisions.network.network_interface import new_interface
 from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import (

@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from ecsd.decisions.hosted_zone import first_record_sets
+from ecsd.decisions.dns.hosted_zone import first_record_sets
 from ecsd.decisions.invariants.zones import Zones, check_zones
-from tests.decisions.test_change_batch import FIRST, PRIVATE, ZONE, record_set
+from tests.decisions.dns.test_change_batch import FIRST, PRIVATE, ZONE, record_set
 
 OTHER = replace(PRIVATE, zone_id="Z2")
 GOOD = Zones([ZONE], [*FIRST, record_set()])

@@ -1,6 +1,6 @@
 import pytest
 
-from ecsd.decisions.network_interface import new_interface
+from ecsd.decisions.network.network_interface import new_interface
 from ecsd.records.ec2.vpc import Subnet
 from ecsd.store.finders.ec2 import free_address, free_public_address
 

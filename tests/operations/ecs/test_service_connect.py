@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecsd.decisions.discovery import MOST_NAMESPACES
+from ecsd.decisions.dns.discovery import MOST_NAMESPACES
 from ecsd.errors import AwsError
 
 INVALID = "InvalidParameterException"

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from ecsd.decisions.deployment import new_deployment
+from ecsd.decisions.services.deployment import new_deployment
 from ecsd.errors import AwsError
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.service_deployment import ServiceRevision

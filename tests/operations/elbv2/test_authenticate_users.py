@@ -4,7 +4,7 @@ import pytest
 from msgspec import json
 
 from ecsd.certificates.authority import Authority
-from ecsd.decisions.user_session import SESSIONS, SIGNATURE, sealed_for
+from ecsd.decisions.balancers.user_session import SESSIONS, SIGNATURE, sealed_for
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.settings import Settings
 from tests.certificates.pems import NOW

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ecsd.decisions.ssl_policies import POLICIES
+from ecsd.decisions.balancers.ssl_policies import POLICIES
 from ecsd.errors import AwsError
 from ecsd.records.elbv2.load_balancer import Listener
 from tests.certificates.pems import DAY, NOW

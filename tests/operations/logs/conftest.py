@@ -3,7 +3,7 @@
 import pytest
 
 from ecsd.clock import VIRTUAL_START, SystemClock
-from ecsd.decisions.log_retention import milliseconds
+from ecsd.decisions.logs.retention import milliseconds
 from ecsd.store.stream_memory import MemoryLogStreams
 
 NOW = milliseconds(VIRTUAL_START)

@@ -10,7 +10,7 @@ import pytest
 from ecsd.clock import VIRTUAL_START
 from ecsd.controllers.log_subscription import LogSubscriptionController
 from ecsd.decisions.invariants.finding import Finding
-from ecsd.decisions.log_retention import milliseconds
+from ecsd.decisions.logs.retention import milliseconds
 from ecsd.errors import FunctionError
 from ecsd.records.logs.log_filter import SubscriptionFilter, SubscriptionProgress
 from ecsd.records.logs.log_group import LogStream

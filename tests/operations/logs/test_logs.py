@@ -7,7 +7,7 @@ import pytest
 from ecsd.clock import VIRTUAL_START
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.decisions.invariants.logs import Logging, check_logs
-from ecsd.decisions.log_retention import DAY, milliseconds
+from ecsd.decisions.logs.retention import DAY, milliseconds
 from ecsd.errors import AwsError
 from ecsd.records.logs.log_group import LogGroup, LogStream
 from ecsd.records.logs.storage_to_free import StorageToFree

@@ -7,7 +7,7 @@ import pytest
 from ecsd.clock import VIRTUAL_START
 from ecsd.controllers import log_query
 from ecsd.controllers.log_query import LogQueryController
-from ecsd.decisions.log_retention import DAY, milliseconds
+from ecsd.decisions.logs.retention import DAY, milliseconds
 from ecsd.ids import SeededIds
 from ecsd.records.logs.log_query import LogQuery
 from ecsd.records.logs.storage_to_free import StorageToFree

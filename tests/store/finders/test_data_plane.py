@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ecsd.decisions.vpc_plan import compile_vpc
+from ecsd.decisions.vpc.vpc_plan import compile_vpc
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule

@@ -1,6 +1,6 @@
 import pytest
 
-from ecsd.decisions.network_interface import new_interface
+from ecsd.decisions.network.network_interface import new_interface
 from ecsd.errors import AwsError
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroupRule

@@ -1,0 +1,82 @@
+"""Lambda functions behind load balancers of this host: a request becomes an invocation."""
+
+import json
+import logging
+
+import aiohttp
+
+from ecsd.agent.drivers.functions import functions_session, invoke
+from ecsd.decisions.balancers.balancer_attributes import MULTI_VALUE
+from ecsd.decisions.balancers.function_event import (
+    LARGEST_ANSWER,
+    Answered,
+    Asked,
+    Malformed,
+    function_answer,
+    function_event,
+)
+from ecsd.decisions.haproxy.error_pages import error_answer
+from ecsd.errors import FunctionError
+from ecsd.records.plan import BalancerPlan, TargetGroupPlan
+
+log = logging.getLogger(__name__)
+LONGEST_WORDS = 300
+
+
+class FunctionTargets:
+    """The functions of the plans that it follows."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, dict[str, TargetGroupPlan]] = {}  # balancer → group's ARN → group
+        self._session: aiohttp.ClientSession | None = None
+
+    def follow(self, plan: BalancerPlan) -> None:
+        """Know a balancer's groups, and nothing that an earlier plan of it said."""
+        self._groups[plan.load_balancer_arn] = {
+            one.target_group_arn: one for one in plan.target_groups if one.is_function
+        }
+
+    def forget(self, load_balancer_arn: str) -> None:
+        """Know nothing of a balancer any more."""
+        self._groups.pop(load_balancer_arn, None)
+
+    async def answer(self, target_group_arn: str, asked: Asked) -> Answered:
+        """Return what a group's function answers; 502 where that is no answer."""
+        group = next(
+            (of[target_group_arn] for of in self._groups.values() if target_group_arn in of), None
+        )
+        target = next((one for one in group.targets if not one.draining), None) if group else None
+        if group is None or target is None:
+            return error_answer(503)
+        multi_value = group.attributes.get(MULTI_VALUE) == "true"
+        event = function_event(asked, target_group_arn, multi_value=multi_value)
+        try:
+            payload = await invoke(
+                self._opened(), target.address, json.dumps(event).encode(), LARGEST_ANSWER
+            )
+        except (aiohttp.ClientError, OSError, FunctionError) as error:
+            words = (str(error) or type(error).__name__)[:LONGEST_WORDS]
+            self._log(target.target_id, words)
+            return error_answer(504 if isinstance(error, TimeoutError) else 502)
+        found = function_answer(payload, multi_value=multi_value)
+        if isinstance(found, Malformed):
+            self._log(target.target_id, found.words)
+            return error_answer(502)
+        return found
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = functions_session()
+        return self._session
+
+    def _log(self, function: str, words: str) -> None:
+        log.warning(
+            "a function behind a load balancer gave no answer",
+            extra={"function": function, "cause": words},
+        )

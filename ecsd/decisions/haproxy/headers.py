@@ -1,0 +1,100 @@
+"""What a load balancer does to every request's headers, as HAProxy rules.
+
+Source: Application Load Balancers guide, X-Forwarded headers, request tracing, host header
+preservation; ecs_semantics 5.3.
+"""
+
+from collections.abc import Mapping
+
+from ecsd.decisions.balancers.balancer_attributes import SECURE_LISTENER, effective
+from ecsd.decisions.haproxy.text import word
+from ecsd.records.plan import ListenerPlan
+
+FORWARDED_FOR = "X-Forwarded-For"
+TRACE = "X-Amzn-Trace-Id"
+SEEN = "req.hdr(x-amzn-trace-id)"
+RANDOM = "%[rand,hex,bytes(8,8),lower]"  # 8 hexadecimal digits
+ID = f"1-%[date,hex,bytes(8,8),lower]-{RANDOM}{RANDOM}{RANDOM}"
+SHOWN = "txn.client_certificate"
+CLIENT_CERTIFICATE = "routing.http.request.x_amzn_mtls_clientcert.header_name"
+PORTS = {"http": 80, "https": 443}  # that a Host header leaves out
+TLS = "routing.http.x_amzn_tls_version_and_cipher_suite.enabled"
+
+
+def request_lines(attributes: Mapping[str, str], listener: ListenerPlan) -> list[str]:
+    """Return the rules for a listener, by the load balancer's attributes and its own."""
+    protocol, port = listener.protocol.lower(), listener.port
+    lines = []
+    if attributes.get("routing.http.drop_invalid_header_fields.enabled") == "true":
+        lines.append("http-request del-header [^-A-Za-z0-9] -m reg")
+    lines += _forwarded_for(attributes)
+    kept = attributes.get("routing.http.preserve_host_header.enabled") == "true"
+    if not kept and port != PORTS[protocol]:
+        with_port = word(f"%[req.hdr(host)]:{port}")
+        bare = "{ req.hdr(host) -m found } !{ req.hdr(host) -m sub : }"
+        lines.append(f"http-request set-header Host {with_port} if {bare}")
+    return [
+        *lines,
+        f"http-request set-header X-Forwarded-Proto {protocol}",
+        f"http-request set-header X-Forwarded-Port {port}",
+        *(_tls(listener) if protocol == "https" and attributes.get(TLS) == "true" else []),
+        *(_client_certificate(listener) if listener.tls and listener.tls.asks_clients else []),
+        *_trace(),
+    ]
+
+
+def _tls(listener: ListenerPlan) -> list[str]:
+    """What was negotiated with the client, in OpenSSL's names; the listener may rename both."""
+    names = effective(SECURE_LISTENER, listener.attributes)
+    return [
+        f"http-request set-header {word(names[key])} %[{fetch}]"
+        for key, fetch in (
+            ("routing.http.request.x_amzn_tls_version.header_name", "ssl_fc_protocol"),
+            ("routing.http.request.x_amzn_tls_cipher_suite.header_name", "ssl_fc_cipher"),
+        )
+    ]
+
+
+def _client_certificate(listener: ListenerPlan) -> list[str]:
+    """The certificate that a client has shown, as PEM in which only ``+=/`` are not encoded."""
+    name = word(effective(SECURE_LISTENER, listener.attributes)[CLIENT_CERTIFICATE])
+    lines = word('regsub("(.{64})(?=.)","\\1%0A",g)')
+    pem = f"-----BEGIN%%20CERTIFICATE-----%%0A%[var({SHOWN})]%%0A-----END%%20CERTIFICATE-----%%0A"
+    return [
+        f"http-request del-header {name}",
+        f"http-request set-var({SHOWN}) ssl_c_der,base64,{lines} if {{ ssl_c_used }}",
+        f"http-request set-header {name} {word(pem)} if {{ var({SHOWN}) -m found }}",
+    ]
+
+
+def _forwarded_for(attributes: Mapping[str, str]) -> list[str]:
+    """Append the client, leave the header alone, or take it away."""
+    client = "%[src]"
+    if attributes.get("routing.http.xff_client_port.enabled") == "true":
+        client = "%[src]:%[src_port]"
+    mode = attributes.get("routing.http.xff_header_processing.mode", "append")
+    if mode == "remove":
+        return [f"http-request del-header {FORWARDED_FOR}"]
+    if mode == "preserve":
+        return []
+    several, one = (f"{{ req.fhdr_cnt(x-forwarded-for) {test} }}" for test in ("gt 1", "eq 1"))
+    together = word(f"%[req.fhdr(x-forwarded-for)], {client}")
+    none = "!{ req.fhdr(x-forwarded-for) -m found }"
+    return [
+        f"http-request add-header {FORWARDED_FOR} {word(client)} if {several}",
+        f"http-request set-header {FORWARDED_FOR} {together} if {one}",
+        f"http-request set-header {FORWARDED_FOR} {word(client)} if {none}",
+    ]
+
+
+def _trace() -> list[str]:
+    """A Root for a request without one; a Self before a Root that came with the request."""
+    found, rooted = f"{{ {SEEN} -m found }}", f"{{ {SEEN} -m sub -i root= }}"
+    without_self = word(f'{SEEN},regsub("Self=[^;]*;?",,gi)')
+    old = "%[var(txn.trace)]"
+    return [
+        f"http-request set-var(txn.trace) {without_self} if {found}",
+        f"http-request set-header {TRACE} {word(f'Self={ID};{old}')} if {found} {rooted}",
+        f"http-request set-header {TRACE} {word(f'Root={ID};{old}')} if {found} !{rooted}",
+        f"http-request set-header {TRACE} {word(f'Root={ID}')} if !{found}",
+    ]

@@ -22,7 +22,8 @@ from ecsd.records.plan_network import (
     SubnetPlan,
     VpcPlan,
 )
-from tests.decisions import test_network_acl, test_packet_filter
+from tests.decisions.network import test_network_acl
+from tests.decisions.vpc import test_packet_filter
 from tests.decisions.nft_reading import verdict
 
 WORLD = "0.0.0.0/0"

@@ -106,7 +106,7 @@ ROWS: list[Row] = [
         Elsewhere(
             f"{OF}.environmentFiles[]{one}",
             "files of variables in place of the definition's",
-            "decisions/test_task_overrides.py::test_environment_files_replace_the_definitions",
+            "decisions/tasks/test_task_overrides.py::test_environment_files_replace_the_definitions",
         )
         for one in ("", ".value", ".type")
     ),

@@ -6,7 +6,7 @@ C = "containerDefinitions[]."
 SECRETS = "integration/test_secrets.py::test_secrets_of_both_stores_are_rotated_by_a_deployment"
 FILES = "agent/test_startup_values.py::test_every_store_is_asked_once_and_all_at_once"
 LOGINS = "agent/test_task_values.py::test_a_private_image_is_pulled_with_its_login"
-OPTIONS = "decisions/test_startup_values.py::test_log_options_get_their_secrets"
+OPTIONS = "decisions/containers/test_startup_values.py::test_log_options_get_their_secrets"
 
 
 def rows(member: str, effect: str, test: str, *inner: str) -> list[Row]:

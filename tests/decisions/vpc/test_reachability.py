@@ -23,8 +23,8 @@ from ecsd.records.plan_network import (
     VpcPlan,
 )
 from tests.decisions.network import test_network_acl
-from tests.decisions.vpc import test_packet_filter
 from tests.decisions.nft_reading import verdict
+from tests.decisions.vpc import test_packet_filter
 
 WORLD = "0.0.0.0/0"
 ALL_OUT = PacketRule(protocol="-1", cidr=WORLD, rule_id="sgr-out")

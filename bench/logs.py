@@ -12,10 +12,11 @@ from typing import NamedTuple
 from bench import machine
 from bench.scene import prepared
 from bench.table import Group, Row, interleaved, milliseconds, share
-from tests.integration.sample import Account, eventually
+from tests.integration.sample import ASSUME, Account, eventually
 from tests.integration.task_world import IMAGE, provide_image
 
 GROUP_NAME = "/bench"
+EXECUTION = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 LINE = "a line as long as those of most programs are, with a word or two to look for in it"
 CHATTY, ROUNDS = 200_000, 3  # lines of the chatty container
 CROWD, EACH = 20, 20_000  # containers, and lines of each
@@ -32,16 +33,18 @@ class Logged(NamedTuple):
     """An account whose tasks log to a group."""
 
     account: Account
+    execution: str
 
     def start(self, lines, count=1):
         """Start tasks that write these many lines each; return their ARNs."""
-        log = {"awslogs-group": GROUP_NAME, "awslogs-region": "us-east-1"}
+        log = {"awslogs-group": GROUP_NAME, "awslogs-region": "us-east-1", "mode": "blocking"}
         definition = self.account.ecs.register_task_definition(
             family="chatty",
             networkMode="awsvpc",
             requiresCompatibilities=["FARGATE"],
             cpu="2048",
             memory="4096",
+            executionRoleArn=self.execution,
             containerDefinitions=[
                 {
                     "name": "app",
@@ -93,7 +96,10 @@ def opened():
         scene.account.network()
         scene.account.ecs.create_cluster(clusterName="prod")
         scene.account.logs.create_log_group(logGroupName=GROUP_NAME)
-        yield Logged(scene.account)
+        iam = scene.account.iam
+        role = iam.create_role(RoleName="execution", AssumeRolePolicyDocument=ASSUME)["Role"]
+        iam.attach_role_policy(RoleName="execution", PolicyArn=EXECUTION)
+        yield Logged(scene.account, role["Arn"])
 
 
 def chatty(logged):
@@ -106,7 +112,15 @@ def chatty(logged):
 
 def _by_engine():
     """Return the seconds of the same container from start to end; the Engine logs to a file."""
-    words = ("docker", "run", "-d", "--log-driver", "json-file", IMAGE, *_chatter(CHATTY))
+    words = (
+        "docker",
+        "run",
+        "-d",
+        "--net=none",
+        "--log-driver=json-file",
+        IMAGE,
+        *_chatter(CHATTY),
+    )
     own = machine.run(*words).strip()
     try:
         machine.run("docker", "wait", own)

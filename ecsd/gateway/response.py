@@ -13,17 +13,27 @@ log = logging.getLogger(__name__)
 
 Send = Callable[[Message], Awaitable[None]]
 
+# RFC 9110, 15.3.5 and 15.4.5: these end with their heads. Bytes after one would be read as the
+# head of the connection's next answer.
+BODYLESS = frozenset({204, 304})
+OF_BODIES = frozenset({"content-length", "content-type"})
+
 
 async def send_response(
     response: HttpResponse, receive: Receive, send: Send, *, with_body: bool
 ) -> None:
     """Send an answer."""
-    headers = [(name.encode(), value.encode()) for name, value in response.headers.items()]
-    if response.pieces is None and "content-length" not in response.headers:
+    bodyless = response.status in BODYLESS
+    headers = [
+        (name.encode(), value.encode())
+        for name, value in response.headers.items()
+        if not (bodyless and name in OF_BODIES)
+    ]
+    if response.pieces is None and not bodyless and "content-length" not in response.headers:
         headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if response.pieces is None:
-        body = response.body if with_body else b""
+        body = response.body if with_body and not bodyless else b""
         await send({"type": "http.response.body", "body": body})
         return
     async with asyncio.TaskGroup() as group:

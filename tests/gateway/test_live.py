@@ -68,6 +68,23 @@ def test_boto3_creates_and_describes(aws):
     assert aws("elbv2").describe_load_balancers()["LoadBalancers"] == []
 
 
+def test_an_answer_without_content_ends_with_its_head(port, aws):
+    """What came after it, a client would take for the connection's next answer."""
+    efs = aws("efs")
+    system = efs.create_file_system(CreationToken="files")["FileSystemId"]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    path = f"/2015-02-01/file-systems/{system}"
+    headers = {"authorization": authorization("elasticfilesystem", "210987654321", "eu-central-1")}
+    connection.request("DELETE", path, headers=headers)
+    answer = connection.getresponse()
+    assert answer.status == 204
+    assert not {"content-length", "content-type", "transfer-encoding"} & set(answer.headers)
+    assert answer.read() == b""
+    connection.request("GET", "/2015-02-01/file-systems", headers=headers)
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
 def test_live_tail_goes_on_until_the_client_leaves(port):
     config = Config(retries={"max_attempts": 1}, inject_host_prefix=False)
     logs = boto3.client(

@@ -148,7 +148,9 @@ class HostNetworks:
             filters.close()
 
     async def end_flows(self, vpc_id: str, endings: Sequence[Ending]) -> None:
-        """End translated flows."""
+        """End translated flows; with a VPC all of its own have gone."""
+        if vpc_id not in self._vpcs:
+            return
         await end_translated(self._clock, self._namespaces.path_of(vpc_id), endings)
 
     async def open_socket(self, vpc_id: str) -> socket.socket:

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
+from ecsd.decisions.balancers.nlb_plan import Ending
 from ecsd.decisions.network.addresses import NUMBERS
 from ecsd.decisions.network.security_group import Flow
 from ecsd.decisions.vpc.reachability import reaches
@@ -211,6 +212,7 @@ async def test_a_removed_vpc_leaves_nothing_and_the_host_is_put_back(world):
     await world.networks.remove("vpc-0a")
     await world.networks.remove("vpc-0a")
     assert await world.networks.present() == set()
+    await world.networks.end_flows("vpc-0a", [Ending((BALANCER,), "tcp", 80, (WEB, 80))])
     assert not [one for one in host_state() if one.startswith("ecsv") or "10.207." in one]
     await world.networks.remove_everything()
     assert host_state() == []

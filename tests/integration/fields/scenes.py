@@ -3,6 +3,7 @@
 ``FARGATE`` scenes run through a whole ecsd; ``INSTANCE`` scenes hold what Fargate refuses.
 """
 
+import os
 import platform
 from typing import Any, NamedTuple
 
@@ -214,7 +215,7 @@ SHARED = {
     "labels": {"purpose": "to be seen"},
 }
 ON_HOST = f"/var/lib/ecst-fields-{NUMBER}"
-VOLUME = f"ecst-fields-{NUMBER}"
+VOLUME = f"ecst-fields-{NUMBER}-{os.getpid()}"  # a run cut short leaves its own behind
 ON_SHARED = [{"sourceVolume": VOLUME, "containerPath": "/shared"}]
 GELF_PORT, SYSLOG_PORT = 52200 + NUMBER, 52510 + NUMBER  # where the stage listens
 

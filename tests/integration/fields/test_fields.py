@@ -1,6 +1,5 @@
 """Every field of a task definition has its effect in a real container; every end says why."""
 
-import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +32,6 @@ class Stage(NamedTuple):
 @pytest.fixture(scope="module")
 def stage(ecsd, image, tmp_path_factory):
     """All scenes at once, so that together they take as long as the longest."""
-    subprocess.run(["docker", "volume", "rm", scenes.VOLUME], check=False, capture_output=True)
     folder = tmp_path_factory.mktemp("room")
     with new_account(ecsd, "fields") as account, Room(folder, PORTS) as room:
         account.network()

@@ -21,6 +21,7 @@ SPARE = frozenset(
         "test_http2_targets.py",
         "test_https_listener.py",
         "test_networks.py",
+        "test_rude_peers.py",
         "test_security_groups.py",
         "test_task_adoption.py",
         "test_tasks.py",

@@ -326,6 +326,7 @@ class _Listener:
         lines = [
             *self._binds(self._place),
             f"timeout client {idle}s",
+            f"timeout http-request {idle}s",  # a whole head: bytes in drops hold nothing open
             f"timeout http-keep-alive {idle}s",
             *_life(int(attributes.get("client_keep_alive.seconds", "3600"))),
             *request_lines(attributes, self._listener),

@@ -6,8 +6,8 @@ import json
 import os
 import socket
 
-from ecsd.agent.drivers.names import exchange
 from ecsd.agent.drivers.namespaces import Namespaces, Visitor
+from ecsd.agent.drivers.upstream_names import exchange
 from ecsd.cli.api import Api, ApiError
 from ecsd.cli.find import apis, find_service_or_task
 from ecsd.cli.screen import failed

@@ -3,6 +3,7 @@
 import argparse
 import ctypes
 import os
+import resource
 import signal
 import socket
 
@@ -23,6 +24,7 @@ def run(words: list[str], settings: Settings) -> int:
     problem = settings.obstacle()
     if problem is not None:
         raise SystemExit(f"ecsd: {problem}")
+    take_open_files()
     if arguments.process == "agent":
         from ecsd.processes import agent
 
@@ -36,6 +38,12 @@ def run(words: list[str], settings: Settings) -> int:
         listener = supervisor.listen(settings)
     server.main(settings, listener)
     return 0
+
+
+def take_open_files() -> None:
+    """Take as many open files as are granted: the usual limit is for select(2), not used here."""
+    _, granted = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (granted, granted))
 
 
 def follow(parent: int) -> bool:

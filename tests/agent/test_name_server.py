@@ -3,13 +3,15 @@
 import asyncio
 import socket
 import struct
+import time
 
 import pytest
 from msgspec.structs import replace
 
-from ecsd.agent.drivers import names
+from ecsd.agent.drivers import upstream_names
 from ecsd.agent.drivers.host_names import HostNames
-from ecsd.agent.drivers.names import NameServer
+from ecsd.agent.drivers.names import MOST_CONNECTED, NameServer
+from ecsd.agent.drivers.upstream_names import UpstreamNames
 from ecsd.clock import SystemClock
 from ecsd.decisions.dns.message import (
     CNAME,
@@ -49,7 +51,7 @@ class Here:
             for one in (datagrams, connections):
                 one.setblocking(False)
             self.opened.setdefault(path, datagrams.getsockname()[1])
-            return datagrams, connections
+            return [datagrams], connections
 
 
 def zone(number, *, vpc_id="vpc-1", srv=False):
@@ -126,8 +128,8 @@ def elsewhere(monkeypatch, tmp_path):
     upstream.settimeout(5)
     conf = tmp_path / "resolv.conf"
     conf.write_text("nameserver 127.0.0.1\n")
-    monkeypatch.setattr(names, "RESOLVERS", conf)
-    monkeypatch.setattr(names, "PORT", upstream.getsockname()[1])
+    monkeypatch.setattr(upstream_names, "RESOLVERS", conf)
+    monkeypatch.setattr(upstream_names, "PORT", upstream.getsockname()[1])
 
     def answer_one():
         asked, peer = upstream.recvfrom(512)
@@ -138,6 +140,19 @@ def elsewhere(monkeypatch, tmp_path):
 
     yield answer_one
     upstream.close()
+
+
+@pytest.fixture
+def unanswered(monkeypatch, tmp_path):
+    """The host's resolvers, none of which ever answers."""
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.1", 0))
+    conf = tmp_path / "resolv.conf"
+    conf.write_text("nameserver 127.0.0.1\n")
+    monkeypatch.setattr(upstream_names, "RESOLVERS", conf)
+    monkeypatch.setattr(upstream_names, "PORT", silent.getsockname()[1])
+    yield UpstreamNames(SystemClock())
+    silent.close()
 
 
 def test_a_namespace_answers_in_its_vpc_alone(run, elsewhere):
@@ -213,6 +228,62 @@ def test_a_namespace_that_is_gone_is_asked_for_elsewhere(run, elsewhere):
         assert name == "web.prod.local"
 
     run(scenario)
+
+
+def test_what_another_resolver_said_is_remembered_for_all_vpcs(run, elsewhere):
+    async def scenario(server, ask):
+        first, _ = await asyncio.gather(ask("example.org"), asyncio.to_thread(elsewhere))
+        again = await ask("example.org", vpc="vpc-2")  # nobody answers there a second time
+        assert [*map(shown, parse_answer(first).answers)] == ["192.0.2.1"]
+        assert parse_answer(again).answers == parse_answer(first).answers
+
+    run(scenario)
+
+
+def test_one_askers_questions_elsewhere_leave_room_for_anothers(unanswered):
+    async def scenario():
+        upstream = unanswered
+        waiting = [
+            asyncio.create_task(upstream.ask(packet(f"n{number}.test"), "10.0.0.1"))
+            for number in range(upstream_names.MOST_OF_ONE)
+        ]
+        await asyncio.sleep(0)
+        assert upstream.is_busy("10.0.0.1")
+        assert parse_answer(await upstream.ask(packet("more.test"), "10.0.0.1")).code == 2
+        assert not upstream.is_busy("10.0.0.2")
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert not upstream.is_busy("10.0.0.1")
+
+    asyncio.run(scenario())
+
+
+def test_one_asker_holds_only_so_many_connections(run):
+    async def scenario(server, ask):
+        server.apply(zone(1))
+        place = ("127.0.0.1", ask.port)
+        held = [await asyncio.open_connection(*place) for _ in range(MOST_CONNECTED)]
+        reader, writer = await asyncio.open_connection(*place)
+        assert await asyncio.wait_for(reader.read(), 5) == b""  # hung up on
+        writer.close()
+        held.pop()[1].close()
+        assert await asyncio.to_thread(_room_again, ask.port)
+        for _, one in held:
+            one.close()
+
+    run(scenario)
+
+
+def _room_again(port):
+    """Whether the server answers before long: it has to notice that a connection ended."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            return by_tcp(port, packet("web.prod.local", A))
+        except (struct.error, OSError):
+            time.sleep(0.01)
+    return None
 
 
 def test_without_dns_support_nothing_is_answered(run):

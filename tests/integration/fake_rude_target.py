@@ -58,5 +58,6 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 with Server((sys.argv[1], 8080), Handler) as server:
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     server.serve_forever()

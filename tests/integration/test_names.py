@@ -7,12 +7,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from ecsd.agent.drivers.namespaces import Visitor
+from ecsd.agent.drivers.shared_port import queue_of
 from ecsd.decisions.dns.message import SRV, A, ask, parse_answer, shown
 from tests.integration.instance import INSTANCE
 from tests.integration.sample import eventually
@@ -20,6 +23,7 @@ from tests.integration.test_terraform import SHARED, Terraform, plugins
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 RESOLVER = "10.0.0.2"
+FLOOD = Path(__file__).parent / "flood_resolver.py"
 CHECK = {
     "command": ["CMD-SHELL", "test ! -e /tmp/sick"],
     "interval": 5,
@@ -131,6 +135,11 @@ def inside(task, *words):
     return done.stdout + done.stderr
 
 
+def address_of(task):
+    (interface,) = task["attachments"]
+    return next(one["value"] for one in interface["details"] if one["name"] == "privateIPv4Address")
+
+
 def path_of(task):
     """Return the path of a task's own network namespace."""
     words = ["docker", "inspect", "-f", "{{.State.Pid}}", container(task, "pause")]
@@ -234,6 +243,26 @@ def test_a_stopped_tasks_address_is_gone_before_its_sigterm(names, account):
     text = eventually(said)
     assert account.address(gone) not in text
     assert account.address(left) in text
+
+
+def test_a_container_that_floods_the_resolver_keeps_no_other_from_names(names, account):
+    names.service("web", account.register(), 3, names.registry("web"))
+    first, *others = names.running("web", 3)
+    queues = {one["taskArn"]: queue_of(address_of(one)) for one in (first, *others)}
+    second = next(one for one in others if queues[one["taskArn"]] != queues[first["taskArn"]])
+    flood = subprocess.Popen(
+        ["nsenter", f"--net={path_of(first)}", sys.executable, FLOOD, RESOLVER, "2"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with flood:
+        assert flood.stdout.readline() == "begun\n"
+        asked = 0
+        while flood.poll() is None:
+            assert len(raw(path_of(second), "web.prod.local").answers) == 3
+            asked += 1
+        assert asked > 3
+        assert int(flood.stdout.read()) > 20_000
 
 
 def test_the_host_itself_may_ask(names, account, ecsd):

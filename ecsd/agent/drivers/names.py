@@ -8,11 +8,13 @@ import asyncio
 import logging
 import socket
 import struct
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from ecsd.agent.drivers.namespaces import Visitor
+from ecsd.agent.drivers.shared_port import open_queues
+from ecsd.agent.drivers.upstream_names import UPSTREAM_SECONDS, UpstreamNames
 from ecsd.clock import Clock
 from ecsd.decisions.dns.message import (
     LARGEST,
@@ -38,9 +40,7 @@ from ecsd.records.plan_network import VpcPlan
 
 log = logging.getLogger(__name__)
 PORT = 53
-UPSTREAM_SECONDS = 3.0
-MOST_WAITING = 512  # questions asked elsewhere at one time
-RESOLVERS = Path("/etc/resolv.conf")
+MOST_CONNECTED = 32  # connections of one asker to a VPC's resolver
 AT_ONCE = 64  # datagrams that are answered before others of the loop have their turn
 MOST_REMEMBERED = 4096  # answers of a VPC
 
@@ -51,6 +51,7 @@ class _Resolver:
     """What one VPC is asked and how it is answered.
 
     remembered: questions, but for their identifiers, whose answer is the same until a plan changes.
+    connected: open connections by asker.
     """
 
     def __init__(self, plan: VpcPlan) -> None:
@@ -58,6 +59,7 @@ class _Resolver:
         self.datagrams: list[socket.socket] = []
         self.servers: list[asyncio.Server] = []
         self.remembered: dict[bytes, bytes] = {}
+        self.connected: Counter[str] = Counter()
 
     def remember(self, packet: bytes, answer: bytes) -> None:
         """Answer a question so from now on."""
@@ -95,7 +97,7 @@ class NameServer:
         self._resolvers: dict[str, _Resolver] = {}
         self._zones: dict[str, Zone] = {}
         self._group: asyncio.TaskGroup | None = None
-        self._waiting = 0
+        self._upstream = UpstreamNames(clock)
 
     async def run(self) -> None:
         """Keep questions that are asked elsewhere going, until cancelled."""
@@ -135,8 +137,9 @@ class NameServer:
     async def _listen(self, here: _Resolver, path: str, address: str) -> None:
         datagrams, connections = await self._visitor.visit(path, lambda: _open(address))
         loop = asyncio.get_running_loop()
-        loop.add_reader(datagrams, self._hear, here, datagrams)
-        here.datagrams.append(datagrams)
+        for one in datagrams:
+            loop.add_reader(one, self._hear, here, one)
+        here.datagrams += datagrams
         here.servers.append(
             await asyncio.start_server(
                 lambda reader, writer: self._converse(here, reader, writer), sock=connections
@@ -203,7 +206,11 @@ class NameServer:
             if not dice.cast and not here.plan.affinities:
                 here.remember(packet, answer)
             _send(datagrams, answer, peer)
-        elif not here.plan.dns_support or self._group is None or self._waiting >= MOST_WAITING:
+        elif not here.plan.dns_support or self._group is None:
+            _send(datagrams, fail(packet, question), peer)
+        elif known is None and (found := self._upstream.remembered(packet)) is not None:
+            _send(datagrams, found, peer)
+        elif self._upstream.is_busy(peer[0]):
             _send(datagrams, fail(packet, question), peer)
         else:
             self._group.create_task(self._forward((packet, question, known), peer, datagrams))
@@ -224,60 +231,51 @@ class NameServer:
         peer: tuple[str, int],
         datagrams: socket.socket,
     ) -> None:
-        self._waiting += 1
-        try:
-            found = await self._complete(*asked, socket.SOCK_DGRAM)
-        finally:
-            self._waiting -= 1
+        found = await self._complete(*asked, peer[0], socket.SOCK_DGRAM)
         _send(datagrams, found, peer)
 
     async def _complete(
-        self, packet: bytes, question: Question, known: Answer | None, kind: socket.SocketKind
+        self,
+        packet: bytes,
+        question: Question,
+        known: Answer | None,
+        client: str,
+        kind: socket.SocketKind,
     ) -> bytes:
         """Return an answer that somebody else has a part in: all of it, or a CNAME's end."""
         if known is None or known.ask is None:
-            return await self._ask_elsewhere(packet, kind)
+            return await self._upstream.ask(packet, client, kind)
         beyond = ask(question.identifier, known.ask, question.kind)
         try:
-            found = parse_answer(await self._ask_elsewhere(beyond, kind))
+            found = parse_answer(await self._upstream.ask(beyond, client, kind))
         except MalformedError as error:
             log.debug("a resolver spoke nonsense", extra={"cause": str(error)})
             return fail(packet, question)
         whole = found._replace(answers=(*known.answers, *found.answers))
         return encode(packet, question, whole, None if kind == socket.SOCK_DGRAM else LARGEST)
 
-    async def _ask_elsewhere(
-        self, packet: bytes, kind: socket.SocketKind = socket.SOCK_DGRAM
-    ) -> bytes:
-        """Return what the host's resolvers say, asked the way we were; or a failure."""
-        for address in _resolvers():
-            asked = socket.socket(socket.AF_INET, kind)
-            asked.setblocking(False)
-            try:
-                async with self._clock.deadline(UPSTREAM_SECONDS):
-                    return await exchange(asked, address, packet)
-            except (OSError, TimeoutError, EOFError) as error:
-                log.debug("a resolver did not answer", extra={"at": address, "cause": str(error)})
-            finally:
-                asked.close()
-        return fail(packet, parse_question(packet))
-
     async def _converse(
         self, here: _Resolver, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Answer questions on a TCP connection, each with its length before it."""
+        client = writer.get_extra_info("peername")[0]
+        here.connected[client] += 1
         try:
+            if here.connected[client] > MOST_CONNECTED:
+                return
             while True:
                 async with self._clock.deadline(UPSTREAM_SECONDS * 2):
                     (length,) = struct.unpack(">H", await reader.readexactly(2))
                     packet = await reader.readexactly(length)
-                client = writer.get_extra_info("peername")[0]
                 found = await self._answered(here, packet, client)
                 writer.write(struct.pack(">H", len(found)) + found)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, TimeoutError, MalformedError):
             return  # the client has gone, says nothing more, or asks no question
         finally:
+            here.connected[client] -= 1
+            if not here.connected[client]:
+                del here.connected[client]
             writer.close()
 
     async def _answered(self, here: _Resolver, packet: bytes, client: str) -> bytes:
@@ -288,7 +286,7 @@ class NameServer:
         known = self._known(here, question, client, _Dice(self._ids))
         if known is not None and known.ask is None:
             return encode(packet, question, known, LARGEST)
-        return await self._complete(packet, question, known, socket.SOCK_STREAM)
+        return await self._complete(packet, question, known, client, socket.SOCK_STREAM)
 
 
 def _send(datagrams: socket.socket, answer: bytes, peer: tuple[str, int]) -> None:
@@ -299,43 +297,14 @@ def _send(datagrams: socket.socket, answer: bytes, peer: tuple[str, int]) -> Non
         log.debug("an answer was not sent", extra={"peer": peer[0], "cause": str(error)})
 
 
-async def exchange(asked: socket.socket, address: str, packet: bytes) -> bytes:
-    """Return the answer of the resolver at an address; EOFError when it hangs up."""
-    loop = asyncio.get_running_loop()
-    await loop.sock_connect(asked, (address, PORT))
-    if asked.type == socket.SOCK_DGRAM:
-        await loop.sock_sendall(asked, packet)
-        return await loop.sock_recv(asked, LARGEST)
-    await loop.sock_sendall(asked, struct.pack(">H", len(packet)) + packet)
-    heard = b""
-    while len(heard) < 2 or len(heard) < 2 + int.from_bytes(heard[:2]):  # noqa: PLR2004 - length
-        more = await loop.sock_recv(asked, LARGEST)
-        if not more:
-            raise EOFError("hung up")
-        heard += more
-    return heard[2:]
-
-
-def _open(address: str) -> tuple[socket.socket, socket.socket]:
-    """Open the two sockets of an address, in whatever namespace this runs."""
-    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def _open(address: str) -> tuple[list[socket.socket], socket.socket]:
+    """Open the sockets of an address, in whatever namespace this runs."""
+    datagrams = open_queues(address, PORT)
     try:
-        datagrams.bind((address, PORT))
         connections = socket.create_server((address, PORT), backlog=64)
     except OSError:
-        datagrams.close()
+        for one in datagrams:
+            one.close()
         raise
-    datagrams.setblocking(False)
     connections.setblocking(False)
     return datagrams, connections
-
-
-def _resolvers() -> list[str]:
-    try:
-        lines = RESOLVERS.read_text().splitlines()
-    except OSError:
-        return []
-    words = [line.split() for line in lines]
-    return [
-        one[1] for one in words if len(one) > 1 and one[0] == "nameserver" and ":" not in one[1]
-    ]

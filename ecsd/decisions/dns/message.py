@@ -139,10 +139,10 @@ def parse_answer(packet: bytes) -> Answer:
         _, flags, questions, count, *_ = HEADER.unpack_from(packet)
         position = HEADER.size
         for _ in range(questions):
-            position = _read_name(packet, position)[1] + QUESTION.size
+            position = read_name(packet, position)[1] + QUESTION.size
         answers: list[Resource] = []
         for _ in range(count):
-            name, position = _read_name(packet, position)
+            name, position = read_name(packet, position)
             kind, _, ttl, length = RECORD.unpack_from(packet, position)
             position += RECORD.size
             if kind in NAMES:
@@ -185,7 +185,7 @@ def shown(record: Resource) -> str:
             return str(IPv6Address(record.content))
         case k if k == SRV:
             priority, weight, port = struct.unpack_from(">HHH", record.content)
-            return f"{priority} {weight} {port} {_read_name(record.content, 6)[0]}"
+            return f"{priority} {weight} {port} {read_name(record.content, 6)[0]}"
         case k if k == TXT:
             return " ".join(f'"{one}"' for one in _strings(record.content))
         case k if k == CAA:
@@ -203,7 +203,7 @@ def _shown_names(content: bytes, before: int, count: int, after: int) -> str:
     words = [str(int.from_bytes(content[:before]))] if before else []
     position = before
     for _ in range(count):
-        name, position = _read_name(content, position)
+        name, position = read_name(content, position)
         words.append(name)
     numbers = struct.unpack_from(f">{after // 4}I", content, position)
     return " ".join([*words, *map(str, numbers)])
@@ -225,7 +225,7 @@ def _unpacked(packet: bytes, position: int, before: int, count: int, after: int)
     content = packet[position : position + before]
     position += before
     for _ in range(count):
-        name, position = _read_name(packet, position)
+        name, position = read_name(packet, position)
         content += packed_name(name)
     return content + packet[position : position + after]
 
@@ -262,7 +262,7 @@ def _offered_size(packet: bytes, position: int, records: int) -> int | None:
     """Return the size in the question's OPT record, or None when there is none to be read."""
     try:
         for _ in range(records):
-            _, position = _read_name(packet, position)
+            _, position = read_name(packet, position)
             kind, size, _, length = RECORD.unpack_from(packet, position)
             if kind == OPT:
                 return int(size)
@@ -272,7 +272,7 @@ def _offered_size(packet: bytes, position: int, records: int) -> int | None:
     return None
 
 
-def _read_name(packet: bytes, position: int) -> tuple[str, int]:
+def read_name(packet: bytes, position: int) -> tuple[str, int]:
     """Return a name, which may be compressed, and where it ends."""
     labels: list[str] = []
     end, followed = None, 0

@@ -46,7 +46,7 @@ class HostNetworks:
     def __init__(self, settings: Settings, clock: Clock, report: Report) -> None:
         self._report = report
         self._clock = clock
-        self._visitor = Visitor()
+        self.visitor = self._visitor = Visitor()
         self._namespaces = Namespaces(settings.label)
         self._first_number = settings.instance * NUMBERS
         self._host = HostNetwork(clock, settings, self._namespaces)
@@ -162,6 +162,21 @@ class HostNetworks:
     def namespace_path(self, vpc_id: str) -> str:
         """Return the path of the VPC's namespace."""
         return self._namespaces.path_of(vpc_id)
+
+    async def opened(self, vpc_id: str) -> str:
+        """Return the path of a VPC's namespace, once its plan is in force."""
+
+        def ready() -> bool:
+            vpc = self._vpcs.get(vpc_id)
+            return vpc is not None and vpc.plan is not None
+
+        await self._until(vpc_id, ready, "is not there yet")
+        return self.namespace_path(vpc_id)
+
+    def plan_of(self, vpc_id: str) -> VpcPlan | None:
+        """Return the plan of a VPC that is in force."""
+        vpc = self._vpcs.get(vpc_id)
+        return vpc.plan if vpc is not None else None
 
     async def present(self) -> set[str]:
         """Return the ids of all VPCs that exist on this host."""

@@ -4,7 +4,10 @@ from ecsd.records.message import Message
 
 
 class RoutePlan(Message, frozen=True, kw_only=True):
-    """A route of a subnet. target: ``local``, ``internet``, ``nat``, ``peering``, ``blackhole``."""
+    """A route of a subnet.
+
+    target: ``local``, ``internet``, ``nat``, ``peering``, ``endpoint`` (S3's), ``blackhole``.
+    """
 
     destination: str  # CIDR
     target: str
@@ -96,10 +99,10 @@ class PeeringPlan(Message, frozen=True, kw_only=True):
 class InterfacePlan(Message, frozen=True, kw_only=True):
     """An address of the VPC.
 
-    kind: ``task`` (a veth into the task's namespace), ``load_balancer``, ``network_load_balancer``
-    and ``nat`` (on the VPC's own ``lo``), ``mount_target`` (of EFS) and ``reserved`` (an ENI that
-    nothing uses): these addresses exist nowhere. entrance: the balancer's address on the host,
-    given to one of its interfaces.
+    kind: ``task`` (a veth into the task's namespace), ``load_balancer``, ``network_load_balancer``,
+    ``vpc_endpoint`` and ``nat`` (on the VPC's own ``lo``), ``mount_target`` (of EFS) and
+    ``reserved`` (an ENI that nothing uses): these addresses exist nowhere. entrance: the balancer's
+    address on the host, given to one of its interfaces.
     """
 
     network_interface_id: str
@@ -130,3 +133,20 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     interfaces: tuple[InterfacePlan, ...] = ()
     names: dict[str, tuple[str, ...]] = {}  # lower-case name without final dot → addresses
     affinities: dict[str, str] = {}  # name → client routing policy, where zones matter
+
+
+class EndpointPlan(Message, frozen=True, kw_only=True):
+    """What answers for a VPC endpoint.
+
+    service: behind ``com.amazonaws.REGION.``. gateway: its address is S3's, and whoever has a route
+    to it is its client. certificate: PEM, with its issuers and its key.
+    """
+
+    vpc_endpoint_id: str
+    account: str
+    region: str
+    vpc_id: str
+    service: str
+    gateway: bool = False
+    addresses: tuple[str, ...] = ()
+    certificate: str

@@ -63,14 +63,24 @@ def _resolve(
 
 
 def _own(name: str, kind: int, plan: VpcPlan) -> Answer | None:
-    """Answer for load balancers, and ``localhost`` (RFC 6761), of which nobody else is asked."""
-    if name in plan.names:
-        return _addresses(name, kind, *plan.names[name])
+    """Answer for balancers, endpoints, ``localhost`` (RFC 6761), of which nobody else is asked."""
+    known = _known_as(name, plan)
+    if known is not None:
+        return _addresses(name, kind, *plan.names[known])
     if name == "localhost" or name.endswith(".localhost"):
         if name.endswith(BALANCERS):  # one that is not there
             return Answer(code=NO_SUCH_NAME)
         return _addresses(name, kind, "127.0.0.1")
     return None
+
+
+def _known_as(name: str, plan: VpcPlan) -> str | None:
+    """Return the name under which the plan has one: itself, or a wide one above it."""
+    if name in plan.names:
+        return name
+    labels = name.split(".")
+    above = (f"*.{'.'.join(labels[number:])}" for number in range(1, len(labels)))
+    return next((one for one in above if one in plan.names), None)
 
 
 def _private(name: str, kind: int, plan: VpcPlan) -> Answer | None:

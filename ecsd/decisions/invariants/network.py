@@ -17,6 +17,7 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ec2.vpc_endpoint import GATEWAY, VpcEndpoint
 from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 
 
@@ -35,6 +36,7 @@ class Network(NamedTuple):
     network_acls: Sequence[NetworkAcl] = ()
     prefix_lists: Sequence[ManagedPrefixList] = ()
     peerings: Sequence[VpcPeeringConnection] = ()
+    endpoints: Sequence[VpcEndpoint] = ()
 
 
 def check_network(network: Network) -> Iterator[Finding]:
@@ -49,6 +51,7 @@ def check_network(network: Network) -> Iterator[Finding]:
     yield from _check_nat_gateways(network)
     yield from _check_addresses(network)
     yield from _check_peerings(network)
+    yield from _check_endpoints(network)
 
 
 def check_vpc_numbers(vpcs_everywhere: Sequence[Vpc]) -> Iterator[Finding]:
@@ -189,6 +192,7 @@ def _check_routes(network: Network, table: RouteTable) -> Iterator[Finding]:
         *(one.internet_gateway_id for one in network.internet_gateways if one.vpc_id),
         *(one.nat_gateway_id for one in network.nat_gateways if one.state == "available"),
         *(one.vpc_peering_connection_id for one in network.peerings if one.status == "active"),
+        *(one.vpc_endpoint_id for one in network.endpoints if one.vpc_id == table.vpc_id),
         "local",
     }
     for route in table.routes:
@@ -255,6 +259,22 @@ def _check_peerings(network: Network) -> Iterator[Finding]:
                 yield fatal(name, f"is of {vpc_id}, which does not exist")
         if overlaps(one.requester_cidr, one.accepter_cidr):
             yield fatal(name, f"{one.requester_cidr} overlaps {one.accepter_cidr}")
+
+
+def _check_endpoints(network: Network) -> Iterator[Finding]:
+    vpcs = {vpc.vpc_id for vpc in network.vpcs}
+    endpoints = {one.vpc_endpoint_id: one for one in network.endpoints}
+    for name, one in endpoints.items():
+        if one.vpc_id not in vpcs:
+            yield fatal(name, f"is in {one.vpc_id}, which does not exist")
+    for interface in network.interfaces:
+        if interface.interface_type != "vpc_endpoint" or not interface.owner:
+            continue
+        endpoint = endpoints.get(interface.owner)
+        if endpoint is None or endpoint.vpc_id != interface.vpc_id:
+            yield fatal(interface.network_interface_id, f"is of {interface.owner}, not in its VPC")
+        elif endpoint.endpoint_type == GATEWAY or endpoint.group_ids != interface.group_ids:
+            yield fatal(interface.network_interface_id, f"differs from {interface.owner}")
 
 
 def _check_addresses(network: Network) -> Iterator[Finding]:

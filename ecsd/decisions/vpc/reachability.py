@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
+from ecsd.decisions.network.addresses import S3_ADDRESS, S3_RANGE
 from ecsd.decisions.network.network_acl import (
     WITH_PORTS,
     Judgement,
@@ -120,7 +121,10 @@ def _route_step(plan: VpcPlan, flow: Flow, route: RoutePlan | None) -> Step:
         return Step(False, f"no route of {where} leads to {flow.destination}")
     listed = f", of {route.prefix_list_id}" if route.prefix_list_id else ""
     words = f"route {route.destination}{listed} of {where} leads to {route.via or route.target}"
-    if route.target in {"nat", "local"}:
+    of_s3 = IPv4Address(flow.destination) in IPv4Network(S3_RANGE)
+    if of_s3 and route.target in {"nat", "internet"}:
+        return Step(False, f"{words}, but {S3_ADDRESS} is S3 behind a gateway endpoint alone")
+    if route.target in {"nat", "local", "endpoint"}:
         return Step(True, words)
     if route.target == "peering":
         peering = _peering_of(plan, route)

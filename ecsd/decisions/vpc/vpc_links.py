@@ -23,7 +23,7 @@ from ecsd.decisions.vpc.packet_filter import RESOLVER
 from ecsd.records.plan_network import SubnetPlan, VpcPlan
 
 RULE_PRIORITY = 32800  # after the main table, which has the VPC's own addresses
-OWN_KINDS = frozenset({"load_balancer", "network_load_balancer", "nat"})
+OWN_KINDS = frozenset({"load_balancer", "network_load_balancer", "nat", "vpc_endpoint"})
 MAIN_TABLE = 254
 Routes = Mapping[tuple[int, str], str]
 
@@ -119,6 +119,8 @@ def _spelled(route: dict[str, Any]) -> str:
     """Return a route in the words that ``compile_links`` uses."""
     if "gateway" in route:
         return f"{route['dst']} via {route['gateway']} dev {route['dev']} onlink"
+    if route.get("type") == "local":
+        return f"local {route['dst']} dev {route['dev']}"
     return f"{route.get('type', 'unicast')} {route['dst']}"
 
 
@@ -143,6 +145,8 @@ def _routes(
             peer = peers.get(route.via)
             hop, device = (peer.hop, peer.link) if peer else doors[route.target]
             yield (table, where), f"{where} via {hop} dev {device} onlink"
+        elif route.target == "endpoint":
+            yield (table, where), f"local {where} dev lo"
         elif route.target != "local":
             yield (table, where), f"blackhole {where}"
     if not any(one.destination == "0.0.0.0/0" for one in subnet.routes):

@@ -27,6 +27,17 @@ MEMBERS = {
     "VpcPeeringConnectionId": "vpc-peering-connection",
     "PeerVpcId": "vpc",
     "DhcpOptionsId": "dhcp-options",
+    "VpcEndpointId": "vpc-endpoint",
+    "VpcEndpointIds": "vpc-endpoint",
+    "RouteTableIds": "route-table",
+    "AddRouteTableIds": "route-table",
+    "RemoveRouteTableIds": "route-table",
+    "SubnetIds": "subnet",
+    "AddSubnetIds": "subnet",
+    "RemoveSubnetIds": "subnet",
+    "SecurityGroupIds": "security-group",
+    "AddSecurityGroupIds": "security-group",
+    "RemoveSecurityGroupIds": "security-group",
 }
 BY_PREFIX = {
     "vpc": "vpc",
@@ -42,6 +53,7 @@ BY_PREFIX = {
     "pl": "prefix-list",
     "pcx": "vpc-peering-connection",
     "dopt": "dhcp-options",
+    "vpce": "vpc-endpoint",
 }
 CREATED = {
     "CreateVpc": "vpc",
@@ -56,6 +68,7 @@ CREATED = {
     "CreateNetworkAcl": "network-acl",
     "CreateVpcPeeringConnection": "vpc-peering-connection",
     "CreateDhcpOptions": "dhcp-options",
+    "CreateVpcEndpoint": "vpc-endpoint",
 }
 
 

@@ -29,6 +29,7 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ec2.vpc_endpoint import VpcEndpoint
 from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.store.finders.ec2 import (
     default_security_group,
@@ -158,6 +159,7 @@ async def delete_vpc(call: Call, request: Request) -> Answer:
             or change.count(Subnet, "vpc_id", vpc.vpc_id)
             or change.count(NetworkInterface, "vpc_id", vpc.vpc_id)
             or internet_gateway_of(change, vpc.vpc_id)
+            or change.count(VpcEndpoint, "vpc_id", vpc.vpc_id)
             or change.select(VpcPeeringConnection, vpc_ids=vpc.vpc_id, status="active")
         ):
             raise AwsError(

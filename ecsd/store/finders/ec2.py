@@ -353,7 +353,13 @@ def network_of(view: View) -> Network:
         nat_gateways=view.select(NatGateway),
         addresses=view.select(Address),
         network_acls=view.select(NetworkAcl),
-        prefix_lists=[*view.select(ManagedPrefixList), s3_prefix_list(view.scope.region)],
+        prefix_lists=[*view.select(ManagedPrefixList), *_named_of_aws(view)],
         peerings=view.select(VpcPeeringConnection),
         endpoints=view.select(VpcEndpoint),
     )
+
+
+def _named_of_aws(view: View) -> list[ManagedPrefixList]:
+    """Return AWS's own list, which is no record, where something names it."""
+    own = s3_prefix_list(view.scope.region)
+    return [own] if users_of_prefix_list(view, own.prefix_list_id) else []

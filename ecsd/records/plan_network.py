@@ -93,7 +93,13 @@ class PeeringPlan(Message, frozen=True, kw_only=True):
     vpc_id: str  # of the peer
     number: int  # of the peer
     cidr: str  # of the peer
+    secondary_cidrs: tuple[str, ...] = ()  # of the peer
     groups: tuple[PeerGroup, ...] = ()
+
+    @property
+    def cidrs(self) -> tuple[str, ...]:
+        """All ranges, the first one first."""
+        return (self.cidr, *self.secondary_cidrs)
 
 
 class InterfacePlan(Message, frozen=True, kw_only=True):
@@ -122,7 +128,8 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     vpc_id: str
     account: str = ""
     number: int  # its uplink is 240.0.<number / 256>.… : see agent/drivers
-    cidr: str
+    cidr: str  # which has the resolver
+    secondary_cidrs: tuple[str, ...] = ()
     domain: str = "ec2.internal"  # of private names; elsewhere <region>.compute.internal
     dns_support: bool
     subnets: tuple[SubnetPlan, ...] = ()
@@ -133,6 +140,11 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     interfaces: tuple[InterfacePlan, ...] = ()
     names: dict[str, tuple[str, ...]] = {}  # lower-case name without final dot → addresses
     affinities: dict[str, str] = {}  # name → client routing policy, where zones matter
+
+    @property
+    def cidrs(self) -> tuple[str, ...]:
+        """All ranges, the first one first."""
+        return (self.cidr, *self.secondary_cidrs)
 
 
 class EndpointPlan(Message, frozen=True, kw_only=True):

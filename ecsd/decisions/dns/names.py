@@ -5,7 +5,7 @@ Source: EC2 User Guide, DNS attributes for your VPC; Route 53 Developer Guide, p
 
 import re
 from collections.abc import Sequence
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import AddressValueError, IPv4Address
 
 from ecsd.decisions.dns.message import (
     ANY,
@@ -20,6 +20,7 @@ from ecsd.decisions.dns.message import (
 )
 from ecsd.decisions.dns.record_answer import Chance
 from ecsd.decisions.dns.zone_answer import Zone, answer_in, zone_of
+from ecsd.decisions.network.addressing import is_in
 from ecsd.records.plan_network import VpcPlan
 
 TTL = 10  # seconds
@@ -109,4 +110,4 @@ def _address(parts: Sequence[str | None], plan: VpcPlan) -> IPv4Address | None:
         address = IPv4Address(".".join(part or "" for part in parts))
     except AddressValueError:
         return None
-    return address if address in IPv4Network(plan.cidr) else None
+    return address if is_in(plan.cidrs, str(address)) else None

@@ -1,6 +1,7 @@
 """What must always hold between VPCs, subnets, interfaces, security groups and routes."""
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from ecsd.decisions.invariants.finding import Finding, fatal, warning
@@ -42,6 +43,7 @@ class Network(NamedTuple):
 def check_network(network: Network) -> Iterator[Finding]:
     """Yield what contradicts itself in one account and region."""
     yield from _check_births(network)
+    yield from _check_blocks(network)
     yield from _check_subnets(network)
     yield from _check_interfaces(network)
     yield from _check_security_groups(network)
@@ -82,6 +84,18 @@ def _check_births(network: Network) -> Iterator[Finding]:
         yield fatal("vpc", "there is more than one default VPC")
 
 
+def _check_blocks(network: Network) -> Iterator[Finding]:
+    """A VPC's ranges are apart, and every table of its own has a way to each."""
+    for vpc in network.vpcs:
+        for one, other in combinations(vpc.cidr_blocks, 2):
+            if overlaps(one, other):
+                yield fatal(vpc.vpc_id, f"its {one} overlaps its {other}")
+        for table in network.route_tables:
+            local = {one.destination for one in table.routes if one.gateway_id == "local"}
+            if table.vpc_id == vpc.vpc_id and local != set(vpc.cidr_blocks):
+                yield fatal(table.route_table_id, f"has other local routes than {vpc.vpc_id}")
+
+
 def _check_subnets(network: Network) -> Iterator[Finding]:
     vpcs = {vpc.vpc_id: vpc for vpc in network.vpcs}
     by_vpc: dict[str, list[Subnet]] = {}
@@ -89,8 +103,9 @@ def _check_subnets(network: Network) -> Iterator[Finding]:
         vpc = vpcs.get(subnet.vpc_id)
         if vpc is None:
             yield fatal(subnet.subnet_id, f"is in {subnet.vpc_id}, which does not exist")
-        elif not contains(vpc.cidr_block, subnet.cidr_block):
-            yield fatal(subnet.subnet_id, f"{subnet.cidr_block} is not in {vpc.cidr_block}")
+        elif not any(contains(one, subnet.cidr_block) for one in vpc.cidr_blocks):
+            ranges = ", ".join(vpc.cidr_blocks)
+            yield fatal(subnet.subnet_id, f"{subnet.cidr_block} is not in {ranges}")
         for other in by_vpc.setdefault(subnet.vpc_id, []):
             if overlaps(other.cidr_block, subnet.cidr_block):
                 yield fatal(subnet.subnet_id, f"{subnet.cidr_block} overlaps {other.subnet_id}")

@@ -77,10 +77,9 @@ def router(subnet_cidr: str) -> str:
     return str(IPv4Network(subnet_cidr).network_address + 1)
 
 
-def routing_table(vpc_cidr: str, subnet_cidr: str) -> int:
+def routing_table(subnet_cidr: str) -> int:
     """Return the number of a subnet's routing table, the same whatever other subnets there are."""
-    start = int(IPv4Network(vpc_cidr).network_address)
-    return FIRST_TABLE + (int(IPv4Network(subnet_cidr).network_address) - start) // SMALLEST_SUBNET
+    return FIRST_TABLE + int(IPv4Network(subnet_cidr).network_address) // SMALLEST_SUBNET
 
 
 def link_name(network_interface_id: str) -> str:

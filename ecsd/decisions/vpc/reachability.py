@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
 from ecsd.decisions.network.addresses import S3_ADDRESS, S3_RANGE
+from ecsd.decisions.network.addressing import is_in
 from ecsd.decisions.network.network_acl import (
     WITH_PORTS,
     Judgement,
@@ -88,7 +89,7 @@ def interface_at(plan: VpcPlan, address: str) -> InterfacePlan | None:
 
 
 def _inside(plan: VpcPlan, address: str) -> bool:
-    return IPv4Address(address) in IPv4Network(plan.cidr)
+    return is_in(plan.cidrs, address)
 
 
 def _from(plan: VpcPlan, address: str) -> Iterator[Step]:
@@ -145,7 +146,7 @@ def _peering_of(plan: VpcPlan, route: RoutePlan | None) -> PeeringPlan | None:
 
 
 def _is_of(peering: PeeringPlan, address: str) -> bool:
-    return IPv4Address(address) in IPv4Network(peering.cidr)
+    return is_in(peering.cidrs, address)
 
 
 def _by_peering(peer: VpcPlan, flow: Flow, peering_id: str) -> Iterator[Step]:

@@ -76,6 +76,7 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
         account=parts.account,
         number=vpc.number,
         cidr=vpc.cidr_block,
+        secondary_cidrs=vpc.cidr_blocks[1:],
         domain=_domain(parts.subnets),
         dns_support=vpc.enable_dns_support,
         subnets=tuple(
@@ -270,6 +271,7 @@ def _peering(parts: PeeringParts) -> PeeringPlan:
         vpc_id=parts.peer.vpc_id,
         number=parts.peer.number,
         cidr=parts.peer.cidr_block,
+        secondary_cidrs=parts.peer.cidr_blocks[1:],
         groups=tuple(
             PeerGroup(
                 group_id=group_id, addresses=tuple(sorted(one.private_ip_address for one in own))

@@ -1,6 +1,7 @@
 """Quotas that are enforced. Source: Amazon VPC User Guide, quotas."""
 
 MAX_GROUPS_PER_INTERFACE = 5
+MAX_BLOCKS_PER_VPC = 5  # IPv4 CIDR blocks
 MAX_RULES_PER_GROUP = 60  # in each direction, IPv4 and IPv6 apart
 MAX_ROUTES_PER_TABLE = 500
 MAX_PREFIX_LISTS = 100  # per region

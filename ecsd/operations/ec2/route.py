@@ -107,7 +107,7 @@ def _destination(request: Request) -> str:
 
 
 def _check_outside(vpc: Vpc, destination: str) -> None:
-    if contains(vpc.cidr_block, destination):
+    if any(contains(one, destination) for one in vpc.cidr_blocks):
         raise AwsError(
             "InvalidParameterValue",
             f"The destination CIDR block {destination} is equal to or more specific than one of "

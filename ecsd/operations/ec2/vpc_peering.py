@@ -6,6 +6,7 @@ lifecycle and limitations.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
 from msgspec.structs import replace
@@ -93,7 +94,8 @@ async def create_vpc_peering_connection(call: Call, request: Request) -> Answer:
             expires_at=now + ACCEPTED_WITHIN,
             tags=tags,
         )
-        if overlaps(requester.cidr_block, accepter.cidr_block):
+        ranges = product(requester.cidr_blocks, accepter.cidr_blocks)
+        if any(overlaps(one, other) for one, other in ranges):
             peering = replace(peering, status=FAILED, ended_at=now)
         change.put(peering)
     return {"VpcPeeringConnection": described(call, peering)}
@@ -215,12 +217,14 @@ def described(call: Call, peering: VpcPeeringConnection) -> dict[str, Any]:
     account, region = call.scope.account, call.scope.region
 
     def party(vpc_id: str, cidr: str) -> dict[str, Any]:
+        vpc = call.view.get(Vpc, vpc_id)
+        ranges = vpc.cidr_blocks if vpc is not None else (cidr,)
         return {
             "VpcId": vpc_id,
             "OwnerId": account,
             "Region": region,
             "CidrBlock": cidr,
-            "CidrBlockSet": [{"CidrBlock": cidr}],
+            "CidrBlockSet": [{"CidrBlock": one} for one in ranges],
             "PeeringOptions": {
                 "AllowDnsResolutionFromRemoteVpc": False,
                 "AllowEgressFromLocalClassicLinkToRemoteVpc": False,

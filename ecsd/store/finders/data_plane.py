@@ -125,6 +125,9 @@ def vpcs_resting_on(view: View, record: Record) -> set[str]:
             return {one.vpc_id for one in owners if one is not None}
         case VpcPeeringConnection():
             return set(record.vpc_ids)
+        case Vpc():
+            peerings = view.select(VpcPeeringConnection, vpc_ids=record.vpc_id, status="active")
+            return {record.vpc_id, *(one for each in peerings for one in each.vpc_ids)}
         case NetworkInterface():
             rules = (
                 rule

@@ -428,6 +428,7 @@ def vpc_plans(draw) -> VpcPlan:
         vpc_id="vpc-1",
         number=1,
         cidr="10.0.0.0/16",
+        secondary_cidrs=tuple(draw(st.sets(st.sampled_from(["10.2.0.0/16", "100.64.0.0/20"])))),
         dns_support=True,
         subnets=tuple(
             SubnetPlan(subnet_id=f"s-{one}", cidr=f"10.0.{one}.0/24", routes=tuple(draw(routes)))
@@ -461,6 +462,7 @@ def test_commands_make_one_structure_into_the_other_and_nothing_is_taken_before_
 
 def obey(have: Links, commands: list[str]) -> Links:
     addresses, rules, routes = set(have.addresses), dict(have.rules), dict(have.routes)
+    ranges = set(have.ranges)
     for line in commands:
         match line.split():
             case ["addr", verb, address, "dev", "lo"]:
@@ -469,13 +471,15 @@ def obey(have: Links, commands: list[str]) -> Links:
                 rules[source] = int(number)
             case ["rule", "del", "from", source, *_]:
                 del rules[source]
+            case ["route", verb, "unreachable", cidr]:
+                (ranges.add if verb == "replace" else ranges.remove)(cidr)
             case ["route", verb, *how, "table", number]:
                 where = how[1] if how[0] in {"blackhole", "unreachable"} else how[0]
                 if verb == "replace":
                     routes[int(number), where] = " ".join(how)
                 else:
                     del routes[int(number), where]
-    return Links(frozenset(addresses), rules, routes)
+    return Links(frozenset(ranges), frozenset(addresses), rules, routes)
 
 
 def test_what_ip_tells_is_read_as_what_was_wanted():
@@ -487,12 +491,14 @@ def test_what_ip_tells_is_read_as_what_was_wanted():
         ],
         [
             {"dst": "10.0.1.5", "dev": "e1"},
+            {"type": "unreachable", "dst": "10.0.0.0/16"},
             {"dst": "default", "gateway": "240.0.0.5", "dev": "up0", "table": "1016"},
             {"type": "blackhole", "dst": "198.51.100.0/24", "table": "1016"},
             {"type": "local", "dst": "10.0.1.1", "dev": "lo", "table": "local"},
         ],
     )
     assert told == Links(
+        frozenset({"10.0.0.0/16"}),
         frozenset({"10.0.1.1"}),
         {"10.0.1.0/24": 1016},
         {

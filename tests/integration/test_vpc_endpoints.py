@@ -2,8 +2,10 @@
 
 import json
 import subprocess
+from ipaddress import ip_address, ip_network
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.integration import sdk_image
 from tests.integration.conftest import page
@@ -11,6 +13,7 @@ from tests.integration.sample import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
+SECOND = "100.117.0.0/20"
 # What a task tries: S3 and Logs at AWS's own names, by TLS, with the local authority trusted.
 TRIES = """
 import boto3, json, os, socket, sys
@@ -61,6 +64,37 @@ ONLY_TOLD = json.dumps(
         ],
     }
 )
+ONLY_OTHERS = ONLY_TOLD.replace("CreateLogStream", "PutLogEvents")
+
+
+def routes_to(cidr):
+    """Return the host's routes to a range."""
+    words = ["ip", "route", "show", "exact", cidr]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
+
+
+def code_of(work):
+    """Return the code with which something is refused, or None."""
+    try:
+        work()
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return None
+
+
+def widened(ec2, vpc):
+    """Give a VPC its second range; return a subnet of it, and its association."""
+    block = ec2.associate_vpc_cidr_block(VpcId=vpc, CidrBlock=SECOND)["CidrBlockAssociation"]
+    made = ec2.create_subnet(VpcId=vpc, CidrBlock=SECOND, AvailabilityZone="us-east-1b")
+    return made["Subnet"]["SubnetId"], block["AssociationId"]
+
+
+def narrow(ec2, subnet, association):
+    """Take the second range away: the host leads there no more."""
+    eventually(lambda: code_of(lambda: ec2.delete_subnet(SubnetId=subnet)) is None, seconds=20)
+    assert routes_to(SECOND)
+    ec2.disassociate_vpc_cidr_block(AssociationId=association)
+    eventually(lambda: not routes_to(SECOND))
 
 
 class Tries:
@@ -134,6 +168,7 @@ class Tries:
 
 
 def test_tasks_reach_services_by_endpoints_alone(ecsd, account):
+    """One task and the interface endpoint are in a subnet of the VPC's second range."""
     account.network()
     tries = Tries(ecsd, account)
     ec2, vpc = account.ec2, account.vpc
@@ -142,6 +177,7 @@ def test_tasks_reach_services_by_endpoints_alone(ecsd, account):
     account.logs.create_log_group(logGroupName="/told")
     table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
     ec2.associate_route_table(RouteTableId=table, SubnetId=account.private[0])
+    further, association = widened(ec2, vpc)
     gateway = tries.available(
         ec2.create_vpc_endpoint(
             VpcId=vpc, ServiceName="com.amazonaws.us-east-1.s3", RouteTableIds=[table]
@@ -153,7 +189,7 @@ def test_tasks_reach_services_by_endpoints_alone(ecsd, account):
             VpcEndpointType="Interface",
             VpcId=vpc,
             ServiceName="com.amazonaws.us-east-1.logs",
-            SubnetIds=[account.private[1]],
+            SubnetIds=[further],
             SecurityGroupIds=[group],
             PrivateDnsEnabled=True,
             PolicyDocument=ONLY_TOLD,
@@ -163,9 +199,10 @@ def test_tasks_reach_services_by_endpoints_alone(ecsd, account):
         Filters=[{"Name": "interface-type", "Values": ["vpc_endpoint"]}]
     )["NetworkInterfaces"]
     address = eni["PrivateIpAddress"]
-    arns = [tries.start(one) for one in account.private]
+    arns = [tries.start(one) for one in (account.private[0], further)]
     routed, unrouted = (tries.run(one) for one in arns)
 
+    assert ip_address(address) in ip_network(SECOND)
     assert routed["s3 name"] == ["240.200.0.1"]
     assert (routed["s3"], routed["plain s3"]) == (300000, 300000)
     assert unrouted["s3 name"] != ["240.200.0.1"]
@@ -178,10 +215,9 @@ def test_tasks_reach_services_by_endpoints_alone(ecsd, account):
     assert "of a vpc endpoint in" in words
     assert "gets through" in words
 
-    narrower = ONLY_TOLD.replace("CreateLogStream", "PutLogEvents")
-    ec2.modify_vpc_endpoint(VpcEndpointId=interface, PolicyDocument=narrower)
-    told = tries.run(arns[0])
-    assert "because no VPC endpoint policy allows the logs:CreateLogStream action" in told["logs"]
+    ec2.modify_vpc_endpoint(VpcEndpointId=interface, PolicyDocument=ONLY_OTHERS)
+    refused = "because no VPC endpoint policy allows the logs:CreateLogStream action"
+    assert refused in tries.run(arns[0])["logs"]
     permission = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
     ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=permission["IpPermissions"])
     ec2.modify_vpc_endpoint(VpcEndpointId=gateway, RemoveRouteTableIds=[table])
@@ -190,7 +226,8 @@ def test_tasks_reach_services_by_endpoints_alone(ecsd, account):
 
     for arn in arns:
         account.ecs.stop_task(cluster="prod", task=arn)
-    answer = ec2.delete_vpc_endpoints(VpcEndpointIds=[gateway, interface])
-    assert answer["Unsuccessful"] == []
+    assert ec2.delete_vpc_endpoints(VpcEndpointIds=[gateway, interface])["Unsuccessful"] == []
+
+    narrow(ec2, further, association)
     account.client("s3").delete_object(Bucket="kept", Key="a")
     account.client("s3").delete_bucket(Bucket="kept")

@@ -1,7 +1,7 @@
 """What must always hold between VPCs, subnets, interfaces, security groups and routes."""
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import NamedTuple
 
 from ecsd.decisions.invariants.finding import Finding, fatal, warning
@@ -264,7 +264,7 @@ def _check_nat_gateways(network: Network) -> Iterator[Finding]:
 
 
 def _check_peerings(network: Network) -> Iterator[Finding]:
-    vpcs = {vpc.vpc_id for vpc in network.vpcs}
+    vpcs = {vpc.vpc_id: vpc for vpc in network.vpcs}
     for one in network.peerings:
         name = one.vpc_peering_connection_id
         if one.status != "active":
@@ -272,8 +272,12 @@ def _check_peerings(network: Network) -> Iterator[Finding]:
         for vpc_id in one.vpc_ids:
             if vpc_id not in vpcs:
                 yield fatal(name, f"is of {vpc_id}, which does not exist")
-        if overlaps(one.requester_cidr, one.accepter_cidr):
-            yield fatal(name, f"{one.requester_cidr} overlaps {one.accepter_cidr}")
+        requester, accepter = (vpcs.get(vpc_id) for vpc_id in one.vpc_ids)
+        if requester is None or accepter is None:
+            continue
+        for first, second in product(requester.cidr_blocks, accepter.cidr_blocks):
+            if overlaps(first, second):
+                yield fatal(name, f"{first} overlaps {second}")
 
 
 def _check_endpoints(network: Network) -> Iterator[Finding]:

@@ -94,8 +94,7 @@ async def create_vpc_peering_connection(call: Call, request: Request) -> Answer:
             expires_at=now + ACCEPTED_WITHIN,
             tags=tags,
         )
-        ranges = product(requester.cidr_blocks, accepter.cidr_blocks)
-        if any(overlaps(one, other) for one, other in ranges):
+        if _overlap(requester, accepter):
             peering = replace(peering, status=FAILED, ended_at=now)
         change.put(peering)
     return {"VpcPeeringConnection": described(call, peering)}
@@ -122,9 +121,10 @@ def _check_new(
 
 @action("AcceptVpcPeeringConnection", "VpcPeeringConnectionId")
 async def accept_vpc_peering_connection(call: Call, request: Request) -> Answer:
-    """Open the way."""
+    """Open the way; where the VPCs' ranges overlap by now it is failed."""
+    now = call.clock.now()
     async with call.transaction() as change:
-        peering = _pending(change, request, call.clock.now())
+        peering = _pending(change, request, now)
         for vpc_id in peering.vpc_ids:
             active = change.select(VpcPeeringConnection, vpc_ids=vpc_id, status=ACTIVE)
             if len(active) >= MAX_ACTIVE_PEERINGS:
@@ -132,7 +132,10 @@ async def accept_vpc_peering_connection(call: Call, request: Request) -> Answer:
                     "ActiveVpcPeeringConnectionPerVpcLimitExceeded",
                     f"{vpc_id} has the maximum number of active VPC peering connections.",
                 )
+        requester, accepter = (require_vpc(change, one) for one in peering.vpc_ids)
         peering = replace(peering, status=ACTIVE)
+        if _overlap(requester, accepter):
+            peering = replace(peering, status=FAILED, ended_at=now)
         change.put(peering)
     return {"VpcPeeringConnection": described(call, peering)}
 
@@ -181,6 +184,10 @@ async def modify_vpc_peering_connection_options(call: Call, request: Request) ->
                 )
     off = {"AllowDnsResolutionFromRemoteVpc": False}
     return {member: off for member in OPTIONS if member in request}
+
+
+def _overlap(one: Vpc, other: Vpc) -> bool:
+    return any(overlaps(*pair) for pair in product(one.cidr_blocks, other.cidr_blocks))
 
 
 def status_of(peering: VpcPeeringConnection, now: datetime) -> str:

@@ -120,5 +120,9 @@ async def test_peers_ranges_count(ec2, refused, network, associate):
     )
     code, _ = await refused("AssociateVpcCidrBlock", VpcId=second, CidrBlock="10.3.4.0/24")
     assert code == "CidrConflict"
+    pending = (await ask(second, third))["VpcPeeringConnectionId"]
     await associate(second)
+    assert (await ask(third, first))["Status"]["Code"] == "pending-acceptance"
+    late = await ec2("AcceptVpcPeeringConnection", VpcPeeringConnectionId=pending)
+    assert late["VpcPeeringConnection"]["Status"]["Code"] == "failed"
     assert (await ask(second, third))["Status"]["Code"] == "failed"

@@ -17,7 +17,7 @@ from ecsd.gateway.refusal_words import in_words_of
 from ecsd.gateway.request_body import ClientGoneError, RequestBody, decompress
 from ecsd.gateway.s3_body import S3Body
 from ecsd.gateway.sigv4 import KeyLookup
-from ecsd.gateway.unimplemented import UnimplementedCounter
+from ecsd.gateway.unimplemented import UnimplementedCounter, refusal
 from ecsd.ids import LONG_TERM, IdSource
 from ecsd.operations.call import Call, Handler
 from ecsd.protocol.checksums import check_whole
@@ -258,7 +258,7 @@ class Dispatcher:
             "an operation is not implemented",
             extra={"service": service, "operation": route.operation},
         )
-        message = f"The operation {service}:{route.operation} is not implemented by this ecsd."
+        message = refusal(service, route.operation)
         if service == "s3":
             return AwsError("NotImplemented", message, status=501)
         return AwsError("InvalidAction" if query else "UnknownOperationException", message)

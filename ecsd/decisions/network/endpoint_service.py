@@ -7,6 +7,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
+from ecsd.decisions.iam.statement import statements_of
 from ecsd.decisions.network.addresses import S3_RANGE
 from ecsd.records.ec2.prefix_list import ManagedPrefixList, PrefixListEntry
 from ecsd.records.ec2.vpc_endpoint import GATEWAY, INTERFACE, VpcEndpoint
@@ -59,6 +62,21 @@ SERVICES = {
         _plain("sts"),
     )
 }
+
+
+def allows_everything(policy: str) -> bool:
+    """Say whether a sound policy document is one statement that allows everybody everything."""
+    statements = statements_of(msgspec.json.decode(policy))
+    if len(statements) != 1:
+        return False
+    (only,) = statements
+    named = [only.get(one) for one in ("Action", "Resource")]
+    return (
+        only["Effect"] == "Allow"
+        and not only.get("Condition")
+        and only.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})
+        and all(one in ("*", ["*"]) for one in named)
+    )
 
 
 def find_service(service_name: str, region: str) -> EndpointService | None:

@@ -12,9 +12,11 @@ from msgspec.structs import replace
 from ecsd.decisions.iam.policy_document import PolicyKind, fault_in
 from ecsd.decisions.network.endpoint_service import (
     FULL_ACCESS,
+    REGISTRY,
     S3,
     SERVICES,
     EndpointService,
+    allows_everything,
     find_service,
     own_names,
     private_names,
@@ -106,7 +108,7 @@ async def create_vpc_endpoint(call: Call, request: Request) -> Answer:
             service_name=request["ServiceName"],
             endpoint_type=kind,
             mark=call.ids.resource_id("m")[2:10],
-            policy=_checked_policy(request.get("PolicyDocument")),
+            policy=_checked_policy(request.get("PolicyDocument"), service),
             client_token=token,
             created_at=call.clock.now(),
             tags=tags,
@@ -142,7 +144,8 @@ async def modify_vpc_endpoint(call: Call, request: Request) -> Answer:
                 "ResetPolicy and PolicyDocument cannot be specified together.",
             )
         if request.get("ResetPolicy") or request.get("PolicyDocument"):
-            endpoint = replace(endpoint, policy=_checked_policy(request.get("PolicyDocument")))
+            policy = _checked_policy(request.get("PolicyDocument"), service)
+            endpoint = replace(endpoint, policy=policy)
         if endpoint.endpoint_type == GATEWAY:
             unroute(change, endpoint, request.get("RemoveRouteTableIds") or ())
             route_to_service(change, endpoint, request.get("AddRouteTableIds") or ())
@@ -293,8 +296,8 @@ def _check_kind(request: Request, kind: str) -> None:
             raise _misplaced(member, kind)
 
 
-def _checked_policy(document: str | None) -> str:
-    """Return a policy; "" for the one that allows everything."""
+def _checked_policy(document: str | None, service: EndpointService) -> str:
+    """Return a policy; "" for the one that allows everything, the registry's only one."""
     if not document:
         return ""
     fault = fault_in(document, PolicyKind.RESOURCE)
@@ -302,6 +305,11 @@ def _checked_policy(document: str | None) -> str:
         fault = f"The policy is longer than {LARGEST_POLICY} characters."
     if fault is not None:
         raise AwsError("InvalidPolicyDocument", f"Invalid policy document: {fault}")
+    if service.name == REGISTRY and not allows_everything(document):
+        raise AwsError(
+            "UnsupportedOperation",
+            f"A PolicyDocument that does not allow everything is not supported for {REGISTRY}.",
+        )
     return document
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ecsd.decisions.network.availability_zone import zones
 from ecsd.decisions.network.described_filter import matches
 from ecsd.decisions.network.endpoint_service import (
+    REGISTRY,
     SERVICES,
     EndpointService,
     private_names,
@@ -76,7 +77,7 @@ def _described(region: str, service: EndpointService, kind: str) -> dict[str, An
         "PrivateDnsName": known[-1] if known else None,
         "PrivateDnsNames": [{"PrivateDnsName": one} for one in known],
         "PrivateDnsNameVerificationState": "verified" if known else None,
-        "VpcEndpointPolicySupported": True,
+        "VpcEndpointPolicySupported": service.name != REGISTRY,
         "AcceptanceRequired": False,
         "ManagesVpcEndpoints": False,
         "SupportedIpAddressTypes": ["ipv4"],

@@ -6,7 +6,7 @@ from ecsd.decisions.network.endpoint_service import s3_prefix_list
 from ecsd.records.ec2.vpc_endpoint import EndpointCertificate
 from ecsd.store.scope import Scope
 
-S3, LOGS = "com.amazonaws.us-east-1.s3", "com.amazonaws.us-east-1.logs"
+S3, LOGS, DKR = (f"com.amazonaws.us-east-1.{one}" for one in ("s3", "logs", "ecr.dkr"))
 LIST = s3_prefix_list("us-east-1").prefix_list_id
 SPOKEN = json.dumps(
     {
@@ -172,6 +172,32 @@ async def test_it_is_available_once_its_certificate_is_there(network, make, show
             )
         )
     assert (await shown(own))["State"] == "available"
+
+
+@pytest.mark.parametrize(
+    ("changes", "everything"),
+    [
+        ({}, True),
+        ({"Principal": {"AWS": "*"}, "Action": ["*"]}, True),
+        ({"Effect": "Deny"}, False),
+        ({"Action": "ecr:*"}, False),
+        ({"Resource": ["*", "arn:aws:ecr:us-east-1:*:repository/*"]}, False),
+        ({"Principal": {"AWS": "1" * 12}}, False),
+        ({"Condition": {"Bool": {"aws:SecureTransport": "true"}}}, False),
+    ],
+)
+async def test_the_registrys_policy_is_full_access_alone(
+    network, make, refused, changes, everything
+):
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"} | changes
+    vpc_id, _ = await network()
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    if everything:
+        assert (await make(vpc_id, DKR, PolicyDocument=document))["PolicyDocument"] == document
+    else:
+        wanted = {"VpcId": vpc_id, "VpcEndpointType": "Interface", "ServiceName": DKR}
+        code, _ = await refused("CreateVpcEndpoint", PolicyDocument=document, **wanted)
+        assert code == "UnsupportedOperation"
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ class HostNetworks:
     def __init__(self, settings: Settings, clock: Clock, report: Report) -> None:
         self._report = report
         self._clock = clock
-        self._visitor = Visitor()
+        self.visitor = self._visitor = Visitor()
         self._namespaces = Namespaces(settings.label)
         self._first_number = settings.instance * NUMBERS
         self._host = HostNetwork(clock, settings, self._namespaces)
@@ -61,6 +61,7 @@ class HostNetworks:
         self._faults: dict[str, str] | None = None  # of the host; None before it was looked at
         self._preparing = asyncio.Lock()
         self._peering = asyncio.Lock()
+        self._ranges: dict[str, tuple[str, ...]] = {}  # that the host has routes to
         self._linked: set[frozenset[str]] = set()  # pairs of peers, by this process
         self._opening: dict[str, asyncio.Lock] = {}
         self._waiting: dict[str, asyncio.Condition] = {}
@@ -84,6 +85,8 @@ class HostNetworks:
         vpc = await self._opened(plan)
         for one in plan.peerings:
             await self._peer(plan, one)
+        if self._ranges.get(plan.vpc_id) != plan.cidrs:
+            await self._connect(plan, vpc.uplink)
         if vpc.plan != plan:
             await vpc.apply(plan)
         await self._lead(vpc, plan)
@@ -98,6 +101,7 @@ class HostNetworks:
         await self._stop_serving(vpc_id)
         self._close_sockets(vpc_id)
         vpc = self._vpcs.pop(vpc_id, None)
+        self._ranges.pop(vpc_id, None)
         if vpc is not None:
             if not self._entrances.leads(vpc_id, ()):
                 await asyncio.to_thread(self._entrances.lead, vpc_id, ())
@@ -164,6 +168,21 @@ class HostNetworks:
     def namespace_path(self, vpc_id: str) -> str:
         """Return the path of the VPC's namespace."""
         return self._namespaces.path_of(vpc_id)
+
+    async def opened(self, vpc_id: str) -> str:
+        """Return the path of a VPC's namespace, once its plan is in force."""
+
+        def ready() -> bool:
+            vpc = self._vpcs.get(vpc_id)
+            return vpc is not None and vpc.plan is not None
+
+        await self._until(vpc_id, ready, "is not there yet")
+        return self.namespace_path(vpc_id)
+
+    def plan_of(self, vpc_id: str) -> VpcPlan | None:
+        """Return the plan of a VPC that is in force."""
+        vpc = self._vpcs.get(vpc_id)
+        return vpc.plan if vpc is not None else None
 
     async def present(self) -> set[str]:
         """Return the ids of all VPCs that exist on this host."""
@@ -248,19 +267,24 @@ class HostNetworks:
         vpc = VpcNetwork(self._clock, self._visitor, path, link)
         try:
             await vpc.open(self._namespaces, plan.vpc_id)
-            await self._host.connect(plan.cidr, link)
+            await self._connect(plan, link)
         except NetworkError:
             vpc.close()
             raise
         self._vpcs[plan.vpc_id] = vpc
         return vpc
 
+    async def _connect(self, plan: VpcPlan | PeeringPlan, link: Uplink) -> None:
+        """Let the host reach a VPC's ranges, and no others by its uplink."""
+        await self._host.connect(plan.cidrs, link)
+        self._ranges[plan.vpc_id] = plan.cidrs
+
     async def _reconnect(self) -> None:
         """Route to the other VPCs again: a range that overlapped may be free now."""
         for other in list(self._vpcs.values()):
             if other.plan is not None:
                 try:
-                    await self._host.connect(other.plan.cidr, other.uplink)
+                    await self._connect(other.plan, other.uplink)
                 except NetworkError as error:  # it goes too, at this moment
                     cause = {"vpc": other.path, "cause": str(error)}
                     log.info("no route from the host into the VPC", extra=cause)

@@ -27,7 +27,7 @@ from ecsd.records.plan import (
     ZonePlan,
 )
 from ecsd.records.plan_files import FileSystemPlan
-from ecsd.records.plan_network import VpcPlan
+from ecsd.records.plan_network import EndpointPlan, VpcPlan
 from ecsd.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -147,6 +147,8 @@ class Reconciler:
             case BalancerPlan():
                 traffic = traffic_digest(plan)
                 await self._told(key, lambda: self._rooms.balancers.apply(plan), traffic)
+            case EndpointPlan():
+                await self._told(key, lambda: self._rooms.endpoints.apply(plan))
             case FileSystemPlan():
                 await self._told(key, lambda: self._rooms.file_systems.apply(plan))
             case TaskPlan():
@@ -197,5 +199,6 @@ class Reconciler:
             "session": self._rooms.sessions.remove,
             "registry": self._rooms.registry.remove,
             "efs": self._rooms.file_systems.remove,
+            "endpoint": self._rooms.endpoints.remove,
         }
         await removers[kind](name)

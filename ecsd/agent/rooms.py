@@ -19,7 +19,7 @@ from ecsd.records.plan import (
     ZonePlan,
 )
 from ecsd.records.plan_files import FileSystemPlan
-from ecsd.records.plan_network import VpcPlan
+from ecsd.records.plan_network import EndpointPlan, VpcPlan
 
 Report = Callable[[Up], None]  # queues an observation for the server; never blocks, never fails
 
@@ -280,6 +280,18 @@ class Registries(Protocol):
         ...
 
 
+class Endpoints(Protocol):
+    """What answers at the addresses of VPC endpoints. Errors: NetworkError."""
+
+    async def apply(self, plan: EndpointPlan) -> None:
+        """Answer at an endpoint's addresses; waits for its VPC."""
+        ...
+
+    async def remove(self, vpc_endpoint_id: str) -> None:
+        """Answer no more."""
+        ...
+
+
 class Rooms(NamedTuple):
     """The parts that plans go to, by kind."""
 
@@ -293,3 +305,4 @@ class Rooms(NamedTuple):
     sessions: Sessions
     registry: Registries
     file_systems: FileSystems
+    endpoints: Endpoints

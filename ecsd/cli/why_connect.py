@@ -8,7 +8,6 @@ import asyncio
 import os
 import re
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv4Network
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,7 +17,7 @@ from ecsd.cli.balancers import balancers
 from ecsd.cli.dig import asked
 from ecsd.cli.find import apis, find_service_or_task
 from ecsd.decisions.dns.message import A, MalformedError, shown
-from ecsd.decisions.network.addressing import is_address
+from ecsd.decisions.network.addressing import is_address, is_in
 from ecsd.decisions.network.security_group import LAST_PORT, Flow
 from ecsd.decisions.vpc.reachability import Step, interface_at, trace
 from ecsd.errors import NetworkError
@@ -172,5 +171,5 @@ def _named(settings: Settings, plans: dict[str, VpcPlan], name: str, asking: str
     addresses = tuple(shown(one) for one in answer.answers if one.kind == A)
     if not addresses:
         raise UnclearError(f"{name} has no address in {vpc_id} (ecsd why {name})")
-    inside = all(IPv4Address(one) in IPv4Network(plans[vpc_id].cidr) for one in addresses)
+    inside = all(is_in(plans[vpc_id].cidrs, one) for one in addresses)
     return End(name, vpc_id if inside else None, addresses)

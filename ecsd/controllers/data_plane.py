@@ -22,6 +22,7 @@ from ecsd.decisions.services.service_deployment import is_open
 from ecsd.decisions.tasks.task import STARTING
 from ecsd.decisions.tasks.task_plan import Network, Surroundings, compile_task
 from ecsd.decisions.tasks.task_roles import RoleOfTask, roles_of
+from ecsd.decisions.vpc.endpoint_plan import compile_endpoint
 from ecsd.decisions.vpc.vpc_plan import compile_vpc
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_acl import NetworkAcl
@@ -35,6 +36,7 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ec2.vpc_endpoint import EndpointCertificate, VpcEndpoint
 from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.records.ecr.repository import Registry
 from ecsd.records.ecs.connect_certificate import ConnectCertificate
@@ -70,6 +72,7 @@ from ecsd.store.finders.ecr import ecr_images
 from ecsd.store.finders.elbv2 import balancers_of_group
 from ecsd.store.finders.route53 import hosted_zone_parts, zones_resting_on
 from ecsd.store.finders.servicediscovery import namespace_parts
+from ecsd.store.finders.vpc_endpoint import interfaces_of
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Change, Store, View
 from ecsd.store.task_roles import Rules
@@ -102,6 +105,8 @@ class DataPlaneController:
         ManagedPrefixList,
         NetworkAcl,
         VpcPeeringConnection,
+        VpcEndpoint,
+        EndpointCertificate,
         NetworkInterface,
         LoadBalancer,
         Listener,
@@ -189,6 +194,7 @@ class DataPlaneController:
                 "zone": self._zone,
                 "balancer": self._balancer,
                 "efs": _file_system,
+                "endpoint": self._endpoint,
             }
             plan, host = compilers[kind](view, name), None
         told = view.select(ZoneChange, waiting_zone=name) if kind == "zone" else ()
@@ -205,6 +211,16 @@ class DataPlaneController:
     def _vpc(self, view: View, vpc_id: str) -> Plan | None:
         parts = vpc_parts(view, vpc_id)
         return None if parts is None else compile_vpc(parts)
+
+    def _endpoint(self, view: View, endpoint_id: str) -> Plan | None:
+        """A VPC endpoint, once it has its certificate."""
+        endpoint = view.get(VpcEndpoint, endpoint_id)
+        certificate = view.get(EndpointCertificate, endpoint_id)
+        if endpoint is None or certificate is None:
+            return None
+        key = self._seal.unseal(certificate.sealed_key, endpoint_id)
+        own = interfaces_of(view, endpoint)
+        return compile_endpoint(endpoint, view.scope.account, own, certificate, key)
 
     def _zone(self, view: View, own: str) -> Plan | None:
         """A zone of Route 53 (in the account's own scope), or a namespace of Cloud Map."""
@@ -377,6 +393,10 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
     match record:
         case Task():
             yield from _of_task(record)
+        case VpcEndpoint() | EndpointCertificate():
+            yield f"endpoint/{record.vpc_endpoint_id}"
+        case NetworkInterface(interface_type="vpc_endpoint"):
+            yield f"endpoint/{record.owner}"
         case ServiceDeployment() | ExecSession() | FileSystem():
             yield from _own_plans(record)
         case SecurityGroupRule():

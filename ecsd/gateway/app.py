@@ -8,6 +8,7 @@ from typing import Any
 
 from ecsd.errors import AwsError
 from ecsd.gateway.dispatch import Dispatcher, GatewayParts, with_body
+from ecsd.gateway.entrance import STATE
 from ecsd.gateway.own_pages import JSON, OwnPages
 from ecsd.gateway.registry_front import RegistryFront
 from ecsd.gateway.request_body import ClientGoneError, Receive, RequestBody, read_body
@@ -71,6 +72,7 @@ def _head(scope: AsgiScope) -> HttpRequest:
         body=b"",
         peer=(scope.get("client") or ("",))[0],
         secure=scope.get("scheme") == "https",
+        through=(scope.get("state") or {}).get(STATE),
     )
 
 

@@ -5,16 +5,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
 from ecsd.certificates.authority import Authority
 from ecsd.clock import Clock
 from ecsd.errors import AwsError, StoreError
 from ecsd.gateway.authorization.authorizer import authorize
+from ecsd.gateway.authorization.endpoint import admit_through
 from ecsd.gateway.identification import Identification, Origin
 from ecsd.gateway.refusal_words import in_words_of
 from ecsd.gateway.request_body import ClientGoneError, RequestBody, decompress
 from ecsd.gateway.s3_body import S3Body
 from ecsd.gateway.sigv4 import KeyLookup
-from ecsd.gateway.unimplemented import UnimplementedCounter
+from ecsd.gateway.unimplemented import UnimplementedCounter, refusal
 from ecsd.ids import LONG_TERM, IdSource
 from ecsd.operations.call import Call, Handler
 from ecsd.protocol.checksums import check_whole
@@ -226,7 +229,7 @@ class Dispatcher:
         self, route: Route, call: Call, request: HttpRequest, members: Mapping[str, Any]
     ) -> None:
         """Let a request pass, and keep that its key was used."""
-        if call.judged:
+        if call.judged or request.through is not None:
             self._authorize(route, call, request, members)
         if call.caller.access_key_id.startswith(LONG_TERM):
             origin = Origin(call.scope, call.caller)
@@ -237,8 +240,11 @@ class Dispatcher:
     ) -> None:
         table = self._parts.wire.table(route.service)
         signing_name = table.identity.signing_name if table is not None else route.service
+        named = (route.service, signing_name, route.operation)
         try:
-            authorize(call, (route.service, signing_name, route.operation), request, members)
+            admit_through(call, named, request, members)
+            if call.judged:
+                authorize(call, named, request, members)
         except AwsError as error:
             raise in_words_of(route, error) from error
 
@@ -252,7 +258,7 @@ class Dispatcher:
             "an operation is not implemented",
             extra={"service": service, "operation": route.operation},
         )
-        message = f"The operation {service}:{route.operation} is not implemented by this ecsd."
+        message = refusal(service, route.operation)
         if service == "s3":
             return AwsError("NotImplemented", message, status=501)
         return AwsError("InvalidAction" if query else "UnknownOperationException", message)
@@ -267,15 +273,7 @@ class Dispatcher:
 
 def with_body(request: HttpRequest, body: bytes) -> HttpRequest:
     """Return the same request with another body."""
-    return HttpRequest(
-        request.method,
-        request.path,
-        request.query,
-        request.headers,
-        body,
-        request.peer,
-        request.secure,
-    )
+    return replace(request, body=body)
 
 
 def _facts(route: Route, request_id: str, error: Exception) -> dict[str, str]:

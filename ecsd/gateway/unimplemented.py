@@ -1,6 +1,19 @@
 """Which operations clients asked for that this ecsd does not have."""
 
 MOST_NAMES = 1000  # distinct ones; beyond, only the total grows
+REASONS = {  # of some, why
+    "ec2:CreateEgressOnlyInternetGateway": "it would carry IPv6, and VPCs here carry IPv4 alone",
+    "ec2:CreateFlowLogs": (
+        "what passes or is refused in a VPC is not recorded; `ecsd why connect` tells what would be"
+    ),
+}
+
+
+def refusal(service: str, operation: str) -> str:
+    """Return the words with which an operation is refused, its name among them."""
+    name = f"{service}:{operation}"
+    words = f"The operation {name} is not implemented by this ecsd"
+    return f"{words}: {REASONS[name]}." if name in REASONS else f"{words}."
 
 
 class UnimplementedCounter:

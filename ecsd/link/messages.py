@@ -20,7 +20,8 @@ class Assign(Message, frozen=True, kw_only=True):
 
     key: ``vpc/<id>``, ``zone/<namespace or zone id>``, ``balancer/<arn>``, ``task/<arn>``,
     ``connect/<task arn>``, ``roles/<task arn>``, ``hook/<service deployment>|<hook id>``,
-    ``session/<session id>``, ``efs/<file system id>``, ``registry/registry``.
+    ``session/<session id>``, ``efs/<file system id>``, ``registry/registry``,
+    ``endpoint/<VPC endpoint id>``.
     """
 
     key: str

@@ -9,6 +9,7 @@ from pathlib import Path
 from ecsd.agent.containers.exec_sessions import HostSessions
 from ecsd.agent.containers.task_endpoint import TaskEndpoint
 from ecsd.agent.containers.tasks import HostTasks
+from ecsd.agent.endpoints import Doors, HostEndpoints
 from ecsd.agent.file_systems import HostFileSystems
 from ecsd.agent.hooks import HostHooks
 from ecsd.agent.networks import HostNetworks
@@ -25,7 +26,7 @@ from ecsd.link.client import Link
 from ecsd.link.messages import Down, Hello, HostFaults, Snapshot, Up
 from ecsd.processes import journal, paths
 from ecsd.processes.side_by_side import run_until
-from ecsd.settings import Settings
+from ecsd.settings import EVERYWHERE, Settings
 
 log = logging.getLogger(__name__)
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -90,6 +91,9 @@ class _Host:
         self.hooks = HostHooks(self.link.report)
         self.sessions = HostSessions(settings, clock, self.roles, self._reporter("sessions"))
         self.registry = HostRegistry(settings, clock, self._reporter("registry"))
+        self.endpoints = HostEndpoints(
+            clock, self.networks, self.networks.visitor, _doors(settings)
+        )
         self.reconciler = Reconciler(
             clock,
             Rooms(
@@ -103,6 +107,7 @@ class _Host:
                 self.sessions,
                 self.registry,
                 self.file_systems,
+                self.endpoints,
             ),
             self.link.report,
             PlanLog(paths.plan_log(settings)),
@@ -160,3 +165,8 @@ class _Host:
         self.balancers.observe_all()
         self.proxies.observe_all()
         self.networks.observe_all()
+
+
+def _doors(settings: Settings) -> Doors:
+    host, port = settings.registry_place
+    return Doors(paths.entrance(settings), (EVERYWHERE.get(host, host), port))

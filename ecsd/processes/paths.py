@@ -10,6 +10,11 @@ def link_socket(settings: Settings) -> Path:
     return settings.run_dir / "link.sock"
 
 
+def entrance(settings: Settings) -> Path:
+    """The unix socket to which agents bring connections through VPC endpoints."""
+    return settings.run_dir / "endpoints.sock"
+
+
 def supervisor_pid(settings: Settings) -> Path:
     """The supervisor's pid file: exists while ecsd is up."""
     return settings.run_dir / "supervisor.pid"

@@ -21,6 +21,7 @@ from ecsd.controllers.connect_certificate import ConnectCertificateController
 from ecsd.controllers.controller import Controller, Controllers
 from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.controllers.discovery_instance import InstanceController
+from ecsd.controllers.endpoint_certificate import EndpointCertificateController
 from ecsd.controllers.expiry import ExpiryController
 from ecsd.controllers.image_lifecycle import ImageLifecycleController
 from ecsd.controllers.image_registry import ImageRegistryController
@@ -40,6 +41,7 @@ from ecsd.decisions.balancers.function_arn import NOBODY
 from ecsd.errors import FunctionError
 from ecsd.gateway.app import make_app
 from ecsd.gateway.dispatch import GatewayParts
+from ecsd.gateway.entrance import EntranceProtocol, open_entrance
 from ecsd.ids import IdSource
 from ecsd.link.hub import Hub
 from ecsd.operations.load import load_operations
@@ -121,7 +123,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     web = _Web(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=EntranceProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -141,7 +143,8 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
             hub.serve(paths.link_socket(settings)),
             _open_up(parts),
         ]
-        await run_until(web.serve(sockets=[listener]), works)
+        entrance = open_entrance(paths.entrance(settings))
+        await run_until(web.serve(sockets=[listener, entrance]), works)
         log.info("stopped")
     finally:
         await images.close()
@@ -233,6 +236,7 @@ def _controllers(
         TaskCredentialsController(store, clock, ids, authority, settings),
         CertificateController(store, clock, authority, issue),
         ConnectCertificateController(store, clock, authority, issue),
+        EndpointCertificateController(store, clock, authority, issue),
         ReaperController(store, clock, shown),
         DataPlaneController(store, hub, settings, authority, clock),
     ]

@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Mapping
 
 import msgspec
 
+from ecsd.protocol.through import Through
+
 
 class HttpRequest(msgspec.Struct, frozen=True):
     """One request, whole.
@@ -16,6 +18,7 @@ class HttpRequest(msgspec.Struct, frozen=True):
         body: decompressed.
         peer: the address that it came from, where it is known.
         secure: whether it came over TLS.
+        through: the VPC endpoint through which it came, if it did.
     """
 
     method: str
@@ -25,6 +28,7 @@ class HttpRequest(msgspec.Struct, frozen=True):
     body: bytes
     peer: str = ""
     secure: bool = False
+    through: Through | None = None
 
 
 class HttpResponse(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from typing import Any
 
 from ecsd.records.message import Message
 from ecsd.records.plan_files import EfsMount, FileSystemPlan
-from ecsd.records.plan_network import VpcPlan
+from ecsd.records.plan_network import EndpointPlan, VpcPlan
 
 # ------------------------------------------------------------------ down: zones
 
@@ -410,4 +410,5 @@ Plan = (
     | HookPlan
     | SessionPlan
     | RegistryPlan
+    | EndpointPlan
 )

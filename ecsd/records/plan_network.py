@@ -4,7 +4,10 @@ from ecsd.records.message import Message
 
 
 class RoutePlan(Message, frozen=True, kw_only=True):
-    """A route of a subnet. target: ``local``, ``internet``, ``nat``, ``peering``, ``blackhole``."""
+    """A route of a subnet.
+
+    target: ``local``, ``internet``, ``nat``, ``peering``, ``endpoint`` (S3's), ``blackhole``.
+    """
 
     destination: str  # CIDR
     target: str
@@ -90,16 +93,22 @@ class PeeringPlan(Message, frozen=True, kw_only=True):
     vpc_id: str  # of the peer
     number: int  # of the peer
     cidr: str  # of the peer
+    secondary_cidrs: tuple[str, ...] = ()  # of the peer
     groups: tuple[PeerGroup, ...] = ()
+
+    @property
+    def cidrs(self) -> tuple[str, ...]:
+        """All ranges, the first one first."""
+        return (self.cidr, *self.secondary_cidrs)
 
 
 class InterfacePlan(Message, frozen=True, kw_only=True):
     """An address of the VPC.
 
-    kind: ``task`` (a veth into the task's namespace), ``load_balancer``, ``network_load_balancer``
-    and ``nat`` (on the VPC's own ``lo``), ``mount_target`` (of EFS) and ``reserved`` (an ENI that
-    nothing uses): these addresses exist nowhere. entrance: the balancer's address on the host,
-    given to one of its interfaces.
+    kind: ``task`` (a veth into the task's namespace), ``load_balancer``, ``network_load_balancer``,
+    ``vpc_endpoint`` and ``nat`` (on the VPC's own ``lo``), ``mount_target`` (of EFS) and
+    ``reserved`` (an ENI that nothing uses): these addresses exist nowhere. entrance: the balancer's
+    address on the host, given to one of its interfaces.
     """
 
     network_interface_id: str
@@ -119,7 +128,8 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     vpc_id: str
     account: str = ""
     number: int  # its uplink is 240.0.<number / 256>.… : see agent/drivers
-    cidr: str
+    cidr: str  # which has the resolver
+    secondary_cidrs: tuple[str, ...] = ()
     domain: str = "ec2.internal"  # of private names; elsewhere <region>.compute.internal
     dns_support: bool
     subnets: tuple[SubnetPlan, ...] = ()
@@ -130,3 +140,25 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     interfaces: tuple[InterfacePlan, ...] = ()
     names: dict[str, tuple[str, ...]] = {}  # lower-case name without final dot → addresses
     affinities: dict[str, str] = {}  # name → client routing policy, where zones matter
+
+    @property
+    def cidrs(self) -> tuple[str, ...]:
+        """All ranges, the first one first."""
+        return (self.cidr, *self.secondary_cidrs)
+
+
+class EndpointPlan(Message, frozen=True, kw_only=True):
+    """What answers for a VPC endpoint.
+
+    service: behind ``com.amazonaws.REGION.``. gateway: its address is S3's, and whoever has a route
+    to it is its client. certificate: PEM, with its issuers and its key.
+    """
+
+    vpc_endpoint_id: str
+    account: str
+    region: str
+    vpc_id: str
+    service: str
+    gateway: bool = False
+    addresses: tuple[str, ...] = ()
+    certificate: str

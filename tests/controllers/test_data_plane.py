@@ -11,6 +11,7 @@ from ecsd.decisions.balancers.user_session import sealed_for
 from ecsd.errors import CertificateError
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.vpc import Vpc
+from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule, UserKeys
 from ecsd.settings import Settings
 from ecsd.store.finders.data_plane import balancer_parts
@@ -155,3 +156,25 @@ async def test_a_key_that_does_not_open_is_told_and_nothing_is_published(filled,
     with pytest.raises(CertificateError, match=ARN):
         await controller.reconcile(SCOPE, f"balancer/{BALANCER}")
     assert published == {}
+
+
+async def test_a_vpc_that_changes_changes_its_peers_plans_too(filled, controller):
+    there = Vpc(vpc_id="vpc-2", cidr_block="10.2.0.0/16", number=2)
+    way = VpcPeeringConnection(
+        vpc_peering_connection_id="pcx-1",
+        requester_vpc_id="vpc-1",
+        requester_cidr="10.1.0.0/16",
+        accepter_vpc_id="vpc-2",
+        accepter_cidr="10.2.0.0/16",
+        status="active",
+        expires_at=VIRTUAL_START,
+    )
+    async with filled.transaction(SCOPE) as change:
+        change.put(there, way)
+    told = Change(1, SCOPE, Vpc, "vpc-2", there, there)
+    keys = {key for _, key in controller.keys(told)}
+    assert {"vpc/vpc-1", "vpc/vpc-2"} <= keys
+    async with filled.transaction(SCOPE) as change:
+        change.put(replace(way, status="deleted"))
+    keys = {key for _, key in controller.keys(told)}
+    assert "vpc/vpc-1" not in keys

@@ -59,6 +59,7 @@ class Client:
             **more,
         )
         self.app = make_app(self.parts)
+        self.state = {}  # of the connection
         self.leaves = None  # an event: the client goes
 
     async def raw(self, method, path, headers, body, *, query="", pieces=None):
@@ -90,6 +91,7 @@ class Client:
             "headers": [
                 (n.lower().encode(), v.encode("latin-1", "replace")) for n, v in headers.items()
             ],
+            "state": self.state,
         }
         await self.app(scope, receive, send)
         if not sent:

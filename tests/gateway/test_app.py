@@ -50,19 +50,32 @@ async def test_without_credentials_the_default_account_and_region_answer(client)
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "code"),
+    ("service", "operation", "code", "reason"),
     [
-        ("ecs", "CreateDaemon", b"UnknownOperationException"),
-        ("ecs", "NoSuchThing", b"UnknownOperationException"),
-        ("ec2", "RunInstances", b"<Code>InvalidAction</Code>"),
-        ("iam", "NoSuchThing", b"<Code>InvalidAction</Code>"),
+        ("ecs", "CreateDaemon", b"UnknownOperationException", ""),
+        ("ecs", "NoSuchThing", b"UnknownOperationException", ""),
+        ("ec2", "RunInstances", b"<Code>InvalidAction</Code>", ""),
+        (
+            "ec2",
+            "CreateEgressOnlyInternetGateway",
+            b"<Code>InvalidAction</Code>",
+            ": it would carry IPv6, and VPCs here carry IPv4 alone",
+        ),
+        (
+            "ec2",
+            "CreateFlowLogs",
+            b"<Code>InvalidAction</Code>",
+            ": what passes or is refused in a VPC is not recorded; `ecsd why connect` tells what "
+            "would be",
+        ),
+        ("iam", "NoSuchThing", b"<Code>InvalidAction</Code>", ""),
     ],
 )
 async def test_an_operation_that_is_not_there_is_named_and_counted(
-    client, service, operation, code
+    client, service, operation, code, reason
 ):
     answer = await client.aws(service, operation)
-    text = f"The operation {service}:{operation} is not implemented by this ecsd."
+    text = f"The operation {service}:{operation} is not implemented by this ecsd{reason}."
     assert answer.status == 400
     assert code in answer.body
     assert text.encode() in answer.body

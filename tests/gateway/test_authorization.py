@@ -253,6 +253,8 @@ async def test_what_ec2_is_told_by_another_name_is_the_same_thing(client):
     (first,) = (await root("DescribeNetworkAcls"))["NetworkAcls"]
     other = (await root("CreateNetworkAcl", VpcId=vpc))["NetworkAcl"]["NetworkAclId"]
     judged = first["Associations"][0]["NetworkAclAssociationId"]
+    wider = (await root("CreateVpc", CidrBlock="10.3.0.0/16"))["Vpc"]["VpcId"]
+    block = await root("AssociateVpcCidrBlock", VpcId=wider, CidrBlock="10.4.0.0/16")
     key = await client.user(
         "bob",
         allow("ec2:*"),
@@ -260,10 +262,14 @@ async def test_what_ec2_is_told_by_another_name_is_the_same_thing(client):
         deny("ec2:*", f"arn:aws:ec2:{HOME}:route-table/{table}"),
         deny("ec2:*", f"arn:aws:ec2:{HOME}:security-group/{group['GroupId']}"),
         deny("ec2:*", f"arn:aws:ec2:{HOME}:elastic-ip/{address['AllocationId']}"),
+        deny("ec2:*", f"arn:aws:ec2:{HOME}:vpc/{wider}"),
     )
+    widened = {"AssociationId": block["CidrBlockAssociation"]["AssociationId"]}
     for operation, members in (
         ("DisassociateRouteTable", {"AssociationId": associated["AssociationId"]}),
         ("DeleteRouteTable", {"RouteTableId": table}),
+        ("AssociateVpcCidrBlock", {"VpcId": wider, "CidrBlock": "10.5.0.0/16"}),
+        ("DisassociateVpcCidrBlock", widened),
         ("ReplaceNetworkAclAssociation", {"AssociationId": judged, "NetworkAclId": other}),
         ("DeleteSecurityGroup", {"GroupName": "web"}),
         ("ReleaseAddress", {"PublicIp": address["PublicIp"]}),

@@ -8,7 +8,6 @@ Source: network.md 6.
 import json
 import logging
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from ecsd.agent.drivers.programs import attempt, run
 from ecsd.agent.drivers.rtnetlink import links_gone
 from ecsd.clock import Clock
 from ecsd.decisions.network.addresses import Uplink, gate
+from ecsd.decisions.vpc.vpc_links import clash_of, range_commands
 from ecsd.errors import NetworkError
 from ecsd.settings import INSTANCES, Settings
 
@@ -82,19 +82,23 @@ class HostNetwork:
                 faults[part] = words
         return faults
 
-    async def connect(self, vpc_cidr: str, link: Uplink) -> None:
-        """Bring up the host's end of a VPC's uplink; route to the VPC unless that would clash."""
+    async def connect(self, vpc_cidrs: Sequence[str], link: Uplink) -> None:
+        """Bring up the host's end of a VPC's uplink; route to its ranges where none would clash."""
+        routes = json.loads(await run(self._clock, "ip", "-j", "-4", "route", "show"))
         commands = [
             f"addr replace {link.host}/32 dev {link.host_interface}",
             f"addr replace {link.nat}/32 dev {link.host_interface}",
             f"link set {link.host_interface} up",
             f"route replace {link.vpc}/32 dev {link.host_interface} scope link src {link.host}",
         ]
-        if not await self._overlaps(vpc_cidr, link.host_interface):
-            commands.append(
-                f"route replace {vpc_cidr} via {link.vpc} dev {link.host_interface} onlink "
-                f"src {link.host}"
-            )
+        clear = []
+        for one in vpc_cidrs:
+            clash = clash_of(routes, one, link.host_interface)
+            if clash is None:
+                clear.append(one)
+            else:
+                log.info("no route from the host into the VPC", extra={"clash": clash})
+        commands += range_commands(routes, clear, link)
         await run(self._clock, "ip", "-batch", "-", given="\n".join(commands) + "\n")
 
     async def route_gates(self, entrances: Sequence[str], link: Uplink) -> None:
@@ -215,18 +219,6 @@ class HostNetwork:
             return await attempt(self._clock, "iptables", "-w", "5", *arguments)
         except NetworkError as error:
             return 127, "", str(error)
-
-    async def _overlaps(self, vpc_cidr: str, own: str) -> bool:
-        """Tell whether the host has a route of its own into the VPC's range."""
-        wanted = IPv4Network(vpc_cidr)
-        routes = json.loads(await run(self._clock, "ip", "-j", "-4", "route", "show"))
-        for route in routes:
-            if route["dst"] == "default" or route.get("dev") == own:
-                continue
-            if IPv4Network(route["dst"], strict=False).overlaps(wanted):
-                log.info("no route from the host into the VPC", extra={"clash": route["dst"]})
-                return True
-        return False
 
 
 def turn_forwarding_on() -> None:

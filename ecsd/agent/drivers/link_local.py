@@ -119,7 +119,7 @@ class LinkLocal:
         try:
             async with self._clock.deadline(CONNECT_SECONDS):
                 there, out = await asyncio.open_connection(*self._api)
-            await _both_ways((reader, writer), (there, out))
+            await both_ways((reader, writer), (there, out))
         except (OSError, TimeoutError) as error:
             log.debug("a task's connection to the API ended", extra={"cause": str(error)})
         finally:
@@ -130,7 +130,7 @@ class LinkLocal:
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def _both_ways(one: Stream, other: Stream) -> None:
+async def both_ways(one: Stream, other: Stream) -> None:
     """Carry bytes between two connections until both have said all; an error ends both."""
     try:
         async with asyncio.TaskGroup() as group:
@@ -146,8 +146,12 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     while piece := await reader.read(PIECE):
         writer.write(piece)
         await writer.drain()
-    if not writer.is_closing():
+    if writer.is_closing():
+        return
+    if writer.can_write_eof():
         writer.write_eof()
+    else:
+        writer.close()  # TLS says so by its end alone
 
 
 def _listen(port: int) -> socket.socket:

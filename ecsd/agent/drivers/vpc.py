@@ -106,7 +106,7 @@ class VpcNetwork:
         tables = compile_vpc_filter(plan, resolver(plan.cidr), self.uplink)
         await self._filter(tables)
         if wanted != self._links:
-            await self._link(plan, wanted)
+            await self._link(wanted)
         await self._set_source_checks(plan)
         await self._end_peerings(plan)
         if before is not None and narrowed(before, plan):
@@ -194,12 +194,12 @@ class VpcNetwork:
         await asyncio.to_thread(_enforce, self._filters, known, tables)
         self._tables = tables
 
-    async def _link(self, plan: VpcPlan, wanted: Links) -> None:
+    async def _link(self, wanted: Links) -> None:
         """Add what is missing, then take away what is no longer wanted."""
         have, self._links = self._links, None
         commands = []
         if have is None:
-            commands = uplink_commands(plan, self.uplink)
+            commands = uplink_commands(self.uplink)
             have = read_links(
                 await self._ip("-j", "-4", "addr", "show", "dev", "lo"),
                 await self._ip("-j", "-4", "rule", "show"),

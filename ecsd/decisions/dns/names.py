@@ -5,7 +5,7 @@ Source: EC2 User Guide, DNS attributes for your VPC; Route 53 Developer Guide, p
 
 import re
 from collections.abc import Sequence
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import AddressValueError, IPv4Address
 
 from ecsd.decisions.dns.message import (
     ANY,
@@ -20,6 +20,7 @@ from ecsd.decisions.dns.message import (
 )
 from ecsd.decisions.dns.record_answer import Chance
 from ecsd.decisions.dns.zone_answer import Zone, answer_in, zone_of
+from ecsd.decisions.network.addressing import is_in
 from ecsd.records.plan_network import VpcPlan
 
 TTL = 10  # seconds
@@ -63,14 +64,24 @@ def _resolve(
 
 
 def _own(name: str, kind: int, plan: VpcPlan) -> Answer | None:
-    """Answer for load balancers, and ``localhost`` (RFC 6761), of which nobody else is asked."""
-    if name in plan.names:
-        return _addresses(name, kind, *plan.names[name])
+    """Answer for balancers, endpoints, ``localhost`` (RFC 6761), of which nobody else is asked."""
+    known = _known_as(name, plan)
+    if known is not None:
+        return _addresses(name, kind, *plan.names[known])
     if name == "localhost" or name.endswith(".localhost"):
         if name.endswith(BALANCERS):  # one that is not there
             return Answer(code=NO_SUCH_NAME)
         return _addresses(name, kind, "127.0.0.1")
     return None
+
+
+def _known_as(name: str, plan: VpcPlan) -> str | None:
+    """Return the name under which the plan has one: itself, or a wide one above it."""
+    if name in plan.names:
+        return name
+    labels = name.split(".")
+    above = (f"*.{'.'.join(labels[number:])}" for number in range(1, len(labels)))
+    return next((one for one in above if one in plan.names), None)
 
 
 def _private(name: str, kind: int, plan: VpcPlan) -> Answer | None:
@@ -99,4 +110,4 @@ def _address(parts: Sequence[str | None], plan: VpcPlan) -> IPv4Address | None:
         address = IPv4Address(".".join(part or "" for part in parts))
     except AddressValueError:
         return None
-    return address if address in IPv4Network(plan.cidr) else None
+    return address if is_in(plan.cidrs, str(address)) else None

@@ -1,6 +1,7 @@
 """What must always hold between VPCs, subnets, interfaces, security groups and routes."""
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations, product
 from typing import NamedTuple
 
 from ecsd.decisions.invariants.finding import Finding, fatal, warning
@@ -17,6 +18,7 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ec2.vpc_endpoint import GATEWAY, VpcEndpoint
 from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 
 
@@ -35,11 +37,13 @@ class Network(NamedTuple):
     network_acls: Sequence[NetworkAcl] = ()
     prefix_lists: Sequence[ManagedPrefixList] = ()
     peerings: Sequence[VpcPeeringConnection] = ()
+    endpoints: Sequence[VpcEndpoint] = ()
 
 
 def check_network(network: Network) -> Iterator[Finding]:
     """Yield what contradicts itself in one account and region."""
     yield from _check_births(network)
+    yield from _check_blocks(network)
     yield from _check_subnets(network)
     yield from _check_interfaces(network)
     yield from _check_security_groups(network)
@@ -49,6 +53,7 @@ def check_network(network: Network) -> Iterator[Finding]:
     yield from _check_nat_gateways(network)
     yield from _check_addresses(network)
     yield from _check_peerings(network)
+    yield from _check_endpoints(network)
 
 
 def check_vpc_numbers(vpcs_everywhere: Sequence[Vpc]) -> Iterator[Finding]:
@@ -79,6 +84,18 @@ def _check_births(network: Network) -> Iterator[Finding]:
         yield fatal("vpc", "there is more than one default VPC")
 
 
+def _check_blocks(network: Network) -> Iterator[Finding]:
+    """A VPC's ranges are apart, and every table of its own has a way to each."""
+    for vpc in network.vpcs:
+        for one, other in combinations(vpc.cidr_blocks, 2):
+            if overlaps(one, other):
+                yield fatal(vpc.vpc_id, f"its {one} overlaps its {other}")
+        for table in network.route_tables:
+            local = {one.destination for one in table.routes if one.gateway_id == "local"}
+            if table.vpc_id == vpc.vpc_id and local != set(vpc.cidr_blocks):
+                yield fatal(table.route_table_id, f"has other local routes than {vpc.vpc_id}")
+
+
 def _check_subnets(network: Network) -> Iterator[Finding]:
     vpcs = {vpc.vpc_id: vpc for vpc in network.vpcs}
     by_vpc: dict[str, list[Subnet]] = {}
@@ -86,8 +103,9 @@ def _check_subnets(network: Network) -> Iterator[Finding]:
         vpc = vpcs.get(subnet.vpc_id)
         if vpc is None:
             yield fatal(subnet.subnet_id, f"is in {subnet.vpc_id}, which does not exist")
-        elif not contains(vpc.cidr_block, subnet.cidr_block):
-            yield fatal(subnet.subnet_id, f"{subnet.cidr_block} is not in {vpc.cidr_block}")
+        elif not any(contains(one, subnet.cidr_block) for one in vpc.cidr_blocks):
+            ranges = ", ".join(vpc.cidr_blocks)
+            yield fatal(subnet.subnet_id, f"{subnet.cidr_block} is not in {ranges}")
         for other in by_vpc.setdefault(subnet.vpc_id, []):
             if overlaps(other.cidr_block, subnet.cidr_block):
                 yield fatal(subnet.subnet_id, f"{subnet.cidr_block} overlaps {other.subnet_id}")
@@ -189,6 +207,7 @@ def _check_routes(network: Network, table: RouteTable) -> Iterator[Finding]:
         *(one.internet_gateway_id for one in network.internet_gateways if one.vpc_id),
         *(one.nat_gateway_id for one in network.nat_gateways if one.state == "available"),
         *(one.vpc_peering_connection_id for one in network.peerings if one.status == "active"),
+        *(one.vpc_endpoint_id for one in network.endpoints if one.vpc_id == table.vpc_id),
         "local",
     }
     for route in table.routes:
@@ -245,7 +264,7 @@ def _check_nat_gateways(network: Network) -> Iterator[Finding]:
 
 
 def _check_peerings(network: Network) -> Iterator[Finding]:
-    vpcs = {vpc.vpc_id for vpc in network.vpcs}
+    vpcs = {vpc.vpc_id: vpc for vpc in network.vpcs}
     for one in network.peerings:
         name = one.vpc_peering_connection_id
         if one.status != "active":
@@ -253,8 +272,28 @@ def _check_peerings(network: Network) -> Iterator[Finding]:
         for vpc_id in one.vpc_ids:
             if vpc_id not in vpcs:
                 yield fatal(name, f"is of {vpc_id}, which does not exist")
-        if overlaps(one.requester_cidr, one.accepter_cidr):
-            yield fatal(name, f"{one.requester_cidr} overlaps {one.accepter_cidr}")
+        requester, accepter = (vpcs.get(vpc_id) for vpc_id in one.vpc_ids)
+        if requester is None or accepter is None:
+            continue
+        for first, second in product(requester.cidr_blocks, accepter.cidr_blocks):
+            if overlaps(first, second):
+                yield fatal(name, f"{first} overlaps {second}")
+
+
+def _check_endpoints(network: Network) -> Iterator[Finding]:
+    vpcs = {vpc.vpc_id for vpc in network.vpcs}
+    endpoints = {one.vpc_endpoint_id: one for one in network.endpoints}
+    for name, one in endpoints.items():
+        if one.vpc_id not in vpcs:
+            yield fatal(name, f"is in {one.vpc_id}, which does not exist")
+    for interface in network.interfaces:
+        if interface.interface_type != "vpc_endpoint" or not interface.owner:
+            continue
+        endpoint = endpoints.get(interface.owner)
+        if endpoint is None or endpoint.vpc_id != interface.vpc_id:
+            yield fatal(interface.network_interface_id, f"is of {interface.owner}, not in its VPC")
+        elif endpoint.endpoint_type == GATEWAY or endpoint.group_ids != interface.group_ids:
+            yield fatal(interface.network_interface_id, f"differs from {interface.owner}")
 
 
 def _check_addresses(network: Network) -> Iterator[Finding]:

@@ -9,6 +9,8 @@ ENTRANCES = int(IPv4Address("127.64.0.0"))
 TO_GATE = int(IPv4Address("240.64.0.0")) - ENTRANCES
 TO_RELAY = int(IPv4Address("240.128.0.0")) - ENTRANCES
 PEERS = int(IPv4Address("240.192.0.0"))
+S3_RANGE = "240.200.0.0/24"  # S3 behind gateway endpoints, in every region
+S3_ADDRESS = "240.200.0.1"  # where it answers
 NUMBERS = 0x0800  # that one ecsd of a machine may use
 PEER_LINKS = "pcx"  # how links to peers begin
 FIRST_TABLE = 1000
@@ -75,10 +77,9 @@ def router(subnet_cidr: str) -> str:
     return str(IPv4Network(subnet_cidr).network_address + 1)
 
 
-def routing_table(vpc_cidr: str, subnet_cidr: str) -> int:
+def routing_table(subnet_cidr: str) -> int:
     """Return the number of a subnet's routing table, the same whatever other subnets there are."""
-    start = int(IPv4Network(vpc_cidr).network_address)
-    return FIRST_TABLE + (int(IPv4Network(subnet_cidr).network_address) - start) // SMALLEST_SUBNET
+    return FIRST_TABLE + int(IPv4Network(subnet_cidr).network_address) // SMALLEST_SUBNET
 
 
 def link_name(network_interface_id: str) -> str:

@@ -4,7 +4,7 @@ Source: Amazon VPC User Guide, subnet CIDR blocks (the first four addresses and 
 subnet are AWS's) and VPC CIDR blocks (/16 to /28).
 """
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network
 
 RESERVED_AT_START = 4  # network, router, DNS, future use
@@ -41,6 +41,12 @@ def overlaps(one: str, other: str) -> bool:
 def contains(outer: str, inner: str) -> bool:
     """Say whether every address of ``inner`` is in ``outer``."""
     return IPv4Network(inner).subnet_of(IPv4Network(outer))
+
+
+def is_in(ranges: Iterable[str], address: str) -> bool:
+    """Say whether an address is in one of these ranges."""
+    wanted = IPv4Address(address)
+    return any(wanted in IPv4Network(one) for one in ranges)
 
 
 def reserved(subnet_cidr: str) -> tuple[str, ...]:

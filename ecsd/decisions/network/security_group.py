@@ -17,7 +17,7 @@ LAST_PORT = 65535
 STATELESS = frozenset({"tcp", "udp"})  # AWS tracks every flow of any other protocol
 FREE = frozenset({"169.254.169.253", "169.254.169.254", "169.254.170.2"})
 FILTERED = frozenset(
-    {"task", "load_balancer", "mount_target"}
+    {"task", "load_balancer", "mount_target", "vpc_endpoint"}
 )  # kinds of interfaces that have groups in force
 NETWORK = "network_load_balancer"
 

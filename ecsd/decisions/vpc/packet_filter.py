@@ -232,7 +232,7 @@ def _gateways(plan: VpcPlan, link: Uplink) -> Table:
             "type filter hook forward priority 10; policy accept;",
         ),
         "post": Chain(
-            (f'oifname "up0" ip saddr {plan.cidr} snat ip to {link.vpc}',),
+            tuple(f'oifname "up0" ip saddr {one} snat ip to {link.vpc}' for one in plan.cidrs),
             "type nat hook postrouting priority 110; policy accept;",
         ),
     }
@@ -249,10 +249,13 @@ def _peer_chains(plan: VpcPlan) -> dict[str, Chain]:
 
     Source: VPC Peering Guide, limitations: no way on through a peer, no resolver of a peer.
     """
-    links = [(peer_link(one.number).link, one.cidr) for one in plan.peerings]
+    links = [(peer_link(one.number).link, cidr) for one in plan.peerings for cidr in one.cidrs]
     every = f'"{PEER_LINKS}*"'
-    here = f"ip daddr {plan.cidr} ip daddr != @own"
-    coming = (f'iifname "{link}" ip saddr {cidr} {here} accept' for link, cidr in links)
+    coming = (
+        f'iifname "{link}" ip saddr {cidr} ip daddr {own} ip daddr != @own accept'
+        for link, cidr in links
+        for own in plan.cidrs
+    )
     going = (f'oifname "{link}" ip daddr {cidr} accept' for link, cidr in links)
     return {
         "peers_in": Chain(

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
+from ecsd.decisions.network.addresses import S3_ADDRESS, S3_RANGE
+from ecsd.decisions.network.addressing import is_in
 from ecsd.decisions.network.network_acl import (
     WITH_PORTS,
     Judgement,
@@ -87,7 +89,7 @@ def interface_at(plan: VpcPlan, address: str) -> InterfacePlan | None:
 
 
 def _inside(plan: VpcPlan, address: str) -> bool:
-    return IPv4Address(address) in IPv4Network(plan.cidr)
+    return is_in(plan.cidrs, address)
 
 
 def _from(plan: VpcPlan, address: str) -> Iterator[Step]:
@@ -120,7 +122,10 @@ def _route_step(plan: VpcPlan, flow: Flow, route: RoutePlan | None) -> Step:
         return Step(False, f"no route of {where} leads to {flow.destination}")
     listed = f", of {route.prefix_list_id}" if route.prefix_list_id else ""
     words = f"route {route.destination}{listed} of {where} leads to {route.via or route.target}"
-    if route.target in {"nat", "local"}:
+    of_s3 = IPv4Address(flow.destination) in IPv4Network(S3_RANGE)
+    if of_s3 and route.target in {"nat", "internet"}:
+        return Step(False, f"{words}, but {S3_ADDRESS} is S3 behind a gateway endpoint alone")
+    if route.target in {"nat", "local", "endpoint"}:
         return Step(True, words)
     if route.target == "peering":
         peering = _peering_of(plan, route)
@@ -141,7 +146,7 @@ def _peering_of(plan: VpcPlan, route: RoutePlan | None) -> PeeringPlan | None:
 
 
 def _is_of(peering: PeeringPlan, address: str) -> bool:
-    return IPv4Address(address) in IPv4Network(peering.cidr)
+    return is_in(peering.cidrs, address)
 
 
 def _by_peering(peer: VpcPlan, flow: Flow, peering_id: str) -> Iterator[Step]:

@@ -8,12 +8,15 @@ from ecsd.decisions.balancers.balancer_plan import BalancerParts, compile_balanc
 from ecsd.decisions.balancers.network_balancer_attributes import ANYWHERE, OWN_ZONE, POLICY
 from ecsd.decisions.balancers.nlb_plan import Healths, answering
 from ecsd.decisions.balancers.target_health import Health
+from ecsd.decisions.dns.name_affinity import ROUTED
 from ecsd.decisions.efs.failures import dns_name
+from ecsd.decisions.vpc.endpoint_plan import endpoint_names
 from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import InternetGateway, NatGateway, Route, RouteTable, Subnet, Vpc
+from ecsd.records.ec2.vpc_endpoint import VpcEndpoint
 from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.plan_network import (
@@ -57,6 +60,7 @@ class VpcParts(NamedTuple):
     prefix_lists: Sequence[ManagedPrefixList] = ()  # that its rules and routes name
     network_acls: Sequence[NetworkAcl] = ()
     peerings: Sequence[PeeringParts] = ()
+    endpoints: Sequence[VpcEndpoint] = ()
 
 
 def compile_vpc(parts: VpcParts) -> VpcPlan:
@@ -72,6 +76,7 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
         account=parts.account,
         number=vpc.number,
         cidr=vpc.cidr_block,
+        secondary_cidrs=vpc.cidr_blocks[1:],
         domain=_domain(parts.subnets),
         dns_support=vpc.enable_dns_support,
         subnets=tuple(
@@ -115,6 +120,8 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
 
 def _names(parts: VpcParts) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield the balancers' names; a network one's leads past zones that lack targets."""
+    of_endpoints = endpoint_names(parts.vpc, parts.endpoints, parts.interfaces)
+    yield from (of_endpoints.routed | of_endpoints.everywhere).items()
     for one in parts.load_balancers:
         yield one.dns_name, tuple(zone.private_ip_address for zone in one.zones)
     for own in parts.network:
@@ -130,6 +137,8 @@ def _affinities(parts: VpcParts) -> Iterator[tuple[str, str]]:
         if one.attributes.get(POLICY, ANYWHERE) != ANYWHERE:
             yield one.dns_name, one.attributes[POLICY]
     yield from ((name, OWN_ZONE) for name in _file_systems(parts))
+    routed = endpoint_names(parts.vpc, parts.endpoints, parts.interfaces).routed
+    yield from ((name, ROUTED) for name in routed)
 
 
 def _file_systems(parts: VpcParts) -> dict[str, tuple[str, ...]]:
@@ -202,6 +211,8 @@ def _target(route: Route, parts: VpcParts) -> str:
         return "blackhole"
     if _is_internet(route, parts):
         return "internet"
+    if any(one.vpc_endpoint_id == route.gateway_id for one in parts.endpoints):
+        return "endpoint"
     if any(one.peering_id == route.vpc_peering_connection_id for one in parts.peerings):
         return "peering"
     nat = next(
@@ -260,6 +271,7 @@ def _peering(parts: PeeringParts) -> PeeringPlan:
         vpc_id=parts.peer.vpc_id,
         number=parts.peer.number,
         cidr=parts.peer.cidr_block,
+        secondary_cidrs=parts.peer.cidr_blocks[1:],
         groups=tuple(
             PeerGroup(
                 group_id=group_id, addresses=tuple(sorted(one.private_ip_address for one in own))
@@ -316,4 +328,6 @@ def _kind(interface: NetworkInterface) -> str:
         return "load_balancer"
     if interface.owner.startswith("fsmt-"):
         return "mount_target"
+    if interface.owner.startswith("vpce-"):
+        return "vpc_endpoint"
     return "nat" if interface.interface_type == "nat_gateway" else "reserved"

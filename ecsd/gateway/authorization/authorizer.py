@@ -60,8 +60,8 @@ def authorize(
         if keys:
             common = common or {
                 **context_of(identity, call.clock.now(), call.scope.region),
-                **_of_connection(request),
-                **_of_tags(members),
+                **of_connection(request),
+                **of_tags(members),
             }
             context = {**common, **need.context}
         if any(key.startswith(RESOURCE_TAG) for key in keys):
@@ -86,7 +86,7 @@ def _authorize_s3(call: Call, request: HttpRequest, asked: Asked) -> None:
     root = identity.principal.kind is PrincipalKind.ROOT
     common = {
         **context_of(identity, call.clock.now(), call.scope.region),
-        **_of_connection(request),
+        **of_connection(request),
         "s3:signatureversion": (_signature_version(request),),
     }
     for need in [*s3.needs(asked), *_of_absence(call, asked)]:
@@ -154,12 +154,18 @@ def _check_session_token(identity: Identity, service: str, operation: str) -> No
         )
 
 
-def _of_connection(request: HttpRequest) -> Keys:
+def of_connection(request: HttpRequest) -> Keys:
+    """Return the condition keys of how a request came. Source: global keys, network properties."""
     keys: Keys = {
         "aws:securetransport": ("true" if request.secure else "false",),
         "aws:viaawsservice": ("false",),
     }
-    if request.peer:
+    through = request.through
+    if through is not None:
+        keys["aws:sourcevpc"] = (through.vpc_id,)
+        keys["aws:sourcevpce"] = (through.vpc_endpoint_id,)
+        keys["aws:vpcsourceip"] = (through.peer,)
+    elif request.peer:
         keys["aws:sourceip"] = (request.peer,)
     for header, key in (("user-agent", "aws:useragent"), ("referer", "aws:referer")):
         if header in request.headers:
@@ -167,7 +173,7 @@ def _of_connection(request: HttpRequest) -> Keys:
     return keys
 
 
-def _of_tags(members: Mapping[str, Any]) -> Keys:
+def of_tags(members: Mapping[str, Any]) -> Keys:
     """Return the condition keys of tags that a request brings or names."""
     keys: Keys = {}
     names: list[str] = []

@@ -9,7 +9,7 @@ from ecsd.gateway.authorization.need import ANY, Asked, Need, unique
 from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.security_group import SecurityGroup
-from ecsd.records.ec2.vpc import Address, RouteTable
+from ecsd.records.ec2.vpc import Address, RouteTable, Vpc
 from ecsd.store.finders.ec2 import acl_associations
 
 MEMBERS = {
@@ -27,6 +27,17 @@ MEMBERS = {
     "VpcPeeringConnectionId": "vpc-peering-connection",
     "PeerVpcId": "vpc",
     "DhcpOptionsId": "dhcp-options",
+    "VpcEndpointId": "vpc-endpoint",
+    "VpcEndpointIds": "vpc-endpoint",
+    "RouteTableIds": "route-table",
+    "AddRouteTableIds": "route-table",
+    "RemoveRouteTableIds": "route-table",
+    "SubnetIds": "subnet",
+    "AddSubnetIds": "subnet",
+    "RemoveSubnetIds": "subnet",
+    "SecurityGroupIds": "security-group",
+    "AddSecurityGroupIds": "security-group",
+    "RemoveSecurityGroupIds": "security-group",
 }
 BY_PREFIX = {
     "vpc": "vpc",
@@ -42,6 +53,7 @@ BY_PREFIX = {
     "pl": "prefix-list",
     "pcx": "vpc-peering-connection",
     "dopt": "dhcp-options",
+    "vpce": "vpc-endpoint",
 }
 CREATED = {
     "CreateVpc": "vpc",
@@ -56,6 +68,7 @@ CREATED = {
     "CreateNetworkAcl": "network-acl",
     "CreateVpcPeeringConnection": "vpc-peering-connection",
     "CreateDhcpOptions": "dhcp-options",
+    "CreateVpcEndpoint": "vpc-endpoint",
 }
 
 
@@ -112,6 +125,9 @@ def _associated(asked: Asked, association_id: str) -> Iterator[str]:
     for acl in view.select(NetworkAcl):
         if any(one.association_id == association_id for one in acl_associations(view, acl)):
             yield asked.arn("ec2", f"network-acl/{acl.network_acl_id}")
+    for vpc in view.select(Vpc):
+        if any(one.association_id == association_id for one in vpc.secondary_blocks):
+            yield asked.arn("ec2", f"vpc/{vpc.vpc_id}")
     for address in view.select(Address):
         if address.association_id == association_id:
             yield asked.arn("ec2", f"elastic-ip/{address.allocation_id}")

@@ -9,9 +9,13 @@ from typing import Any, NamedTuple
 
 from ecsd.errors import AwsError
 from ecsd.operations.ec2.action import Request
-from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
-from ecsd.store.finders.ec2 import active_peering, is_stale, require, require_security_group
+from ecsd.store.finders.ec2 import (
+    active_peering,
+    is_stale,
+    require_prefix_list,
+    require_security_group,
+)
 from ecsd.store.store import View
 
 PROTOCOL_NAMES = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "all": "-1"}
@@ -206,7 +210,7 @@ def checked_description(spelled: dict[str, Any]) -> str | None:
 
 def peer_list(view: View, prefix_list_id: str | None) -> str:
     """Return the id of a prefix list that exists."""
-    return require(view, ManagedPrefixList, prefix_list_id or "null").prefix_list_id
+    return require_prefix_list(view, prefix_list_id or "null").prefix_list_id
 
 
 def _peer_group(view: View, group: SecurityGroup, pair: dict[str, Any]) -> Reached:

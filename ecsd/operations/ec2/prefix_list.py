@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ecsd.decisions.network.endpoint_service import AWS, s3_prefix_list
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import DESCRIBING, Answer, Request, action, arn
@@ -25,7 +26,7 @@ from ecsd.operations.ec2.tagging import specified_tags, tag_set
 from ecsd.records.ec2.prefix_list import ManagedPrefixList, PrefixListEntry, PrefixListVersion
 from ecsd.records.ec2.security_group import SecurityGroupRule
 from ecsd.records.ec2.vpc import RouteTable
-from ecsd.store.finders.ec2 import require, users_of_prefix_list
+from ecsd.store.finders.ec2 import require, require_prefix_list, users_of_prefix_list
 from ecsd.store.store import Transaction, View
 
 FAMILIES = ("IPv4", "IPv6")
@@ -83,17 +84,24 @@ async def create_managed_prefix_list(call: Call, request: Request) -> Answer:
 
 @action("DescribeManagedPrefixLists", "PrefixListIds", *DESCRIBING)
 async def describe_managed_prefix_lists(call: Call, request: Request) -> Answer:
-    """Return prefix lists."""
-    lists = chosen(call.view, ManagedPrefixList, request.get("PrefixListIds"))
+    """Return prefix lists, AWS's own too."""
+    own = s3_prefix_list(call.scope.region)
+    ids = request.get("PrefixListIds") or ()
+    others = [one for one in ids if one != own.prefix_list_id]
+    lists = chosen(call.view, ManagedPrefixList, others) if others or not ids else []
+    lists += [own] if not ids or own.prefix_list_id in ids else []
     return listed(request, LISTS, [described(call, one) for one in lists])
 
 
 @action("GetManagedPrefixListEntries", "PrefixListId", "TargetVersion", "MaxResults", "NextToken")
 async def get_managed_prefix_list_entries(call: Call, request: Request) -> Answer:
     """Return the entries of a list, of its newest version unless another is named."""
-    found = require(call.view, ManagedPrefixList, request["PrefixListId"])
+    found = require_prefix_list(call.view, request["PrefixListId"])
     number = request.get("TargetVersion") or found.version
-    entries = _require_version(call.view, found, number).entries
+    if found.prefix_list_id == s3_prefix_list(call.scope.region).prefix_list_id:
+        entries = found.entries
+    else:
+        entries = _require_version(call.view, found, number).entries
     documents = [{"Cidr": one.cidr, "Description": one.description} for one in entries]
     return page(request, "Entries", documents, lambda one: str(one["Cidr"]))
 
@@ -101,7 +109,7 @@ async def get_managed_prefix_list_entries(call: Call, request: Request) -> Answe
 @action("GetManagedPrefixListAssociations", "PrefixListId", "MaxResults", "NextToken")
 async def get_managed_prefix_list_associations(call: Call, request: Request) -> Answer:
     """Return the security groups and route tables that refer to a list."""
-    found = require(call.view, ManagedPrefixList, request["PrefixListId"])
+    found = require_prefix_list(call.view, request["PrefixListId"])
     documents = [
         {"ResourceId": one, "ResourceOwner": call.scope.account}
         for one in users_of_prefix_list(call.view, found.prefix_list_id)
@@ -177,16 +185,18 @@ async def delete_managed_prefix_list(call: Call, request: Request) -> Answer:
 
 def described(call: Call, one: ManagedPrefixList) -> dict[str, Any]:
     """Return a prefix list in EC2's shape."""
+    is_ours = one.prefix_list_id == s3_prefix_list(call.scope.region).prefix_list_id
+    of_aws = f"arn:aws:ec2:{call.scope.region}:aws:prefix-list/{one.prefix_list_id}"
     return {
         "PrefixListId": one.prefix_list_id,
         "PrefixListName": one.prefix_list_name,
-        "PrefixListArn": arn(call, "prefix-list", one.prefix_list_id),
+        "PrefixListArn": of_aws if is_ours else arn(call, "prefix-list", one.prefix_list_id),
         "AddressFamily": one.address_family,
-        "MaxEntries": one.max_entries,
-        "Version": one.version,
+        "MaxEntries": None if is_ours else one.max_entries,
+        "Version": None if is_ours else one.version,
         "State": one.state,
         "StateMessage": one.state_message or None,
-        "OwnerId": call.scope.account,
+        "OwnerId": AWS if is_ours else call.scope.account,
         "Tags": tag_set(one.tags),
     }
 

@@ -10,10 +10,14 @@ from ecsd.operations.call import Call
 from ecsd.operations.ec2.action import Answer, Request, action
 from ecsd.operations.ec2.cidr import checked_cidr
 from ecsd.operations.ec2.rule_quota import check_table
-from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.vpc import InternetGateway, NatGateway, Route, RouteTable, Vpc
 from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
-from ecsd.store.finders.ec2 import require, require_route_table, require_vpc
+from ecsd.store.finders.ec2 import (
+    require,
+    require_prefix_list,
+    require_route_table,
+    require_vpc,
+)
 from ecsd.store.store import View
 
 TABLE = ("RouteTableId", "DestinationCidrBlock", "DestinationPrefixListId")
@@ -53,6 +57,7 @@ async def replace_route(call: Call, request: Request) -> Answer:
                 "InvalidParameterValue",
                 f"cannot replace local route {destination} in route table {table.route_table_id}",
             )
+        _check_not_an_endpoints(table, route, "replace")
         change.put(with_route(table, _route(change, table, request, destination)))
     return {}
 
@@ -63,13 +68,25 @@ async def delete_route(call: Call, request: Request) -> Answer:
     destination = _destination(request)
     async with call.transaction() as change:
         table = require_route_table(change, request["RouteTableId"])
-        if _require_route(table, destination).gateway_id == "local":
+        route = _require_route(table, destination)
+        _check_not_an_endpoints(table, route, "remove")
+        if route.gateway_id == "local":
             raise AwsError(
                 "InvalidParameterValue",
                 f"cannot remove local route {destination} in route table {table.route_table_id}",
             )
         change.put(without_route(table, destination))
     return {}
+
+
+def _check_not_an_endpoints(table: RouteTable, route: Route, verb: str) -> None:
+    """A route to a gateway endpoint comes and goes with ModifyVpcEndpoint alone."""
+    if (route.gateway_id or "").startswith("vpce-"):
+        raise AwsError(
+            "InvalidParameterValue",
+            f"cannot {verb} VPC endpoint route {route.destination} in route table "
+            f"{table.route_table_id}",
+        )
 
 
 def _destination(request: Request) -> str:
@@ -90,7 +107,7 @@ def _destination(request: Request) -> str:
 
 
 def _check_outside(vpc: Vpc, destination: str) -> None:
-    if contains(vpc.cidr_block, destination):
+    if any(contains(one, destination) for one in vpc.cidr_blocks):
         raise AwsError(
             "InvalidParameterValue",
             f"The destination CIDR block {destination} is equal to or more specific than one of "
@@ -139,7 +156,7 @@ def _where(view: View, request: Request, destination: str) -> Destination:
     """Return a route's destination as its record has it. IPv6 is not carried."""
     if not request.get("DestinationPrefixListId"):
         return {"destination_cidr_block": destination}
-    found = require(view, ManagedPrefixList, destination)
+    found = require_prefix_list(view, destination)
     if found.address_family != "IPv4":
         raise AwsError(
             "UnsupportedOperation",

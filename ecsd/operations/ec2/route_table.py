@@ -57,7 +57,7 @@ async def create_route_table(call: Call, request: Request) -> Answer:
             table = RouteTable(
                 route_table_id=call.ids.resource_id("rtb"),
                 vpc_id=vpc.vpc_id,
-                routes=(local_route(vpc),),
+                routes=tuple(local_route(one) for one in vpc.cidr_blocks),
                 client_token=token,
                 tags=tags,
             )

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from ecsd.errors import AwsError
 from ecsd.operations.ec2.limits import MAX_ROUTES_PER_TABLE, MAX_RULES_PER_GROUP
-from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.vpc import RouteTable
+from ecsd.store.finders.ec2 import find_prefix_list
 from ecsd.store.store import View
 
 
@@ -58,10 +58,10 @@ def check_table(view: View, table: RouteTable) -> None:
 
 
 def _size(view: View, prefix_list_id: str) -> int:
-    found = view.get(ManagedPrefixList, prefix_list_id)
+    found = find_prefix_list(view, prefix_list_id)
     return found.max_entries if found else 0
 
 
 def _family(view: View, prefix_list_id: str) -> str:
-    found = view.get(ManagedPrefixList, prefix_list_id)
+    found = find_prefix_list(view, prefix_list_id)
     return found.address_family if found else "IPv4"

@@ -93,7 +93,7 @@ async def create_subnet(call: Call, request: Request) -> Answer:
 
 
 def _check_range(view: View, vpc: Vpc, cidr: str) -> None:
-    if not contains(vpc.cidr_block, cidr):
+    if not any(contains(one, cidr) for one in vpc.cidr_blocks):
         raise AwsError("InvalidSubnet.Range", f"The CIDR '{cidr}' is invalid.")
     for other in view.select(Subnet, vpc_id=vpc.vpc_id):
         if overlaps(other.cidr_block, cidr):

@@ -29,6 +29,7 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ec2.vpc_endpoint import VpcEndpoint
 from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.store.finders.ec2 import (
     default_security_group,
@@ -82,9 +83,7 @@ async def create_vpc(call: Call, request: Request) -> Answer:
         raise AwsError(
             "MissingParameter", "Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided."
         )
-    cidr = checked_block(request["CidrBlock"], "InvalidVpc.Range")
-    if any(overlaps(cidr, never) for never in NEVER_IN_A_VPC):
-        raise AwsError("InvalidVpc.Range", f"The CIDR '{cidr}' is invalid.")
+    cidr = checked_vpc_block(request["CidrBlock"])
     vpc = Vpc(
         vpc_id=call.ids.resource_id("vpc"),
         cidr_block=cidr,
@@ -93,6 +92,14 @@ async def create_vpc(call: Call, request: Request) -> Answer:
     async with call.transaction() as change:
         vpc = found_vpc(call, change, vpc)
     return {"Vpc": described(call, vpc)}
+
+
+def checked_vpc_block(text: str) -> str:
+    """Return a range that a VPC may have, in its canonical form."""
+    cidr = checked_block(text, "InvalidVpc.Range")
+    if any(overlaps(cidr, never) for never in NEVER_IN_A_VPC):
+        raise AwsError("InvalidVpc.Range", f"The CIDR '{cidr}' is invalid.")
+    return cidr
 
 
 def found_vpc(call: Call, change: Transaction, vpc: Vpc) -> Vpc:
@@ -125,7 +132,7 @@ def found_vpc(call: Call, change: Transaction, vpc: Vpc) -> Vpc:
         RouteTable(
             route_table_id=ids.resource_id("rtb"),
             vpc_id=vpc.vpc_id,
-            routes=(local_route(vpc),),
+            routes=(local_route(vpc.cidr_block),),
             associations=(
                 RouteTableAssociation(association_id=ids.resource_id("rtbassoc"), main=True),
             ),
@@ -135,11 +142,9 @@ def found_vpc(call: Call, change: Transaction, vpc: Vpc) -> Vpc:
     return vpc
 
 
-def local_route(vpc: Vpc) -> Route:
-    """Return the route that every table of the VPC has."""
-    return Route(
-        destination_cidr_block=vpc.cidr_block, gateway_id="local", origin="CreateRouteTable"
-    )
+def local_route(cidr: str) -> Route:
+    """Return the route that every table of a VPC has for a range of the VPC."""
+    return Route(destination_cidr_block=cidr, gateway_id="local", origin="CreateRouteTable")
 
 
 @action("DeleteVpc", "VpcId")
@@ -158,6 +163,7 @@ async def delete_vpc(call: Call, request: Request) -> Answer:
             or change.count(Subnet, "vpc_id", vpc.vpc_id)
             or change.count(NetworkInterface, "vpc_id", vpc.vpc_id)
             or internet_gateway_of(change, vpc.vpc_id)
+            or change.count(VpcEndpoint, "vpc_id", vpc.vpc_id)
             or change.select(VpcPeeringConnection, vpc_ids=vpc.vpc_id, status="active")
         ):
             raise AwsError(
@@ -263,6 +269,12 @@ def _free_number(call: Call) -> int:
     return next(number for number in range(1, len(used) + 2) if number not in used)
 
 
+def blocks(vpc: Vpc) -> dict[str, str]:
+    """Return a VPC's ranges by the ids of their associations, the first one first."""
+    own = {vpc.vpc_id.replace("vpc-", "vpc-cidr-assoc-"): vpc.cidr_block}
+    return own | {one.association_id: one.cidr_block for one in vpc.secondary_blocks}
+
+
 def described(call: Call, vpc: Vpc) -> dict[str, Any]:
     """Return a VPC in EC2's shape."""
     options = vpc.dhcp_options_id
@@ -273,10 +285,11 @@ def described(call: Call, vpc: Vpc) -> dict[str, Any]:
         "CidrBlock": vpc.cidr_block,
         "CidrBlockAssociationSet": [
             {
-                "AssociationId": vpc.vpc_id.replace("vpc-", "vpc-cidr-assoc-"),
-                "CidrBlock": vpc.cidr_block,
+                "AssociationId": association_id,
+                "CidrBlock": cidr,
                 "CidrBlockState": {"State": "associated"},
             }
+            for association_id, cidr in blocks(vpc).items()
         ],
         "DhcpOptionsId": default_options_id(call.scope) if options == "default" else options,
         "InstanceTenancy": vpc.instance_tenancy,

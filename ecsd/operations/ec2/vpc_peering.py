@@ -6,6 +6,7 @@ lifecycle and limitations.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
 from msgspec.structs import replace
@@ -93,7 +94,7 @@ async def create_vpc_peering_connection(call: Call, request: Request) -> Answer:
             expires_at=now + ACCEPTED_WITHIN,
             tags=tags,
         )
-        if overlaps(requester.cidr_block, accepter.cidr_block):
+        if _overlap(requester, accepter):
             peering = replace(peering, status=FAILED, ended_at=now)
         change.put(peering)
     return {"VpcPeeringConnection": described(call, peering)}
@@ -120,9 +121,10 @@ def _check_new(
 
 @action("AcceptVpcPeeringConnection", "VpcPeeringConnectionId")
 async def accept_vpc_peering_connection(call: Call, request: Request) -> Answer:
-    """Open the way."""
+    """Open the way; where the VPCs' ranges overlap by now it is failed."""
+    now = call.clock.now()
     async with call.transaction() as change:
-        peering = _pending(change, request, call.clock.now())
+        peering = _pending(change, request, now)
         for vpc_id in peering.vpc_ids:
             active = change.select(VpcPeeringConnection, vpc_ids=vpc_id, status=ACTIVE)
             if len(active) >= MAX_ACTIVE_PEERINGS:
@@ -130,7 +132,10 @@ async def accept_vpc_peering_connection(call: Call, request: Request) -> Answer:
                     "ActiveVpcPeeringConnectionPerVpcLimitExceeded",
                     f"{vpc_id} has the maximum number of active VPC peering connections.",
                 )
+        requester, accepter = (require_vpc(change, one) for one in peering.vpc_ids)
         peering = replace(peering, status=ACTIVE)
+        if _overlap(requester, accepter):
+            peering = replace(peering, status=FAILED, ended_at=now)
         change.put(peering)
     return {"VpcPeeringConnection": described(call, peering)}
 
@@ -181,6 +186,10 @@ async def modify_vpc_peering_connection_options(call: Call, request: Request) ->
     return {member: off for member in OPTIONS if member in request}
 
 
+def _overlap(one: Vpc, other: Vpc) -> bool:
+    return any(overlaps(*pair) for pair in product(one.cidr_blocks, other.cidr_blocks))
+
+
 def status_of(peering: VpcPeeringConnection, now: datetime) -> str:
     """Return what a peering connection is at a moment."""
     if peering.status == PENDING and peering.expires_at <= now:
@@ -215,12 +224,14 @@ def described(call: Call, peering: VpcPeeringConnection) -> dict[str, Any]:
     account, region = call.scope.account, call.scope.region
 
     def party(vpc_id: str, cidr: str) -> dict[str, Any]:
+        vpc = call.view.get(Vpc, vpc_id)
+        ranges = vpc.cidr_blocks if vpc is not None else (cidr,)
         return {
             "VpcId": vpc_id,
             "OwnerId": account,
             "Region": region,
             "CidrBlock": cidr,
-            "CidrBlockSet": [{"CidrBlock": cidr}],
+            "CidrBlockSet": [{"CidrBlock": one} for one in ranges],
             "PeeringOptions": {
                 "AllowDnsResolutionFromRemoteVpc": False,
                 "AllowEgressFromLocalClassicLinkToRemoteVpc": False,

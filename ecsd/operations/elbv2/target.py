@@ -8,6 +8,7 @@ from typing import Any
 
 from ecsd.decisions.balancers.function_arn import FUNCTION
 from ecsd.decisions.balancers.target import drain, place, register, shown_health
+from ecsd.decisions.network.addressing import is_in
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.records.ec2.vpc import Subnet, Vpc
@@ -172,7 +173,7 @@ def _check(view: View, group: TargetGroup, wanted: dict[str, Any], port: int) ->
             "ValidationError", f"The IP address '{target_id}' is not a valid IPv4 address"
         ) from error
     vpc = view.get(Vpc, group.vpc_id)
-    if vpc is None or address not in IPv4Network(vpc.cidr_block):
+    if vpc is None or not is_in(vpc.cidr_blocks, target_id):
         raise AwsError(
             "InvalidTarget",
             f"The target {target_id} is not within the CIDR of VPC '{group.vpc_id}'",

@@ -6,6 +6,13 @@ from ecsd.records.record import Part, Record
 from ecsd.records.tag import Tag
 
 
+class VpcCidrBlock(Part, frozen=True, kw_only=True):
+    """A range that a VPC was given after its first."""
+
+    association_id: str
+    cidr_block: str
+
+
 class Vpc(Record, frozen=True, kw_only=True):
     """A virtual network; on a host it is a network namespace."""
 
@@ -14,6 +21,7 @@ class Vpc(Record, frozen=True, kw_only=True):
 
     vpc_id: str
     cidr_block: str
+    secondary_blocks: tuple[VpcCidrBlock, ...] = ()
     is_default: bool = False
     instance_tenancy: str = "default"
     enable_dns_support: bool = True
@@ -22,6 +30,11 @@ class Vpc(Record, frozen=True, kw_only=True):
     dhcp_options_id: str = "default"
     number: int = 0  # unique in the whole store while the VPC lives: its uplink's address
     tags: tuple[Tag, ...] = ()
+
+    @property
+    def cidr_blocks(self) -> tuple[str, ...]:
+        """All its ranges, the first one first."""
+        return (self.cidr_block, *(one.cidr_block for one in self.secondary_blocks))
 
 
 class Subnet(Record, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
 from ecsd.records.ec2.vpc import InternetGateway, NatGateway, RouteTable, Subnet, Vpc
+from ecsd.records.ec2.vpc_endpoint import VpcEndpoint
 from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.records.ecs.connect_certificate import ConnectCertificate
 from ecsd.records.ecs.task import Task
@@ -20,7 +21,7 @@ from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
 from ecsd.records.record import Record
 from ecsd.records.servicediscovery.namespace import Namespace
-from ecsd.store.finders.ec2 import users_of_prefix_list
+from ecsd.store.finders.ec2 import find_prefix_list, users_of_prefix_list
 from ecsd.store.finders.elbv2 import groups_of_balancer
 from ecsd.store.finders.servicediscovery import find_service, instances_of
 from ecsd.store.store import View
@@ -92,6 +93,7 @@ def vpc_parts(view: View, vpc_id: str) -> VpcParts | None:
         prefix_lists=_prefix_lists(view, rules, tables),
         network_acls=view.select(NetworkAcl, vpc_id=vpc_id),
         peerings=list(_peerings(view, vpc_id, rules)),
+        endpoints=view.select(VpcEndpoint, vpc_id=vpc_id),
     )
 
 
@@ -123,6 +125,9 @@ def vpcs_resting_on(view: View, record: Record) -> set[str]:
             return {one.vpc_id for one in owners if one is not None}
         case VpcPeeringConnection():
             return set(record.vpc_ids)
+        case Vpc():
+            peerings = view.select(VpcPeeringConnection, vpc_ids=record.vpc_id, status="active")
+            return {record.vpc_id, *(one for each in peerings for one in each.vpc_ids)}
         case NetworkInterface():
             rules = (
                 rule
@@ -143,7 +148,7 @@ def _prefix_lists(
     """Return the lists that rules and routes name."""
     named = {one.prefix_list_id for one in rules}
     named |= {route.destination_prefix_list_id for table in tables for route in table.routes}
-    found = (view.get(ManagedPrefixList, one) for one in named if one)
+    found = (find_prefix_list(view, one) for one in named if one)
     return [one for one in found if one is not None]
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from ecsd.decisions.invariants.network import Network
 from ecsd.decisions.network.addressing import allocate, allocate_public, capacity
+from ecsd.decisions.network.endpoint_service import s3_prefix_list
 from ecsd.errors import AwsError
 from ecsd.records.ec2.dhcp_options import DhcpOptions
 from ecsd.records.ec2.network_acl import NetworkAcl, NetworkAclAssociation
@@ -24,6 +25,7 @@ from ecsd.records.ec2.vpc import (
     Subnet,
     Vpc,
 )
+from ecsd.records.ec2.vpc_endpoint import VpcEndpoint
 from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.records.ecs.task import Task
 from ecsd.records.efs.mount_target import MountTarget
@@ -136,6 +138,13 @@ IDENTITIES: dict[type[Record], Identity] = {
         "The vpcPeeringConnection ID '{}' does not exist",
         "vpc-peering-connection",
     ),
+    VpcEndpoint: Identity(
+        "vpce",
+        "InvalidVpcEndpointId.NotFound",
+        "InvalidVpcEndpointId.Malformed",
+        "The Vpc Endpoint Id '{}' does not exist",
+        "vpc-endpoint",
+    ),
 }
 
 
@@ -176,6 +185,20 @@ def require_network_interface(view: View, network_interface_id: str) -> NetworkI
 def require_route_table(view: View, route_table_id: str) -> RouteTable:
     """Return the route table, or refuse with InvalidRouteTableID.NotFound."""
     return require(view, RouteTable, route_table_id)
+
+
+def find_prefix_list(view: View, prefix_list_id: str) -> ManagedPrefixList | None:
+    """Return a customer's list, or AWS's own one of the region, or None."""
+    own = s3_prefix_list(view.scope.region)
+    if prefix_list_id == own.prefix_list_id:
+        return own
+    return view.get(ManagedPrefixList, prefix_list_id)
+
+
+def require_prefix_list(view: View, prefix_list_id: str) -> ManagedPrefixList:
+    """Return a list, AWS's own too, or refuse with InvalidPrefixListID.NotFound."""
+    found = find_prefix_list(view, prefix_list_id)
+    return found or require(view, ManagedPrefixList, prefix_list_id)
 
 
 def default_vpc(view: View) -> Vpc | None:
@@ -248,16 +271,20 @@ def interface_owner_lives(view: View, interface: NetworkInterface) -> bool:
         return view.get(LoadBalancer, owner) is not None
     if owner.startswith("fsmt-"):
         return view.get(MountTarget, owner) is not None
+    if owner.startswith("vpce-"):
+        return view.get(VpcEndpoint, owner) is not None
     nat_gateway = view.get(NatGateway, owner)
     return nat_gateway is not None and nat_gateway.state != "deleted"
 
 
 def group_is_in_use(view: View, group_id: str) -> bool:
-    """Say whether an interface wears the group, or a rule of another group refers to it.
+    """Say whether an interface or endpoint wears the group, or another group's rule names it.
 
     A peer's rules do not keep it: they become stale.
     """
     if view.count(NetworkInterface, "group_ids", group_id):
+        return True
+    if view.count(VpcEndpoint, "group_ids", group_id):
         return True
     rules = view.select(SecurityGroupRule, referenced_group_id=group_id)
     return any(
@@ -326,6 +353,13 @@ def network_of(view: View) -> Network:
         nat_gateways=view.select(NatGateway),
         addresses=view.select(Address),
         network_acls=view.select(NetworkAcl),
-        prefix_lists=view.select(ManagedPrefixList),
+        prefix_lists=[*view.select(ManagedPrefixList), *_named_of_aws(view)],
         peerings=view.select(VpcPeeringConnection),
+        endpoints=view.select(VpcEndpoint),
     )
+
+
+def _named_of_aws(view: View) -> list[ManagedPrefixList]:
+    """Return AWS's own list, which is no record, where something names it."""
+    own = s3_prefix_list(view.scope.region)
+    return [own] if users_of_prefix_list(view, own.prefix_list_id) else []

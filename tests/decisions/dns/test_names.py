@@ -16,6 +16,7 @@ PLAN = VpcPlan(
     vpc_id="vpc-1",
     number=1,
     cidr="10.0.0.0/16",
+    secondary_cidrs=("10.7.0.0/16",),
     domain="eu-west-1.compute.internal",
     dns_support=True,
     names={"web-1.elb.localhost": ("10.0.1.20", "10.0.2.20")},
@@ -93,6 +94,7 @@ def test_an_address_of_the_vpc_has_a_name():
     code, records = ask("5.1.0.10.in-addr.arpa", PTR)
     name = b"\x0bip-10-0-1-5\x09eu-west-1\x07compute\x08internal\0"
     assert (code, records) == (0, [(PTR, name)])
+    assert ask("5.1.7.10.in-addr.arpa", PTR) == (0, [(PTR, name.replace(b"10-0", b"10-7"))])
 
 
 def test_the_answer_carries_the_number_and_repeats_the_question():

@@ -250,12 +250,19 @@ def only_by_group(plan: VpcPlan) -> VpcPlan:
 
 
 def test_what_comes_from_a_peer_is_its_own_and_about_this_vpc():
-    peering = PeeringPlan(peering_id="pcx-1", vpc_id="vpc-2", number=7, cidr="10.1.0.0/16")
+    peering = PeeringPlan(
+        peering_id="pcx-1",
+        vpc_id="vpc-2",
+        number=7,
+        cidr="10.1.0.0/16",
+        secondary_cidrs=("10.3.0.0/16",),
+    )
     subnets = (SubnetPlan(subnet_id="s", cidr="10.0.5.0/24"),)
     plan = VpcPlan(
         vpc_id="v",
         number=1,
         cidr="10.0.0.0/16",
+        secondary_cidrs=("10.2.0.0/16",),
         dns_support=True,
         subnets=subnets,
         peerings=(peering,),
@@ -263,6 +270,9 @@ def test_what_comes_from_a_peer_is_its_own_and_about_this_vpc():
     *_, gateways = compile_vpc_filter(plan, "10.0.0.2", uplink(1))
     assert gateways.chains["peers_in"].rules == (
         'iifname "pcx7" ip saddr 10.1.0.0/16 ip daddr 10.0.0.0/16 ip daddr != @own accept',
+        'iifname "pcx7" ip saddr 10.1.0.0/16 ip daddr 10.2.0.0/16 ip daddr != @own accept',
+        'iifname "pcx7" ip saddr 10.3.0.0/16 ip daddr 10.0.0.0/16 ip daddr != @own accept',
+        'iifname "pcx7" ip saddr 10.3.0.0/16 ip daddr 10.2.0.0/16 ip daddr != @own accept',
         'iifname "pcx*" counter drop',
     )
     assert {"10.0.0.2", "10.0.5.1", "169.254.170.2"} <= gateways.collections["own"].elements
@@ -270,7 +280,11 @@ def test_what_comes_from_a_peer_is_its_own_and_about_this_vpc():
         'iifname "pcx*" oifname "pcx*" counter drop',
         'iifname "pcx*" oifname "up0" counter drop',
         'oifname "pcx7" ip daddr 10.1.0.0/16 accept',
+        'oifname "pcx7" ip daddr 10.3.0.0/16 accept',
         'oifname "pcx*" counter drop',
+    )
+    assert gateways.chains["post"].rules == tuple(
+        f'oifname "up0" ip saddr {one} snat ip to {uplink(1).vpc}' for one in plan.cidrs
     )
     *_, alone = compile_vpc_filter(replace(plan, peerings=()), "10.0.0.2", uplink(1))
     assert not {"peers", "peers_in"} & alone.chains.keys()

@@ -196,6 +196,19 @@ class TestPeering:
         asked = Flow("udp", "10.9.1.5", "10.0.0.2", 53)
         assert "- 10.0.0.2 answers vpc-1 alone" in words(far, asked, {"vpc-1": near})
 
+    def test_a_peers_second_range_is_the_peers_too(self):
+        near, far = self._both()
+        moved = interface(1, "10.5.1.4", "sg-w")
+        asked = self.flow._replace(destination="10.5.1.4")
+        here = SubnetPlan(subnet_id="s2", cidr="10.5.1.0/24", routes=near.subnets[0].routes)
+        near = replace(near, interfaces=(moved,), subnets=(here,))
+        far_route = replace(far.subnets[0].routes[0], destination="10.5.0.0/16")
+        far = replace(far, subnets=(replace(far.subnets[0], routes=(far_route,)),))
+        assert not reaches(far, asked, {"vpc-1": near})
+        more = {"secondary_cidrs": ("10.5.0.0/16",)}
+        far = replace(far, peerings=(replace(self.back, **more),))
+        assert reaches(far, asked, {"vpc-1": replace(near, **more)})
+
     def test_what_is_behind_the_peer_is_not_reached(self):
         near, far = self._both(far_route=WORLD)
         assert "whose VPC has no 10.77.0.1" in "".join(

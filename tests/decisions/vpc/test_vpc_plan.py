@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 
 from ecsd.decisions.balancers.balancer_plan import BalancerParts
 from ecsd.decisions.balancers.network_balancer_attributes import OWN_ZONE
-from ecsd.decisions.network.addresses import LARGEST_NUMBER, peer_link, uplink
+from ecsd.decisions.network.addresses import LARGEST_NUMBER, peer_link, routing_table, uplink
 from ecsd.decisions.network.network_acl import is_open
 from ecsd.decisions.vpc.vpc_links import (
     Links,
+    clash_of,
     compile_links,
     link_commands,
     peer_commands,
+    range_commands,
     read_links,
 )
 from ecsd.decisions.vpc.vpc_plan import PeeringParts, VpcParts, compile_vpc
@@ -30,6 +32,7 @@ from ecsd.records.ec2.vpc import (
     RouteTableAssociation,
     Subnet,
     Vpc,
+    VpcCidrBlock,
 )
 from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Zone
@@ -428,6 +431,7 @@ def vpc_plans(draw) -> VpcPlan:
         vpc_id="vpc-1",
         number=1,
         cidr="10.0.0.0/16",
+        secondary_cidrs=tuple(draw(st.sets(st.sampled_from(["10.2.0.0/16", "100.64.0.0/20"])))),
         dns_support=True,
         subnets=tuple(
             SubnetPlan(subnet_id=f"s-{one}", cidr=f"10.0.{one}.0/24", routes=tuple(draw(routes)))
@@ -461,6 +465,7 @@ def test_commands_make_one_structure_into_the_other_and_nothing_is_taken_before_
 
 def obey(have: Links, commands: list[str]) -> Links:
     addresses, rules, routes = set(have.addresses), dict(have.rules), dict(have.routes)
+    ranges = set(have.ranges)
     for line in commands:
         match line.split():
             case ["addr", verb, address, "dev", "lo"]:
@@ -469,13 +474,15 @@ def obey(have: Links, commands: list[str]) -> Links:
                 rules[source] = int(number)
             case ["rule", "del", "from", source, *_]:
                 del rules[source]
+            case ["route", verb, "unreachable", cidr]:
+                (ranges.add if verb == "replace" else ranges.remove)(cidr)
             case ["route", verb, *how, "table", number]:
                 where = how[1] if how[0] in {"blackhole", "unreachable"} else how[0]
                 if verb == "replace":
                     routes[int(number), where] = " ".join(how)
                 else:
                     del routes[int(number), where]
-    return Links(frozenset(addresses), rules, routes)
+    return Links(frozenset(ranges), frozenset(addresses), rules, routes)
 
 
 def test_what_ip_tells_is_read_as_what_was_wanted():
@@ -487,12 +494,14 @@ def test_what_ip_tells_is_read_as_what_was_wanted():
         ],
         [
             {"dst": "10.0.1.5", "dev": "e1"},
+            {"type": "unreachable", "dst": "10.0.0.0/16"},
             {"dst": "default", "gateway": "240.0.0.5", "dev": "up0", "table": "1016"},
             {"type": "blackhole", "dst": "198.51.100.0/24", "table": "1016"},
             {"type": "local", "dst": "10.0.1.1", "dev": "lo", "table": "local"},
         ],
     )
     assert told == Links(
+        frozenset({"10.0.0.0/16"}),
         frozenset({"10.0.1.1"}),
         {"10.0.1.0/24": 1016},
         {
@@ -511,3 +520,43 @@ def test_uplinks_of_all_numbers_are_apart():
 def test_a_number_beyond_has_no_uplink(number):
     with pytest.raises(ValueError, match="must be 1 to"):
         uplink(number)
+
+
+def test_a_vpcs_further_ranges_are_its_own():
+    block = VpcCidrBlock(association_id="a-1", cidr_block="100.64.0.0/16")
+    vpc = Vpc(vpc_id="vpc-1", cidr_block="10.0.0.0/16", secondary_blocks=(block,), number=3)
+    plan = compile_vpc(parts(vpc=vpc, subnets=[subnet("s", "100.64.1.0/24")]))
+    assert plan.cidrs == ("10.0.0.0/16", "100.64.0.0/16")
+    links = compile_links(plan, uplink(3))
+    assert links.ranges == {"10.0.0.0/16", "100.64.0.0/16"}
+    assert {"10.0.0.2", "100.64.1.1"} <= links.addresses
+    assert "100.64.0.2" not in links.addresses  # one resolver, in the first range
+    peer = compile_vpc(parts(peerings=[PeeringParts("pcx-1", vpc, {})])).peerings[0]
+    assert peer.cidrs == plan.cidrs
+
+
+def test_routing_tables_of_a_vpcs_subnets_are_apart():
+    cidrs = ("10.0.0.0/28", "10.0.0.16/28", "100.64.0.0/28", "223.255.255.240/28")
+    numbers = {routing_table(one) for one in cidrs}
+    assert len(numbers) == len(cidrs)
+    assert max(numbers) < 2**32
+
+
+def test_the_host_leads_to_a_vpcs_ranges_and_to_no_former_one():
+    link = uplink(3)
+    device = link.host_interface
+    routes = [
+        {"dst": "default", "gateway": "192.168.7.1", "dev": "eth0"},
+        {"dst": "192.168.0.0/24", "dev": "eth0"},
+        {"dst": link.vpc, "dev": device},
+        {"dst": "10.0.0.0/16", "dev": device},
+        {"dst": "100.64.0.0/16", "dev": device},
+    ]
+    assert range_commands(routes, ["10.0.0.0/16", "10.2.0.0/16"], link) == [
+        f"route replace 10.0.0.0/16 via {link.vpc} dev {device} onlink src {link.host}",
+        f"route replace 10.2.0.0/16 via {link.vpc} dev {device} onlink src {link.host}",
+        f"route del 100.64.0.0/16 dev {device}",
+    ]
+    assert clash_of(routes, "192.168.0.128/25", device) == "192.168.0.0/24"
+    assert clash_of(routes, "10.0.0.0/16", device) is None
+    assert clash_of(routes, "10.0.0.0/16", "another") == "10.0.0.0/16"

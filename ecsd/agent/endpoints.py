@@ -3,7 +3,7 @@
 An interface endpoint's addresses are its VPC's own; a gateway endpoint's is S3's, to which routes
 of subnets lead. Whoever connects is told to the API with the address that it has in its VPC; the
 gateway judges calls by that. Connections end with the agent, as those to 169.254.170.2 do.
-Source: AWS PrivateLink guide; decisions/027-vpc-endpoints.md.
+Source: AWS PrivateLink guide; decisions/029-vpc-endpoints.md.
 """
 
 import asyncio

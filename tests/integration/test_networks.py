@@ -318,7 +318,7 @@ class TestNames:
         upstream = f"127.53.{os.getpid() % 250}.1"
         conf = tmp_path / "resolv.conf"
         conf.write_text(f"nameserver {upstream}\n")
-        monkeypatch.setattr("ecsd.agent.drivers.names.RESOLVERS", conf)
+        monkeypatch.setattr("ecsd.agent.drivers.upstream_names.RESOLVERS", conf)
         await world.networks.apply(self.plan)
         await world.start_task(self.plan, TASK)
         assert (await self._ask(world, "example.com", tcp=tcp))[0] == 2  # nobody listens there

@@ -46,6 +46,7 @@ from ecsd.records.efs.file_system import DELETING, FileSystem
 from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.elbv2.trust_store import TrustStore, TrustStoreRevocation
 from ecsd.records.host import Host
 from ecsd.records.iam.session import Session
 from ecsd.records.plan import Plan, RegistryPlan, RoleCredentials, RolesPlan, SessionPlan
@@ -67,7 +68,7 @@ from ecsd.store.finders.data_plane import (
     vpcs_resting_on,
 )
 from ecsd.store.finders.ecr import ecr_images
-from ecsd.store.finders.elbv2 import balancers_of_group
+from ecsd.store.finders.elbv2 import balancers_of_group, listeners_of_trust_store
 from ecsd.store.finders.route53 import hosted_zone_parts, zones_resting_on
 from ecsd.store.finders.servicediscovery import namespace_parts
 from ecsd.store.scope import HOSTS, Scope
@@ -107,6 +108,8 @@ class DataPlaneController:
         Listener,
         Rule,
         Certificate,
+        TrustStore,
+        TrustStoreRevocation,
         TargetGroup,
         Target,
         Namespace,
@@ -384,6 +387,9 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
                 yield f"balancer/{balancer.load_balancer_arn}"
         case LoadBalancer() | Listener() | Rule() | Certificate() | TargetGroup() | Target():
             yield from _with_vpcs(view, _balancers_of(view, record))
+        case TrustStore() | TrustStoreRevocation():
+            for listener in listeners_of_trust_store(view, record.trust_store_arn):
+                yield f"balancer/{listener.load_balancer_arn}"
         case Namespace() | DiscoveryService() | Vpc() | Instance() | ConnectCertificate():
             yield from (f"zone/{one}" for one in _namespaces_of(view, record))
             yield from (f"connect/{one.task_arn}" for one in _tasks_to_tell(view, record))

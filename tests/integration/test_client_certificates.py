@@ -177,6 +177,7 @@ def test_a_target_is_told_what_was_verified_and_nothing_else(front, clients):
         f"{HEADER}-subject": "CN=right.test",
         f"{HEADER}-validity": validity,
     }
+    assert front.told(FIRST, clients.right, **{"x-long": "x" * 14_000})  # there is room for both
     # A session that was begun where nobody asks for certificates opens nothing here.
     older = trusting(most=ssl.TLSVersion.TLSv1_2)
     older.options |= ssl.OP_NO_TICKET

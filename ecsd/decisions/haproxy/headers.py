@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ecsd.decisions.balancers.balancer_attributes import SECURE_LISTENER, effective
 from ecsd.decisions.haproxy.text import word
-from ecsd.records.plan import ListenerPlan
+from ecsd.records.plan import BalancerPlan, ListenerPlan, TlsPlan
 
 FORWARDED_FOR = "X-Forwarded-For"
 TRACE = "X-Amzn-Trace-Id"
@@ -72,10 +72,19 @@ def _tls(listener: ListenerPlan) -> list[str]:
     ]
 
 
+def tells_of_clients(plan: BalancerPlan) -> bool:
+    """Tell whether a listener of a balancer tells targets of clients' certificates."""
+    return any(one.tls and _asks(one.tls) for one in plan.listeners)
+
+
+def _asks(tls: TlsPlan) -> bool:
+    return tls.asks_clients or bool(tls.trust_store)
+
+
 def _clients(listener: ListenerPlan) -> list[str]:
     """What targets are told of clients' certificates, which nobody but the balancer tells them."""
     tls, values = listener.tls, effective(SECURE_LISTENER, listener.attributes)
-    if tls is None or not (tls.asks_clients or tls.trust_store):
+    if tls is None or not _asks(tls):
         return []
     names = {part: word(values[CLIENT_CERTIFICATE.format(part)]) for part in ("", *OF_VERIFIED)}
     lines = [f"http-request del-header {one}" for one in dict.fromkeys(names.values())]

@@ -35,7 +35,7 @@ from ecsd.decisions.haproxy.backend import (
     cookie_lines,
 )
 from ecsd.decisions.haproxy.condition import compile_conditions
-from ecsd.decisions.haproxy.headers import request_lines
+from ecsd.decisions.haproxy.headers import request_lines, tells_of_clients
 from ecsd.decisions.haproxy.server import server_options
 from ecsd.decisions.haproxy.text import word
 from ecsd.decisions.haproxy.tls import (
@@ -225,7 +225,7 @@ def compile_config(
     Raises:
         BalancerError: a rule that this balancer cannot enforce.
     """
-    larger = any(authenticates(one) for one in plans)
+    larger = any(authenticates(one) or tells_of_clients(one) for one in plans)
     verifying = any(one.trust_stores for one in plans)
     beginning = global_lines(place.limits, larger=larger, verifying=verifying)
     sections = list(joined([beginning, default_lines()]))

@@ -122,6 +122,8 @@ def test_a_client_is_asked_for_a_certificate_that_is_not_judged():
     assert all(f"{own} ca-ignore-err all crt-ignore-err all" in one for one in binds)
     plain = compile_config([secure()], {}, PLACE).text("/run/s")
     assert "verify optional" not in plain
+    assert "tune.bufsize" in asking()  # the head of a request grows by a certificate
+    assert "tune.bufsize" not in plain
     assert "Clientcert" not in plain
 
 

@@ -8,7 +8,7 @@ Source: Application Load Balancers guide, mutual authentication, quotas; RFC 528
 from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -85,8 +85,6 @@ def _check_number(found: list[x509.Certificate]) -> None:
 
 
 def _check_authority(certificate: x509.Certificate) -> None:
-    if certificate.version is not x509.Version.v3:
-        raise Unfit("CA certificates must be X.509 version 3 certificates.")
     if not isinstance(certificate.public_key(), rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         raise Unfit("The algorithm of a CA certificate's key is not supported.")
     if not is_strong(certificate):
@@ -130,7 +128,4 @@ def _has_signed(issuer: x509.Certificate, found: x509.CertificateRevocationList)
     key = issuer.public_key()
     if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         return False  # none is kept in a trust store
-    try:
-        return found.is_signature_valid(key)
-    except (InvalidSignature, TypeError):  # TypeError: the algorithm is for keys of another kind
-        return False
+    return found.is_signature_valid(key)

@@ -3,6 +3,7 @@
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,6 +98,14 @@ def point(**more):
 REASONS = frozenset({x509.ReasonFlags.key_compromise})
 STRANGE = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
 FORGED = MINE._replace(key=OTHER.key)
+OF_ANOTHER_KIND = MINE._replace(key=rsa.generate_private_key(65537, 2048))
+
+
+def said_to_be_signed_by(number):
+    """Make a list that names another algorithm of PKCS #1. Source: RFC 8017, A.2.4."""
+    made = x509.load_pem_x509_crl(revocations(OF_ANOTHER_KIND)).public_bytes(Encoding.DER)
+    sha256, other = (bytes.fromhex(f"2a864886f70d0101{one:02x}") for one in (11, number))
+    return x509.load_der_x509_crl(made.replace(sha256, other)).public_bytes(Encoding.PEM)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +116,9 @@ FORGED = MINE._replace(key=OTHER.key)
         (revocations(MINE)[:-40], "not PEM-encoded"),
         (revocations(MINE) + revocations(OTHER), "more than one"),
         (revocations(FORGED, CLIENT), "not signed by the CA"),
+        (revocations(OF_ANOTHER_KIND, CLIENT), "not signed by the CA"),
+        (said_to_be_signed_by(5), "sha1"),
+        (said_to_be_signed_by(31), "algorithm of the list is not supported"),
         (revocations(MINE, extensions=[(x509.DeltaCRLIndicator(1), True)]), "Delta"),
         (revocations(MINE, extensions=[(point(indirect_crl=True), True)]), "Indirect"),
         (revocations(MINE, extensions=[(point(only_some_reasons=REASONS), True)]), "reasons"),

@@ -171,12 +171,9 @@ def _alpn(given: list[str]) -> str | None:
 
 def _mutual(view: View, listener: Listener, given: dict[str, Any]) -> Listener:
     """Return a listener that treats clients' certificates as a request says; or refuse."""
-    modes = MODES[listener.protocol]
     if not given:
-        if listener.mutual_authentication in modes:
-            return listener
-        return replace(listener, **NOT_ASKED)
-    mode = given.get("Mode") or "off"
+        return listener
+    modes, mode = MODES[listener.protocol], given.get("Mode") or "off"
     if mode not in modes:
         named = f"{', '.join(modes[:-1])} or {modes[-1]}"
         raise _mutual_refusal(f"Mode '{mode}' must be {named} for {listener.protocol} listeners")

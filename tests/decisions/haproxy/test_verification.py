@@ -54,16 +54,16 @@ def test_every_way_into_a_verifying_listener_requires_a_certificate():
 @pytest.mark.parametrize(
     ("store", "more", "expected"),
     [
-        (ONE, {}, "no-ca-names verify required ca-ignore-err 2,3,11,12 crt-ignore-err 3,11,12"),
+        (ONE, {}, "no-ca-names verify required ca-ignore-err 2,3,11,12 crt-ignore-err 3,11,12 "),
         (ONE, {"advertises_authorities": True}, "verify required ca-ignore-err 2,3,11,12"),
-        (ONE, {"ignores_client_expiry": True}, "crt-ignore-err 3,11,12,10"),
+        (ONE, {"ignores_client_expiry": True}, "crt-ignore-err 3,11,12,10 "),
         (LISTED, {}, f"crl-file {named('r', *LISTED.revocations)} "),
     ],
 )
 def test_a_trust_store_s_wishes_are_options_of_the_bind(store, more, expected):
     for line in binds(verifying(store, **more)):
         assert f"ca-file {named('a', store.authorities)} " in line
-        assert expected in line
+        assert expected in f"{line} "
         assert ("no-ca-names" in line) is not more.get("advertises_authorities", False)
         assert ("crl-file" in line) is bool(store.revocations)
 

@@ -3,6 +3,7 @@
 import http.client
 import socket
 import ssl
+import subprocess
 from contextlib import closing
 from datetime import UTC, datetime
 from urllib.parse import unquote
@@ -63,6 +64,16 @@ class Front:
             return None
         finally:
             connection.close()
+
+    def advertised(self, port):
+        """Return the names of authorities that a client is told, as OpenSSL writes them."""
+        place = f"{self.account.entrance()}:{port}"
+        words = ["openssl", "s_client", "-connect", place, "-tls1_2"]
+        told = subprocess.run(
+            words, input="", capture_output=True, text=True, timeout=10, check=False
+        )
+        _, _, names = told.stdout.partition("Acceptable client certificate CA names\n")
+        return names.splitlines()[:1]
 
     def ask(self, connection, **headers):
         self.functions.asked.clear()
@@ -133,7 +144,8 @@ class Trust:
         return added["TrustStoreRevocations"][0]["RevocationId"]
 
     def client(self, name, issuer, until=UNTIL):
-        made = pair(name, issuer=issuer, since=SINCE, until=until)
+        large = [f"{number}.{name}" for number in range(80)]
+        made = pair(name, *large, issuer=issuer, since=SINCE, until=until)
         file = self.folder / f"{name}.pem"
         file.write_bytes(made.body + made.private_key)
         return made, trusting(file)
@@ -210,6 +222,7 @@ def test_only_clients_of_a_trust_store_get_past_the_handshake(front, clients):
     eventually(lambda: front.told(FIRST, clients.right))
     assert clients.passing() == {"right", "revoked"}
     assert eventually(lambda: clients.passing(SECOND)) == {"wrong"}
+    assert (front.advertised(FIRST), front.advertised(SECOND)) == ([], ["CN = other.test"])
 
     # While somebody is connected, a list and another bundle count for whoever comes next.
     with closing(front.connect(FIRST, clients.right)) as kept:

@@ -77,7 +77,7 @@ def read_material(body: bytes, chain: bytes | None, private_key: bytes, now: dat
         raise Unfit(f"The certificate {'has expired' if late else 'is not yet valid'}.")
     issuers = _several(chain) if chain else []
     _check_chain(certificate, issuers, now)
-    if not all(_is_strong(one) for one in (certificate, *issuers)):
+    if not all(is_strong(one) for one in (certificate, *issuers)):
         facts = replace(facts, servable=False)
     return Material(
         _pem(certificate),
@@ -168,7 +168,7 @@ def _check_chain(
         before = issuer
 
 
-def _is_strong(certificate: x509.Certificate) -> bool:
+def is_strong(certificate: x509.Certificate) -> bool:
     """Tell whether OpenSSL serves it at level 2: 112 bits, in its key and in what signed it.
 
     What signed a root is nobody's concern. Source: OpenSSL, SSL_CTX_set_security_level(3).

@@ -48,6 +48,7 @@ from ecsd.records.efs.file_system import DELETING, FileSystem
 from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.elbv2.trust_store import TrustStore, TrustStoreRevocation
 from ecsd.records.host import Host
 from ecsd.records.iam.session import Session
 from ecsd.records.plan import Plan, RegistryPlan, RoleCredentials, RolesPlan, SessionPlan
@@ -69,7 +70,7 @@ from ecsd.store.finders.data_plane import (
     vpcs_resting_on,
 )
 from ecsd.store.finders.ecr import ecr_images
-from ecsd.store.finders.elbv2 import balancers_of_group
+from ecsd.store.finders.elbv2 import balancers_of_group, listeners_of_trust_store
 from ecsd.store.finders.route53 import hosted_zone_parts, zones_resting_on
 from ecsd.store.finders.servicediscovery import namespace_parts
 from ecsd.store.finders.vpc_endpoint import interfaces_of
@@ -112,6 +113,8 @@ class DataPlaneController:
         Listener,
         Rule,
         Certificate,
+        TrustStore,
+        TrustStoreRevocation,
         TargetGroup,
         Target,
         Namespace,
@@ -402,8 +405,10 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
         case SecurityGroupRule():
             for balancer in view.select(LoadBalancer, security_groups=record.group_id):
                 yield f"balancer/{balancer.load_balancer_arn}"
-        case LoadBalancer() | Listener() | Rule() | Certificate() | TargetGroup() | Target():
+        case LoadBalancer() | Listener() | Rule() | TargetGroup() | Target():
             yield from _with_vpcs(view, _balancers_of(view, record))
+        case Certificate() | TrustStore() | TrustStoreRevocation():
+            yield from _with_vpcs(view, _balancers_trusting(view, record))
         case Namespace() | DiscoveryService() | Vpc() | Instance() | ConnectCertificate():
             yield from (f"zone/{one}" for one in _namespaces_of(view, record))
             yield from (f"connect/{one.task_arn}" for one in _tasks_to_tell(view, record))
@@ -456,7 +461,7 @@ def _with_vpcs(view: View, arns: Iterable[str]) -> Iterable[str]:
 
 
 def _balancers_of(
-    view: View, record: LoadBalancer | Listener | Rule | Certificate | TargetGroup | Target
+    view: View, record: LoadBalancer | Listener | Rule | TargetGroup | Target
 ) -> Iterable[str]:
     """Return the ARNs of the load balancers that a part belongs to."""
     match record:
@@ -465,10 +470,18 @@ def _balancers_of(
         case Rule():
             listener = view.get(Listener, record.listener_arn)
             return (listener.load_balancer_arn,) if listener else ()
-        case Certificate():
-            return users_of(view, record.certificate_arn)
         case TargetGroup() | Target():
             return balancers_of_group(view, record.target_group_arn)
+
+
+def _balancers_trusting(
+    view: View, record: Certificate | TrustStore | TrustStoreRevocation
+) -> Iterable[str]:
+    """Return the ARNs of the load balancers that show a certificate, or verify clients'."""
+    if isinstance(record, Certificate):
+        return users_of(view, record.certificate_arn)
+    listeners = listeners_of_trust_store(view, record.trust_store_arn)
+    return sorted({one.load_balancer_arn for one in listeners})
 
 
 def _namespaces_of(view: View, record: Record) -> Iterable[str]:

@@ -118,7 +118,8 @@ class SniChoice(Message, frozen=True, kw_only=True):
 class TlsPlan(Message, frozen=True, kw_only=True):
     """How an HTTPS or TLS listener meets clients. choices: the best first.
 
-    asks_clients: for a certificate, which targets are told and nobody checks.
+    asks_clients: for a certificate, which targets are told and nobody checks. trust_store: ARN of
+    whom clients' certificates are checked by; empty: nobody checks them.
     """
 
     ssl_policy: str
@@ -126,7 +127,17 @@ class TlsPlan(Message, frozen=True, kw_only=True):
     default_names: tuple[str, ...] = ()  # of the default certificate; they choose nothing
     choices: tuple[SniChoice, ...] = ()
     asks_clients: bool = False
+    trust_store: str = ""
+    ignores_client_expiry: bool = False  # where they are checked: they may have expired
+    advertises_authorities: bool = False  # likewise: clients are told whom they may be of
     alpn_policy: str = ""  # of TLS; empty: none is negotiated
+
+
+class TrustStorePlan(Message, frozen=True, kw_only=True):
+    """Whom clients' certificates are checked by. All in PEM; revocations: lists of revoked ones."""
+
+    authorities: str
+    revocations: tuple[str, ...] = ()
 
 
 class RulePlan(Message, frozen=True, kw_only=True):
@@ -179,6 +190,7 @@ class BalancerPlan(Message, frozen=True, kw_only=True):
     listeners: tuple[ListenerPlan, ...] = ()
     target_groups: tuple[TargetGroupPlan, ...] = ()
     certificates: dict[str, str] = {}  # ARN → PEM: certificate, issuers, private key
+    trust_stores: dict[str, TrustStorePlan] = {}  # by ARN
     attributes: dict[str, str] = {}
     kind: str = "application"  # application, network
     zones: tuple[str, ...] = ()  # of the addresses, in their order

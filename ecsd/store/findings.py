@@ -30,6 +30,7 @@ from ecsd.records.efs.file_system import FileSystem
 from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.elbv2.trust_store import TrustStore, TrustStoreRevocation
 from ecsd.records.kms.key import Alias, Key
 from ecsd.records.logs.log_filter import MetricFilter, SubscriptionFilter, SubscriptionProgress
 from ecsd.records.logs.log_group import LogGroup, LogStream
@@ -133,4 +134,6 @@ def _balancing(view: View) -> Balancing:
         targets=view.select(Target),
         interfaces=view.select(NetworkInterface),
         certificates=view.select(Certificate),
+        trust_stores=view.select(TrustStore),
+        revocations=view.select(TrustStoreRevocation),
     )

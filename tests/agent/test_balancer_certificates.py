@@ -13,7 +13,7 @@ from ecsd.clock import SystemClock
 from ecsd.decisions.haproxy.listener import Limits
 from ecsd.decisions.haproxy.tls import certificate_path
 from ecsd.errors import BalancerError
-from ecsd.records.plan import BalancerPlan, ListenerPlan, TlsPlan
+from ecsd.records.plan import BalancerPlan, ListenerPlan, TlsPlan, TrustStorePlan
 
 ARN = "arn:aws:acm:us-east-1:000000000000:certificate/1"
 OTHER = "arn:aws:acm:us-east-1:000000000000:certificate/2"
@@ -129,6 +129,23 @@ async def test_another_certificate_is_another_frame_and_the_old_file_goes(proxy,
     assert not path_of(tmp_path).exists()
     assert path_of(tmp_path, OTHER).exists()
     assert len([*tmp_path.glob("l-*.list")]) == 1
+
+
+async def test_other_authorities_or_lists_are_a_reload_and_old_files_go(proxy, haproxy, tmp_path):
+    def verifying(*texts):
+        made = plan()
+        tls = replace(made.listeners[0].tls, trust_store="arn:t")
+        store = TrustStorePlan(authorities=texts[0], revocations=texts[1:])
+        own = replace(made.listeners[0], tls=tls)
+        return replace(made, listeners=(own,), trust_stores={"arn:t": store})
+
+    for loads, texts in enumerate([("CA",), ("CA", "CRL"), ("CA", "CRL 2"), ("CA 2",)], 1):
+        for _ in range(2):
+            await proxy.bring([verifying(*texts)], {}, ())
+        assert (haproxy.loads, haproxy.replaced) == (loads, [])
+        files = sorted([*tmp_path.glob("a-*.pem"), *tmp_path.glob("r-*.pem")])
+        assert [one.read_text() for one in files] == [*texts]
+        assert {stat.S_IMODE(one.stat().st_mode) for one in files} == {0o600}
 
 
 async def test_an_agent_that_adopts_says_everything_again(proxy, haproxy, tmp_path):

@@ -54,3 +54,20 @@ def pair(*names, issuer=None, key=None, since=NOW - DAY, until=NOW + 100 * DAY, 
         alternative = x509.SubjectAlternativeName([x509.DNSName(one) for one in names])
         builder = builder.add_extension(alternative, critical=False)
     return Pair(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
+
+
+def revocations(issuer, *revoked, since=NOW - DAY, until=NOW + DAY, extensions=()):
+    """Make a list of revoked certificates, signed by an issuer; extensions: (value, critical)."""
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.certificate.subject)
+        .last_update(since)
+        .next_update(until)
+    )
+    for one in revoked:
+        entry = x509.RevokedCertificateBuilder().revocation_date(since)
+        serial = one.certificate.serial_number
+        builder = builder.add_revoked_certificate(entry.serial_number(serial).build())
+    for value, critical in extensions:
+        builder = builder.add_extension(value, critical=critical)
+    return builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.PEM)

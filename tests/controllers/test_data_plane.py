@@ -13,6 +13,8 @@ from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule, UserKeys
+from ecsd.records.elbv2.trust_store import TrustStore, TrustStoreRevocation
+from ecsd.records.plan import TrustStorePlan
 from ecsd.settings import Settings
 from ecsd.store.finders.data_plane import balancer_parts
 from ecsd.store.store import Change
@@ -23,6 +25,7 @@ from tests.decisions.user_actions import KEYS, completed
 
 ARN = "arn:aws:acm:us-east-1:000000000000:certificate/1"
 LISTED = "arn:aws:acm:us-east-1:000000000000:certificate/2"
+TRUST = "arn:aws:elasticloadbalancing:us-east-1:000000000000:truststore/t/1"
 AUTHORITY = Authority(None)
 FIRST, SECOND = (
     AUTHORITY.issue([name], "EC_prime256v1", VIRTUAL_START) for name in ("a.test", "*.b.test")
@@ -147,6 +150,39 @@ def test_a_certificates_change_concerns_those_that_serve_it(controller):
 
     assert set(keys(LISTED)) == {(SCOPE, f"balancer/{BALANCER}")}
     assert keys("arn:aws:acm:us-east-1:000000000000:certificate/3") == []
+
+
+async def test_a_plan_holds_whom_clients_are_verified_by(controller, published, filled):
+    mine = TrustStore(
+        trust_store_arn=TRUST, name="t", created_at=VIRTUAL_START, authorities="CA", number=1
+    )
+    lists = [
+        TrustStoreRevocation(
+            place=f"{TRUST}/{number}",
+            trust_store_arn=TRUST,
+            revocation_id=number,
+            content=f"CRL {number}",
+            entries=1,
+            added_at=VIRTUAL_START,
+        )
+        for number in (2, 10)
+    ]
+    async with filled.transaction(SCOPE) as change:
+        held = change.get(Listener, "arn:listener")
+        verifying = {"mutual_authentication": "verify", "trust_store_arn": TRUST}
+        change.put(replace(held, **verifying, ignores_client_expiry=True), mine, *lists)
+    await controller.reconcile(SCOPE, f"balancer/{BALANCER}")
+    plan = published[f"balancer/{BALANCER}"]
+    assert plan.trust_stores == {
+        TRUST: TrustStorePlan(authorities="CA", revocations=("CRL 2", "CRL 10"))
+    }
+    tls = plan.listeners[0].tls
+    assert (tls.trust_store, tls.ignores_client_expiry, tls.asks_clients) == (TRUST, True, False)
+    for record in (mine, lists[0]):
+        changed = controller.keys(Change(0, SCOPE, type(record), record.key, None, record))
+        assert list(changed) == [(SCOPE, f"balancer/{BALANCER}")]
+    other = replace(mine, trust_store_arn="arn:other")
+    assert list(controller.keys(Change(0, SCOPE, TrustStore, other.key, None, other))) == []
 
 
 async def test_a_key_that_does_not_open_is_told_and_nothing_is_published(filled, published):

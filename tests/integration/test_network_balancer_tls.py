@@ -2,11 +2,12 @@
 
 import ssl
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
 
-from tests.certificates.pems import pair
+from tests.certificates.pems import DAY, pair
 from tests.integration.nlb_world import Flow, Flows, Host, Knocking
 from tests.integration.sample import eventually
 
@@ -20,11 +21,8 @@ OVER = {
 class SecureFlow(Flow):
     """A flow over TLS to a name; its certificate is checked for that name."""
 
-    def __init__(self, place, address, port, root, name, protocols=()):
+    def __init__(self, place, address, port, context, name):
         super().__init__(place, address, port)
-        context = ssl.create_default_context(cadata=root)
-        if protocols:
-            context.set_alpn_protocols(protocols)
         plain, self._socket = self._socket, None
         try:
             self._socket = context.wrap_socket(plain, server_hostname=name)
@@ -35,8 +33,11 @@ class SecureFlow(Flow):
         self.serial = self._socket.getpeercert()["serialNumber"]
 
 
-def ask(place, address, port, root, name):
-    with closing(SecureFlow(place, address, port, root, name)) as flow:
+def ask(place, address, port, root, name, own=None):
+    context = ssl.create_default_context(cadata=root)
+    if own:
+        context.load_cert_chain(own)
+    with closing(SecureFlow(place, address, port, context, name)) as flow:
         return flow.ask()
 
 
@@ -79,7 +80,10 @@ class Shop:
         return made["CertificateArn"]
 
     def open(self, name, *protocols):
-        return SecureFlow(self.client, self.address, 443, self.root, name, protocols)
+        context = ssl.create_default_context(cadata=self.root)
+        if protocols:
+            context.set_alpn_protocols(protocols)
+        return SecureFlow(self.client, self.address, 443, context, name)
 
     def serves(self, name):
         try:
@@ -100,6 +104,16 @@ class Shop:
     def change(self, **more):
         self.elbv2.modify_listener(ListenerArn=self.listener, **more)
 
+    def verify(self, authority):
+        """Let only clients of an authority in."""
+        s3, bucket = self.flows.account.client("s3"), f"trust-{self.flows.account.number}"
+        s3.create_bucket(Bucket=bucket)
+        s3.put_object(Bucket=bucket, Key="ca", Body=authority.body)
+        where = {"CaCertificatesBundleS3Bucket": bucket, "CaCertificatesBundleS3Key": "ca"}
+        (store,) = self.elbv2.create_trust_store(Name="clients", **where)["TrustStores"]
+        mutual = {"Mode": "verify", "TrustStoreArn": store["TrustStoreArn"]}
+        self.change(MutualAuthentication=mutual)
+
     def weigh(self, blue, green):
         weights = {self.blue: blue, self.green: green}
         groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights.items()]
@@ -116,7 +130,7 @@ def shop(account, ecsd, tmp_path):
         flows.close()
 
 
-def test_tls_ends_at_the_balancer_for_clients_in_the_vpc_and_on_the_host(shop):
+def test_tls_ends_at_the_balancer_for_clients_in_the_vpc_and_on_the_host(shop, tmp_path):
     at = (shop.client, shop.address, 443, shop.root)
     # The name chooses the certificate; the balancer is what targets see.
     assert {ask(*at, name)[1] for name in ("shop.test", "book.test")} == {shop.address}
@@ -131,6 +145,30 @@ def test_tls_ends_at_the_balancer_for_clients_in_the_vpc_and_on_the_host(shop):
     entrance = shop.flows.account.entrance()  # as its name is resolved
     targets = {ask(Host(), entrance, 443, shop.root, "book.test")[0] for _ in range(12)}
     assert targets == {shop.first.address, shop.second.address}
+    _clients_of_a_trust_store_alone_reach_targets(shop, tmp_path)
+
+
+def _clients_of_a_trust_store_alone_reach_targets(shop, folder):
+    at = (shop.client, shop.address, 443, shop.root, "shop.test")
+    now = datetime.now(UTC)
+    valid = {"since": now - DAY, "until": now + DAY}
+    authority = pair("root.test", authority=True, **valid)
+    mine, other = (folder / f"{name}.pem" for name in ("mine", "other"))
+    for file, issuer in ((mine, authority), (other, None)):
+        made = pair("client.test", issuer=issuer, **valid)
+        file.write_bytes(made.body + made.private_key)
+    assert ask(*at)[1] == shop.address
+    shop.verify(authority)
+    eventually(lambda: not _reaches(at))
+    assert not _reaches(at, other)
+    assert ask(*at, mine)[1] == shop.address
+
+
+def _reaches(at, own=None):
+    try:
+        return bool(ask(*at, own))
+    except OSError:
+        return False
 
 
 def test_nothing_fails_while_targets_weights_policies_and_certificates_change(shop):

@@ -11,7 +11,7 @@ from ecsd.certificates.private_files import write_private
 from ecsd.decisions.haproxy.listener import Config
 from ecsd.errors import BalancerError
 
-KINDS = ("a-*.pem", "c-*.pem", "l-*.list")
+KINDS = ("a-*.pem", "c-*.pem", "l-*.list", "r-*.pem")
 
 
 class BalancerFiles:

@@ -72,7 +72,8 @@ class BalancerRules:
             now = {key: one for plan in plans for key, one in carried(plan, healths).items()}
             pems = {arn: pem for plan in plans for arn, pem in plan.certificates.items()}
             home = Home(str(self._relays.folder), self._limits)
-            relayed = compile_relays(led, pems, home)
+            stores = {arn: one for plan in plans for arn, one in plan.trust_stores.items()}
+            relayed = compile_relays(led, pems, home, stores)
             if relayed is not None:
                 await self._served.bring(relayed)
             try:

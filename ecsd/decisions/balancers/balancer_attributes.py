@@ -95,8 +95,7 @@ SECURE_LISTENER = {  # those that HTTPS adds; names that headers have on their w
     ),
     **{
         f"routing.http.request.x_amzn_mtls_clientcert{part}.header_name": Attribute(
-            f"X-Amzn-Mtls-Clientcert{header}",
-            None if part else TOKEN,  # the others are told of verified certificates only
+            f"X-Amzn-Mtls-Clientcert{header}", TOKEN
         )
         for part, header in (
             ("_serial_number", "-Serial-Number"),

@@ -14,6 +14,7 @@ from ecsd.records.ec2.security_group import SecurityGroupRule
 from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.elbv2.trust_store import TrustStore, TrustStoreRevocation
 from ecsd.records.plan import (
     AuthenticationPlan,
     BalancerPlan,
@@ -23,6 +24,7 @@ from ecsd.records.plan import (
     TargetGroupPlan,
     TargetPlan,
     TlsPlan,
+    TrustStorePlan,
     UserKeysPlan,
 )
 
@@ -33,7 +35,8 @@ class BalancerParts(NamedTuple):
     """A load balancer with everything that is its own.
 
     rules: of its listeners. targets: of its groups, draining ones too. security_group_rules: of
-    its security groups. certificates: that its listeners serve.
+    its security groups. certificates: that its listeners serve. trust_stores, revocations: that
+    they check clients by.
     """
 
     balancer: LoadBalancer
@@ -44,6 +47,8 @@ class BalancerParts(NamedTuple):
     targets: Sequence[Target]
     security_group_rules: Sequence[SecurityGroupRule]
     certificates: Sequence[Certificate] = ()
+    trust_stores: Sequence[TrustStore] = ()
+    revocations: Sequence[TrustStoreRevocation] = ()
 
 
 class UserSecrets(NamedTuple):
@@ -86,6 +91,10 @@ def compile_balancer(
             one.certificate_arn: one.body + one.chain + keys[one.certificate_arn]
             for one in sorted(parts.certificates, key=lambda one: one.certificate_arn)
             if keys and one.certificate_arn in keys
+        },
+        trust_stores={
+            one.trust_store_arn: _trust_store(one, parts.revocations)
+            for one in sorted(parts.trust_stores, key=lambda one: one.trust_store_arn)
         },
         attributes=balancer.attributes,
         kind=balancer.type,
@@ -156,7 +165,18 @@ def _tls(listener: Listener, certificates: Sequence[Certificate]) -> TlsPlan | N
         ),
         choices=sni_choices(listed),
         asks_clients=listener.mutual_authentication == "passthrough",
+        trust_store=listener.trust_store_arn or "",
+        ignores_client_expiry=listener.ignores_client_expiry,
+        advertises_authorities=listener.advertises_authorities,
         alpn_policy=listener.alpn_policy or "",
+    )
+
+
+def _trust_store(store: TrustStore, revocations: Sequence[TrustStoreRevocation]) -> TrustStorePlan:
+    own = [one for one in revocations if one.trust_store_arn == store.trust_store_arn]
+    return TrustStorePlan(
+        authorities=store.authorities,
+        revocations=tuple(one.content for one in sorted(own, key=lambda one: one.revocation_id)),
     )
 
 

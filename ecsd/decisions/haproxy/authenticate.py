@@ -45,7 +45,7 @@ def listener_authenticates(listener: ListenerPlan) -> bool:
 
 
 def buffer_lines() -> list[str]:
-    """Return the global lines that large cookies need."""
+    """Return the global lines that large cookies, and certificates of clients, need."""
     return [f"tune.bufsize {BUFFER}", f"tune.maxrewrite {RESERVE}"]
 
 

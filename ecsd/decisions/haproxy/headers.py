@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ecsd.decisions.balancers.balancer_attributes import SECURE_LISTENER, effective
 from ecsd.decisions.haproxy.text import word
-from ecsd.records.plan import ListenerPlan
+from ecsd.records.plan import BalancerPlan, ListenerPlan, TlsPlan
 
 FORWARDED_FOR = "X-Forwarded-For"
 TRACE = "X-Amzn-Trace-Id"
@@ -16,7 +16,24 @@ SEEN = "req.hdr(x-amzn-trace-id)"
 RANDOM = "%[rand,hex,bytes(8,8),lower]"  # 8 hexadecimal digits
 ID = f"1-%[date,hex,bytes(8,8),lower]-{RANDOM}{RANDOM}{RANDOM}"
 SHOWN = "txn.client_certificate"
-CLIENT_CERTIFICATE = "routing.http.request.x_amzn_mtls_clientcert.header_name"
+VALIDITY = "sess.client_validity"
+CLIENT_CERTIFICATE = "routing.http.request.x_amzn_mtls_clientcert{}.header_name"
+OF_VERIFIED = ("_serial_number", "_issuer", "_subject", "_validity", "_leaf")
+# A Validity inside a certificate's hexadecimal DER: two times, of 13 characters (UTCTime) or 15.
+# ``ssl_c_notafter`` knows no year but 20xx. Source: RFC 5280, 4.1.2.5; ITU-T X.690.
+TIME = "(?:170D(?:3[0-9]){12}|180F(?:3[0-9]){14})5A"
+VALIDITY_STEPS = (
+    (f"^(?:..)*?30(?:1E|20|22)({TIME}{TIME}).*$", "\\1"),
+    ("3([0-9])", "\\1"),  # characters that are digits
+    ("170D(?=[0-4])", "20"),
+    ("170D", "19"),
+    ("180F", ""),
+    (
+        "([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})5A",
+        "\\1-\\2-\\3T\\4:\\5:\\6Z;",
+    ),
+    ("^([^;]*);([^;]*);$", "NotBefore=\\1;NotAfter=\\2"),
+)
 PORTS = {"http": 80, "https": 443}  # that a Host header leaves out
 TLS = "routing.http.x_amzn_tls_version_and_cipher_suite.enabled"
 
@@ -38,7 +55,7 @@ def request_lines(attributes: Mapping[str, str], listener: ListenerPlan) -> list
         f"http-request set-header X-Forwarded-Proto {protocol}",
         f"http-request set-header X-Forwarded-Port {port}",
         *(_tls(listener) if protocol == "https" and attributes.get(TLS) == "true" else []),
-        *(_client_certificate(listener) if listener.tls and listener.tls.asks_clients else []),
+        *_clients(listener),
         *_trace(),
     ]
 
@@ -55,13 +72,45 @@ def _tls(listener: ListenerPlan) -> list[str]:
     ]
 
 
-def _client_certificate(listener: ListenerPlan) -> list[str]:
+def tells_of_clients(plan: BalancerPlan) -> bool:
+    """Tell whether a listener of a balancer tells targets of clients' certificates."""
+    return any(one.tls and _asks(one.tls) for one in plan.listeners)
+
+
+def _asks(tls: TlsPlan) -> bool:
+    return tls.asks_clients or bool(tls.trust_store)
+
+
+def _clients(listener: ListenerPlan) -> list[str]:
+    """What targets are told of clients' certificates, which nobody but the balancer tells them."""
+    tls, values = listener.tls, effective(SECURE_LISTENER, listener.attributes)
+    if tls is None or not _asks(tls):
+        return []
+    names = {part: word(values[CLIENT_CERTIFICATE.format(part)]) for part in ("", *OF_VERIFIED)}
+    lines = [f"http-request del-header {one}" for one in dict.fromkeys(names.values())]
+    if not tls.trust_store:
+        return lines + _certificate(names[""])
+    steps = ",".join(word(f'regsub("{old}","{new}",g)') for old, new in VALIDITY_STEPS)
+    told = {
+        "_serial_number": "ssl_c_serial,hex",
+        "_issuer": "ssl_c_i_dn(,0,rfc2253)",
+        "_subject": "ssl_c_s_dn(,0,rfc2253)",
+        "_validity": f"var({VALIDITY})",
+    }
+    first = f"if !{{ var({VALIDITY}) -m found }}"  # request of a connection
+    return [
+        *lines,
+        f"http-request set-var({VALIDITY}) ssl_c_der,hex,{steps} {first}",
+        *(f"http-request set-header {names[part]} %[{fetch}]" for part, fetch in told.items()),
+        *_certificate(names["_leaf"]),
+    ]
+
+
+def _certificate(name: str) -> list[str]:
     """The certificate that a client has shown, as PEM in which only ``+=/`` are not encoded."""
-    name = word(effective(SECURE_LISTENER, listener.attributes)[CLIENT_CERTIFICATE])
     lines = word('regsub("(.{64})(?=.)","\\1%0A",g)')
     pem = f"-----BEGIN%%20CERTIFICATE-----%%0A%[var({SHOWN})]%%0A-----END%%20CERTIFICATE-----%%0A"
     return [
-        f"http-request del-header {name}",
         f"http-request set-var({SHOWN}) ssl_c_der,base64,{lines} if {{ ssl_c_used }}",
         f"http-request set-header {name} {word(pem)} if {{ var({SHOWN}) -m found }}",
     ]

@@ -35,10 +35,16 @@ from ecsd.decisions.haproxy.backend import (
     cookie_lines,
 )
 from ecsd.decisions.haproxy.condition import compile_conditions
-from ecsd.decisions.haproxy.headers import request_lines
+from ecsd.decisions.haproxy.headers import request_lines, tells_of_clients
 from ecsd.decisions.haproxy.server import server_options
 from ecsd.decisions.haproxy.text import word
-from ecsd.decisions.haproxy.tls import bind_options, certificate_files, crt_list
+from ecsd.decisions.haproxy.tls import (
+    NO_SHARED_SESSIONS,
+    bind_options,
+    certificate_files,
+    crt_list,
+    trust_files,
+)
 from ecsd.decisions.haproxy.transform import RULE, transform_lines
 from ecsd.errors import BalancerError
 from ecsd.records.plan import BalancerPlan, ListenerPlan, TargetPlan
@@ -219,8 +225,10 @@ def compile_config(
     Raises:
         BalancerError: a rule that this balancer cannot enforce.
     """
-    larger = any(authenticates(one) for one in plans)
-    sections = list(joined([global_lines(place.limits, larger=larger), default_lines()]))
+    larger = any(authenticates(one) or tells_of_clients(one) for one in plans)
+    verifying = any(one.trust_stores for one in plans)
+    beginning = global_lines(place.limits, larger=larger, verifying=verifying)
+    sections = list(joined([beginning, default_lines()]))
     lists: dict[str, str] = {}
     certificates: dict[str, str] = {}
     parts = parts or Parts()
@@ -254,6 +262,7 @@ def compile_part(plan: BalancerPlan, place: Place) -> Part:
         rewrites += compiled.rewrites
         if listener.tls:
             lists |= [crt_list(listener.tls, place.folder)]
+            lists |= trust_files(listener.tls, plan.trust_stores, place.folder)
             certificates |= certificate_files(listener.tls, plan.certificates, place.folder)
     for arn in forwarded:
         group = groups.get(arn)
@@ -270,8 +279,13 @@ def joined(sections: Iterable[Sequence[str]]) -> tuple[str, ...]:
     return tuple("\n".join(lines) for lines in sections)
 
 
-def global_lines(limits: Limits, *, larger: bool = False) -> tuple[str, ...]:
-    """Return the rest of the section that ``Config.text`` begins. larger: heads of requests."""
+def global_lines(
+    limits: Limits, *, larger: bool = False, verifying: bool = False
+) -> tuple[str, ...]:
+    """Return the rest of the section that ``Config.text`` begins.
+
+    larger: heads of requests. verifying: some listener verifies clients' certificates.
+    """
     lines = [
         f"  maxconn {limits.connections}",
         f"  nbthread {limits.threads}",
@@ -281,6 +295,8 @@ def global_lines(limits: Limits, *, larger: bool = False) -> tuple[str, ...]:
     ]
     if limits.user:
         lines += [f"  user {word(limits.user)}", f"  group {word(limits.user)}"]
+    if verifying:
+        lines.append(f"  {NO_SHARED_SESSIONS}")
     if larger:
         lines += [f"  {line}" for line in buffer_lines()]
     return tuple(lines)
@@ -340,7 +356,8 @@ class _Listener:
         spoken = "proto h1"
         if tls:
             http2 = self._plan.attributes.get("routing.http2.enabled", "true") == "true"
-            spoken = bind_options(tls, place.folder, HTTP2 if http2 else HTTP2[1:])
+            protocols = HTTP2 if http2 else HTTP2[1:]
+            spoken = bind_options(tls, place.folder, protocols, self._plan.trust_stores)
         # transparent: an address may be bound before the VPC's own plan has added it.
         binds = [f"bind {one}:{port} transparent {spoken}" for one in self._plan.addresses]
         if self._listener.open_to_world:

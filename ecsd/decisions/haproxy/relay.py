@@ -13,17 +13,24 @@ from ecsd.decisions.balancers.nlb_plan import Door, Relay, Share
 from ecsd.decisions.haproxy.backend import Server
 from ecsd.decisions.haproxy.listener import CONNECT_MS, Config, Place, global_lines, joined
 from ecsd.decisions.haproxy.server import encryption
-from ecsd.decisions.haproxy.tls import bind_options, certificate_files, crt_list
-from ecsd.records.plan import TlsPlan
+from ecsd.decisions.haproxy.tls import bind_options, certificate_files, crt_list, trust_files
+from ecsd.records.plan import TlsPlan, TrustStorePlan
 
 
 def compile_relays(
-    doors: Sequence[Door], certificates: Mapping[str, str], place: Place
+    doors: Sequence[Door],
+    certificates: Mapping[str, str],
+    place: Place,
+    trust_stores: Mapping[str, TrustStorePlan] | None = None,
 ) -> Config | None:
     """Return the configuration of a VPC's relays; None where nothing is relayed.
 
-    certificates: ARN → PEM, with the private key.
+    certificates: ARN → PEM, with the private key. trust_stores: by ARN.
+
+    Raises:
+        BalancerError: clients are to be verified, and nothing is known of the trust store.
     """
+    trust_stores = trust_stores or {}
     found: dict[Relay, tuple[Share, Door]] = {}
     for door in doors:
         for share in door.shares:
@@ -39,18 +46,20 @@ def compile_relays(
         "  retries 2",
         "  option redispatch 1",
     )
-    sections = [global_lines(place.limits), defaults]
+    sections = [global_lines(place.limits, verifying=bool(trust_stores)), defaults]
     servers: dict[str, dict[str, Server]] = {}
     lists: dict[str, str] = {}
     pems: dict[str, str] = {}
     for relay, (share, door) in sorted(found.items(), key=lambda one: one[0]):
         ways = _ways(relay, share, door.tls)
-        sections.append(_frontend(relay, door, place, ways))
+        secure = _secure(door.tls, place, trust_stores) if door.tls else ""
+        sections.append(_frontend(relay, door, secure, ways))
         for protocol, backend in ways.items():
             sections.append(_backend(backend, relay, share, door.idle))
             servers[backend] = _servers(share, door.tls, protocol)
         if door.tls:
             lists |= [crt_list(door.tls, place.folder)]
+            lists |= trust_files(door.tls, trust_stores, place.folder)
             pems |= certificate_files(door.tls, certificates, place.folder)
     return Config(joined(sections), servers, lists, pems)
 
@@ -65,11 +74,12 @@ def _ways(relay: Relay, share: Share, tls: TlsPlan | None) -> dict[str, str]:
     return {"": name} | {one: f"{name}_{one.replace('/', '_')}" for one in spoken}
 
 
-def _frontend(relay: Relay, door: Door, place: Place, ways: Mapping[str, str]) -> tuple[str, ...]:
-    secure = ""
-    if door.tls:
-        spoken = protocols(door.tls.alpn_policy)
-        secure = f" {bind_options(door.tls, place.folder, spoken)}"
+def _secure(tls: TlsPlan, place: Place, trust_stores: Mapping[str, TrustStorePlan]) -> str:
+    spoken = protocols(tls.alpn_policy)
+    return f" {bind_options(tls, place.folder, spoken, trust_stores)}"
+
+
+def _frontend(relay: Relay, door: Door, secure: str, ways: Mapping[str, str]) -> tuple[str, ...]:
     return (
         f"frontend f_{relay.address}_{relay.port}",
         # transparent: an address may be bound before the VPC's own plan has added it.

@@ -1,8 +1,9 @@
 """HTTPS and TLS listeners: what their binds say, and the lists of certificates that they read.
 
 A certificate's file is named after its ARN and may change while HAProxy runs; a list is named
-after its content, and another list is another frame. Source: HAProxy 2.6 Configuration Manual,
-5.1 (bind options), crt-list; OpenSSL ciphers(1).
+after its content, and another list is another frame. So are authorities and revocation lists: only
+a worker of its own forgets the sessions that were begun under others. Source: HAProxy 2.6
+Configuration Manual, 5.1 (bind options), crt-list; OpenSSL ciphers(1), X509_STORE_CTX_get_error(3).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,13 +11,21 @@ from hashlib import sha256
 
 from ecsd.decisions.balancers.ssl_policies import DEFAULT, POLICIES, TLS13, SslPolicy
 from ecsd.decisions.haproxy.text import word
-from ecsd.records.plan import TlsPlan
+from ecsd.errors import BalancerError
+from ecsd.records.plan import TlsPlan, TrustStorePlan
 
 NOBODY = "default.invalid"  # RFC 6761: no host is ever called so
 MOST_NAMES = 200  # in a line of a list, of which HAProxy reads 64 KiB and 2048 words
 OPEN_SSL = {"TLSv1": "TLSv1.0"}  # HAProxy's names where the API's differ
 EVERY_LEVEL = "@SECLEVEL=0"  # OpenSSL 3 has TLS 1.0 and 1.1 at its lowest level alone
 LEVEL = "@SECLEVEL=2"
+# X509_V_ERR_: an issuer without a list revokes nobody; a list counts until it is taken away.
+NO_LIST, LIST_EARLY, LIST_LATE = 3, 11, 12
+UPPER_ISSUER = 2  # an authority that is trusted, though its own issuer is not
+EXPIRED = 10
+# Sessions that a client may resume by their ids are one pool of all binds, and none of them asks
+# whether a client was verified. Tickets are each bind's own.
+NO_SHARED_SESSIONS = "tune.ssl.cachesize 0"
 
 
 def certificate_path(folder: str, certificate_arn: str) -> str:
@@ -50,8 +59,37 @@ def _lines(names: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [names[at : at + MOST_NAMES] for at in range(0, len(names), MOST_NAMES)]
 
 
-def bind_options(tls: TlsPlan, folder: str, protocols: Sequence[str]) -> str:
-    """Return what follows a bind's address. protocols: negotiated with clients, the best first."""
+def trust_files(
+    tls: TlsPlan, trust_stores: Mapping[str, TrustStorePlan], folder: str
+) -> dict[str, str]:
+    """Return path → PEM of what clients' certificates are checked by: authorities, then lists.
+
+    Raises:
+        BalancerError: nothing is known of the trust store.
+    """
+    if not tls.trust_store:
+        return {}
+    store = trust_stores.get(tls.trust_store)
+    if store is None:
+        raise BalancerError(f"clients cannot be verified without {tls.trust_store}")
+    files = {f"{folder}/a-{_digest(store.authorities)}.pem": store.authorities}
+    revoked = "".join(store.revocations)
+    if revoked:
+        files[f"{folder}/r-{_digest(revoked)}.pem"] = revoked
+    return files
+
+
+def bind_options(
+    tls: TlsPlan,
+    folder: str,
+    protocols: Sequence[str],
+    trust_stores: Mapping[str, TrustStorePlan] | None = None,
+) -> str:
+    """Return what follows a bind's address. protocols: negotiated with clients, the best first.
+
+    Raises:
+        BalancerError: clients are to be verified, and nothing is known of the trust store.
+    """
     policy = POLICIES.get(tls.ssl_policy, POLICIES[DEFAULT])
     path, _ = crt_list(tls, folder)
     options = [
@@ -65,7 +103,30 @@ def bind_options(tls: TlsPlan, folder: str, protocols: Sequence[str]) -> str:
         options.append(
             f"ca-file {some} no-ca-names verify optional ca-ignore-err all crt-ignore-err all"
         )
+    if tls.trust_store:
+        options.append(_verification(tls, [*trust_files(tls, trust_stores or {}, folder)]))
     return " ".join(options)
+
+
+def _verification(tls: TlsPlan, files: Sequence[str]) -> str:
+    """Return the options by which only clients of a trust store get past the handshake."""
+    lists = (NO_LIST, LIST_EARLY, LIST_LATE)
+    own = (*lists, EXPIRED) if tls.ignores_client_expiry else lists
+    authorities, *revoked = (word(one) for one in files)
+    return " ".join(
+        (
+            f"ca-file {authorities}",
+            *([] if tls.advertises_authorities else ["no-ca-names"]),
+            *(f"crl-file {one}" for one in revoked),
+            "verify required",
+            f"ca-ignore-err {_listed((UPPER_ISSUER, *lists))}",
+            f"crt-ignore-err {_listed(own)}",
+        )
+    )
+
+
+def _listed(errors: Sequence[int]) -> str:
+    return ",".join(str(one) for one in errors)
 
 
 def negotiation(policy: SslPolicy) -> list[str]:

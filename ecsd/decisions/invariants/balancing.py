@@ -9,6 +9,7 @@ from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import TRANSPORTS, Target, TargetGroup
+from ecsd.records.elbv2.trust_store import TrustStore, TrustStoreRevocation
 
 
 class Balancing(NamedTuple):
@@ -21,6 +22,8 @@ class Balancing(NamedTuple):
     targets: Sequence[Target] = ()
     interfaces: Sequence[NetworkInterface] = ()
     certificates: Sequence[Certificate] = ()
+    trust_stores: Sequence[TrustStore] = ()
+    revocations: Sequence[TrustStoreRevocation] = ()
 
 
 def check_balancing(balancing: Balancing) -> Iterator[Finding]:
@@ -29,6 +32,7 @@ def check_balancing(balancing: Balancing) -> Iterator[Finding]:
     yield from _check_listeners(balancing)
     yield from _check_groups(balancing)
     yield from _check_users(balancing)
+    yield from _check_trust(balancing)
 
 
 def check_entrances(everywhere: Sequence[LoadBalancer]) -> Iterator[Finding]:
@@ -137,3 +141,17 @@ def _check_users(balancing: Balancing) -> Iterator[Finding]:
             yield fatal(part.key, f"authenticates users over {listener.protocol}")
         if listener.load_balancer_arn not in keyed:
             yield fatal(part.key, "authenticates users of a load balancer without keys")
+
+
+def _check_trust(balancing: Balancing) -> Iterator[Finding]:
+    """Yield listeners that could check no client, and what is left of a trust store."""
+    stores = {one.trust_store_arn for one in balancing.trust_stores}
+    for listener in balancing.listeners:
+        verifies = listener.mutual_authentication == "verify"
+        if verifies != (listener.trust_store_arn is not None):
+            yield fatal(listener.listener_arn, "verifies without a trust store, or has one idly")
+        elif verifies and listener.trust_store_arn not in stores:
+            yield fatal(listener.listener_arn, f"has lost {listener.trust_store_arn}")
+    for one in balancing.revocations:
+        if one.trust_store_arn not in stores:
+            yield fatal(one.place, "outlived its trust store")

@@ -52,6 +52,9 @@ def authorize(
     asked = Asked(operation, members, call.view, caller.arn)
     common: Keys | None = None  # most statements have no conditions: then it is not looked for
     for need in needs_of(service, signing_name, asked):
+        if need.action.startswith("s3:"):
+            _judge_s3(call, identity, need, _of_service(call, identity, request))
+            continue
         own = need.owner in ("", call.scope.account)
         if caller.arn.endswith(":root") and own and service not in WITH_POLICIES:
             continue
@@ -83,30 +86,44 @@ def _authorize_s3(call: Call, request: HttpRequest, asked: Asked) -> None:
     identity = identify(call.store, call.scope.account, call.caller.arn, call.caller.access_key_id)
     if not call.caller.arn:
         identity = Identity(Principal(PrincipalKind.ANONYMOUS, "", ""), Policies(), {})
-    root = identity.principal.kind is PrincipalKind.ROOT
     common = {
         **context_of(identity, call.clock.now(), call.scope.region),
         **of_connection(request),
         "s3:signatureversion": (_signature_version(request),),
     }
     for need in [*s3.needs(asked), *_of_absence(call, asked)]:
-        found = find_bucket(call.store, s3.bucket_of(need))
-        owner = "" if found is None else found.scope.account
-        own = owner in ("", call.scope.account)
-        if root and own and (found is None or need.action in OF_ROOT):
-            continue
-        source = None if found is None else _bucket_policy(found.bucket, own=own)
-        context = common | need.context
-        if found is not None:
-            context |= _object_tags(call, found, need.resource)
-        decision = decide(
-            Request(identity.principal, need.action, need.resource, context, owner),
-            identity.policies._replace(resource=source),
-        )
-        if not decision.allowed:
-            said = call.caller.arn or "anonymous"
-            message = refusal(decision, said, need.action, need.resource)
-            raise AwsError("AccessDenied", message, status=403)
+        _judge_s3(call, identity, need, common)
+
+
+def _judge_s3(call: Call, identity: Identity, need: Need, common: Keys) -> None:
+    """Let pass what is asked of S3, or refuse it. common: condition keys of the request."""
+    found = find_bucket(call.store, s3.bucket_of(need))
+    owner = "" if found is None else found.scope.account
+    own = owner in ("", call.scope.account)
+    root = identity.principal.kind is PrincipalKind.ROOT
+    if root and own and (found is None or need.action in OF_ROOT):
+        return
+    source = None if found is None else _bucket_policy(found.bucket, own=own)
+    context = {**common, **need.context}
+    if found is not None:
+        context |= _object_tags(call, found, need.resource)
+    decision = decide(
+        Request(identity.principal, need.action, need.resource, context, owner),
+        identity.policies._replace(resource=source),
+    )
+    if not decision.allowed:
+        said = call.caller.arn or "anonymous"
+        message = refusal(decision, said, need.action, need.resource)
+        raise AwsError("AccessDenied", message, status=403)
+
+
+def _of_service(call: Call, identity: Identity, request: HttpRequest) -> Keys:
+    """Return the condition keys of what a service asks of another one for the caller."""
+    return {
+        **context_of(identity, call.clock.now(), call.scope.region),
+        **of_connection(request),
+        "aws:viaawsservice": ("true",),
+    }
 
 
 def _of_absence(call: Call, asked: Asked) -> list[Need]:

@@ -106,6 +106,12 @@ def needs(asked: Asked) -> Iterator[Need]:
         yield Need(action, f"arn:aws:s3:::{source}", context)
 
 
+def object_need(bucket: object, key: object, version: object) -> Need:
+    """Return what it needs to read an object, for operations of other services that do."""
+    members = {"VersionId": version}
+    return _need("GetObject", members, _arn(f"{bucket or ''}", f"{key or ''}"), _context(members))
+
+
 def bucket_of(need: Need) -> str:
     """Return the bucket that a need is about; empty where it is about none."""
     return need.resource.removeprefix("arn:aws:s3:::").partition("/")[0].strip("*")

@@ -7,6 +7,7 @@ Source: Service Authorization Reference, a page per service.
 from collections.abc import Iterator
 
 from ecsd.gateway.authorization.need import ANY, Asked, Need, by_template, spread, unique
+from ecsd.gateway.authorization.s3 import object_need
 from ecsd.records.efs.mount_target import MountTarget
 
 ELBV2 = spread(
@@ -18,10 +19,16 @@ ELBV2 = spread(
         "{RuleArn}": "DeleteRule ModifyRule",
         "{TargetGroupArn}": "DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes "
         "RegisterTargets DeregisterTargets",
+        "{TrustStoreArn}": "AddTrustStoreRevocations DeleteSharedTrustStoreAssociation "
+        "DeleteTrustStore GetTrustStoreCaCertificatesBundle GetTrustStoreRevocationContent "
+        "ModifyTrustStore RemoveTrustStoreRevocations",
+        "{ResourceArn}": "GetResourcePolicy",
         "{ResourceArns}": "AddTags RemoveTags",
         "targetgroup/{Name}/*": "CreateTargetGroup",
+        "truststore/{Name}/*": "CreateTrustStore",
     }
 )
+BUNDLE = "CaCertificatesBundleS3"  # how members that name an authorities' bundle begin
 LOG_GROUP = spread(
     {
         "logGroupName": "CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream "
@@ -98,6 +105,17 @@ def elbv2_needs(asked: Asked) -> Iterator[Need]:
         arns = by_template(asked, service, ELBV2.get(name, ANY))
     for arn in unique(arns):
         yield Need(f"{service}:{name}", arn)
+    yield from _files_of_trust(asked)
+
+
+def _files_of_trust(asked: Asked) -> Iterator[Need]:
+    """Yield what it needs to read a trust store's files, which S3 gives to the caller alone."""
+    members = asked.members
+    if f"{BUNDLE}Bucket" in members:
+        names = (f"{BUNDLE}Bucket", f"{BUNDLE}Key", f"{BUNDLE}ObjectVersion")
+        yield object_need(*(members.get(one) for one in names))
+    for one in members.get("RevocationContents") or []:
+        yield object_need(one.get("S3Bucket"), one.get("S3Key"), one.get("S3ObjectVersion"))
 
 
 def logs_needs(asked: Asked) -> Iterator[Need]:

@@ -1,4 +1,4 @@
-"""Tags on load balancers, target groups, listeners and rules.
+"""Tags on load balancers, target groups, listeners, rules and trust stores.
 
 Source: Elastic Load Balancing API Reference, AddTags, RemoveTags, DescribeTags.
 """
@@ -12,6 +12,7 @@ from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import TargetGroup
+from ecsd.records.elbv2.trust_store import TrustStore
 from ecsd.records.tag import Tag
 from ecsd.store.finders.elbv2 import (
     listener_of_default,
@@ -19,12 +20,13 @@ from ecsd.store.finders.elbv2 import (
     require_load_balancer,
     require_rule,
     require_target_group,
+    require_trust_store,
 )
 from ecsd.store.store import View
 
 MOST = 50
 MOST_DESCRIBED = 20
-Tagged = LoadBalancer | TargetGroup | Listener | Rule
+Tagged = LoadBalancer | TargetGroup | Listener | Rule | TrustStore
 
 
 @operation("elbv2", "AddTags")
@@ -98,6 +100,8 @@ def require(view: View, arn: str) -> Tagged:
             return require_listener(view, arn)
         case "listener-rule":
             return require_rule(view, arn)
+        case "truststore":
+            return require_trust_store(view, arn)
         case _:
             raise AwsError("ValidationError", f"'{arn}' is not a valid load balancing resource ARN")
 

@@ -1,7 +1,8 @@
 """What HTTPS and TLS ask of a listener: a certificate that can be served, policies that there are.
 
-Source: Elastic Load Balancing API Reference, CreateListener; Application Load Balancers guide,
-HTTPS listeners; Network Load Balancers guide, ALPN policies.
+Source: Elastic Load Balancing API Reference, CreateListener, MutualAuthenticationAttributes;
+Application Load Balancers guide, HTTPS listeners, mutual authentication; Network Load Balancers
+guide, ALPN policies, mutual authentication.
 """
 
 from datetime import datetime
@@ -15,6 +16,7 @@ from ecsd.decisions.balancers.ssl_policies import DEFAULT, find_policy
 from ecsd.errors import AwsError
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.elbv2.load_balancer import SECURE_PROTOCOLS, Listener
+from ecsd.store.finders.elbv2 import require_trust_store
 from ecsd.store.store import View
 
 MEMBERS = {
@@ -25,9 +27,19 @@ MEMBERS = {
 }
 FOREIGN = {  # by protocol: members that only the other secure protocol has
     "HTTPS": ("AlpnPolicy",),
-    "TLS": ("MutualAuthentication",),
+    "TLS": (),
 }
-MODES = ("off", "passthrough")
+MODES = {"HTTPS": ("off", "passthrough", "verify"), "TLS": ("off", "verify")}
+FILTERS = "ClientCertificateIdentityFilters"
+OF_VERIFY = ("TrustStoreArn", "IgnoreClientCertificateExpiry", "AdvertiseTrustStoreCaNames")
+MOST_VERIFYING = 2  # listeners of a load balancer
+SWITCH = ("on", "off")
+NOT_ASKED: dict[str, Any] = {  # a listener that asks no client for a certificate
+    "mutual_authentication": "off",
+    "trust_store_arn": None,
+    "ignores_client_expiry": False,
+    "advertises_authorities": False,
+}
 POST_QUANTUM = "-PQ-"
 
 
@@ -40,12 +52,9 @@ def secured(view: View, listener: Listener, request: dict[str, Any], now: dateti
                 "ValidationError", f"{MEMBERS[member]} cannot be specified for {protocol} listeners"
             )
     if protocol not in SECURE_PROTOCOLS:
-        return with_certificates(
-            replace(listener, ssl_policy=None, alpn_policy=None, mutual_authentication="off"),
-            None,
-            (),
-        )
-    mutual = _mutual(listener, request.get("MutualAuthentication") or {})
+        plain = replace(listener, ssl_policy=None, alpn_policy=None, **NOT_ASKED)
+        return with_certificates(plain, None, ())
+    listener = _mutual(view, listener, request.get("MutualAuthentication") or {})
     policy = request.get("SslPolicy") or listener.ssl_policy or DEFAULT
     require_policy(policy)
     default = listener.default_certificate
@@ -57,9 +66,7 @@ def secured(view: View, listener: Listener, request: dict[str, Any], now: dateti
             "ValidationError", f"A certificate must be specified for {protocol} listeners"
         )
     negotiated = _alpn(request.get("AlpnPolicy") or []) or listener.alpn_policy
-    secure = replace(
-        listener, ssl_policy=policy, alpn_policy=negotiated, mutual_authentication=mutual
-    )
+    secure = replace(listener, ssl_policy=policy, alpn_policy=negotiated)
     return with_certificates(secure, default, listener.certificates)
 
 
@@ -118,10 +125,21 @@ def describe_tls(listener: Listener) -> dict[str, Any]:
         "SslPolicy": listener.ssl_policy,
         "Certificates": [{"CertificateArn": listener.default_certificate}],
     }
-    if listener.protocol == "HTTPS":
-        shown["MutualAuthentication"] = {"Mode": listener.mutual_authentication}
-    elif listener.alpn_policy:
+    if listener.protocol == "HTTPS" or listener.mutual_authentication != "off":
+        shown["MutualAuthentication"] = _describe_mutual(listener)
+    if listener.alpn_policy:
         shown["AlpnPolicy"] = [listener.alpn_policy]
+    return shown
+
+
+def _describe_mutual(listener: Listener) -> dict[str, Any]:
+    shown: dict[str, Any] = {"Mode": listener.mutual_authentication}
+    if listener.trust_store_arn is not None:
+        shown |= {
+            "TrustStoreArn": listener.trust_store_arn,
+            "IgnoreClientCertificateExpiry": listener.ignores_client_expiry,
+            "AdvertiseTrustStoreCaNames": "on" if listener.advertises_authorities else "off",
+        }
     return shown
 
 
@@ -151,26 +169,55 @@ def _alpn(given: list[str]) -> str | None:
     return given[0] if given else None
 
 
-def _mutual(listener: Listener, given: dict[str, Any]) -> str:
-    """Return how clients' certificates are treated; to verify them needs trust stores."""
+def _mutual(view: View, listener: Listener, given: dict[str, Any]) -> Listener:
+    """Return a listener that treats clients' certificates as a request says; or refuse."""
     if not given:
-        return listener.mutual_authentication
-    mode = given.get("Mode") or "off"
+        return listener
+    modes, mode = MODES[listener.protocol], given.get("Mode") or "off"
+    if mode not in modes:
+        named = f"{', '.join(modes[:-1])} or {modes[-1]}"
+        raise _mutual_refusal(f"Mode '{mode}' must be {named} for {listener.protocol} listeners")
+    if given.get(FILTERS):
+        raise _mutual_refusal(f"{FILTERS} is not supported by ecsd yet")
     if mode == "verify":
-        raise AwsError(
-            "ValidationError",
-            "MutualAuthentication: Mode 'verify' is not supported by ecsd yet: the bundles of "
-            "trust stores come from S3, which is not here",
-        )
-    if mode not in MODES:
-        raise AwsError(
-            "ValidationError",
-            f"MutualAuthentication: Mode '{mode}' must be off, passthrough or verify",
-        )
-    for member in ("TrustStoreArn", "IgnoreClientCertificateExpiry", "AdvertiseTrustStoreCaNames"):
+        return _verifying(view, listener, given)
+    for member in OF_VERIFY:
         if given.get(member) not in (None, "", False, "off"):
-            raise AwsError(
-                "ValidationError",
-                f"MutualAuthentication: {member} has no effect in mode '{mode}'",
-            )
-    return str(mode)
+            raise _mutual_refusal(f"{member} has no effect in mode '{mode}'")
+    return replace(listener, **NOT_ASKED | {"mutual_authentication": mode})
+
+
+def _verifying(view: View, listener: Listener, given: dict[str, Any]) -> Listener:
+    """Return a listener that lets only clients of a trust store's authorities in; or refuse."""
+    if not given.get("TrustStoreArn"):
+        raise _mutual_refusal("TrustStoreArn must be specified in mode 'verify'")
+    advertised = given.get("AdvertiseTrustStoreCaNames") or "off"
+    if advertised not in SWITCH:
+        raise _mutual_refusal(f"AdvertiseTrustStoreCaNames '{advertised}' must be on or off")
+    store = require_trust_store(view, given["TrustStoreArn"])
+    others = view.select(Listener, load_balancer_arn=listener.load_balancer_arn)
+    place = (listener.port, listener.protocol)
+    verifying = [
+        one
+        for one in others
+        if one.mutual_authentication == "verify"
+        and one.listener_arn != listener.listener_arn
+        and (one.port, one.protocol) != place  # of an equal listener, which is answered
+    ]
+    if len(verifying) >= MOST_VERIFYING:
+        raise AwsError(
+            "TooManyListeners",
+            f"At most {MOST_VERIFYING} listeners of a load balancer may have MutualAuthentication "
+            "in mode 'verify'",
+        )
+    return replace(
+        listener,
+        mutual_authentication="verify",
+        trust_store_arn=store.trust_store_arn,
+        ignores_client_expiry=bool(given.get("IgnoreClientCertificateExpiry")),
+        advertises_authorities=advertised == "on",
+    )
+
+
+def _mutual_refusal(words: str) -> AwsError:
+    return AwsError("ValidationError", f"MutualAuthentication: {words}")

@@ -65,6 +65,7 @@ class Listener(Record, frozen=True, kw_only=True):
         "load_balancer_arn",
         "target_group_arns",
         "certificate_arns",
+        "trust_store_arn",
     )
 
     listener_arn: str
@@ -77,7 +78,10 @@ class Listener(Record, frozen=True, kw_only=True):
     default_certificate: str | None = None  # ARN, of HTTPS and TLS
     certificates: tuple[str, ...] = ()  # ARNs of the list that names (SNI) choose from
     certificate_arns: tuple[str, ...] = ()  # all of the above, each once
-    mutual_authentication: str = "off"  # passthrough: clients' certificates go to targets
+    mutual_authentication: str = "off"  # passthrough: clients' certificates go to targets; verify
+    trust_store_arn: str | None = None  # of verify
+    ignores_client_expiry: bool = False  # of verify: clients' certificates may have expired
+    advertises_authorities: bool = False  # of verify: clients are told the authorities' names
     alpn_policy: str | None = None  # of TLS: see decisions/balancers/alpn.py
     client_secret: str | None = None  # of default actions with the IdP, sealed for the ARN
     attributes: dict[str, str] = {}

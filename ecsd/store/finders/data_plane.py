@@ -19,10 +19,11 @@ from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.elbv2.trust_store import TrustStore
 from ecsd.records.record import Record
 from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.store.finders.ec2 import find_prefix_list, users_of_prefix_list
-from ecsd.store.finders.elbv2 import groups_of_balancer
+from ecsd.store.finders.elbv2 import groups_of_balancer, revocations_of
 from ecsd.store.finders.servicediscovery import find_service, instances_of
 from ecsd.store.store import View
 
@@ -61,6 +62,16 @@ def balancer_parts(view: View, arn: str) -> BalancerParts | None:
                 {arn for one in listeners for arn in one.certificate_arns}
             )
             if (certificate := view.get(Certificate, certificate_arn)) is not None
+        ],
+        trust_stores=[
+            store
+            for store_arn in sorted({one.trust_store_arn or "" for one in listeners})
+            if (store := view.get(TrustStore, store_arn)) is not None
+        ],
+        revocations=[
+            revocation
+            for store_arn in sorted({one.trust_store_arn or "" for one in listeners})
+            for revocation in revocations_of(view, store_arn)
         ],
     )
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 from ecsd.errors import AwsError
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target, TargetGroup
+from ecsd.records.elbv2.trust_store import TrustStore, TrustStoreRevocation
 from ecsd.records.record import Record
 from ecsd.store.store import Store, View
 
@@ -47,6 +48,9 @@ IDENTITIES: dict[type[Record], Identity] = {
         "listener rule",
         "rules",
         "RuleNotFound",
+    ),
+    TrustStore: Identity(
+        "truststore/[^/]+/[0-9a-f]+", "trust store", "trust stores", "TrustStoreNotFound"
     ),
 }
 
@@ -93,6 +97,21 @@ def require_listener(view: View, arn: str) -> Listener:
 def require_rule(view: View, arn: str) -> Rule:
     """Return the rule, or refuse with RuleNotFound."""
     return require(view, Rule, arn)
+
+
+def require_trust_store(view: View, arn: str) -> TrustStore:
+    """Return the trust store, or refuse with TrustStoreNotFound."""
+    return require(view, TrustStore, arn)
+
+
+def revocations_of(view: View, trust_store_arn: str) -> list[TrustStoreRevocation]:
+    """Return a trust store's revocation lists."""
+    return view.select(TrustStoreRevocation, trust_store_arn=trust_store_arn)
+
+
+def listeners_of_trust_store(view: View, trust_store_arn: str) -> list[Listener]:
+    """Return the listeners that check clients' certificates by a trust store."""
+    return view.select(Listener, trust_store_arn=trust_store_arn)
 
 
 def is_default_rule(arn: str) -> bool:

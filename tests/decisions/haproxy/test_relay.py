@@ -11,7 +11,9 @@ from ecsd.decisions.balancers.nlb_plan import doors
 from ecsd.decisions.balancers.nlb_ruleset import compile_nlb
 from ecsd.decisions.haproxy.listener import Limits, Place
 from ecsd.decisions.haproxy.relay import compile_relays
-from ecsd.records.plan import SniChoice, TlsPlan
+from ecsd.decisions.haproxy.tls import NO_SHARED_SESSIONS
+from ecsd.errors import BalancerError
+from ecsd.records.plan import SniChoice, TlsPlan, TrustStorePlan
 from tests.decisions.balancers.test_nlb_plan import (
     ADDRESSES,
     balancer,
@@ -184,6 +186,22 @@ def test_another_policy_is_another_frame_and_other_contents_are_not():
     assert frame(PEMS) == frame({"arn:default": "NEW"})
     assert frame(PEMS) != frame(PEMS, policy=OLDER)
     assert frame(PEMS) != frame(PEMS, alpn="HTTP2Only")
+
+
+def test_clients_of_a_tls_listener_are_verified_by_its_trust_store():
+    verifying = replace(tls(), tls=replace(tls().tls, trust_store="arn:t"))
+    led = [*doors(balancer(PLAIN, listeners=(verifying,)), KNOWN)]
+    stores = {"arn:t": TrustStorePlan(authorities="CA", revocations=("CRL",))}
+    config = compile_relays(led, PEMS, PLACE, stores)
+    text = config.text("/admin.sock")
+    binds = lines(text, "bind ")
+    assert binds
+    assert all(" verify required " in one and " crl-file " in one for one in binds)
+    assert {"CA", "CRL"} < set(config.lists.values())
+    assert NO_SHARED_SESSIONS in text
+    assert NO_SHARED_SESSIONS not in written(PLAIN)
+    with pytest.raises(BalancerError, match="arn:t"):
+        compile_relays(led, PEMS, PLACE)
 
 
 @given(st.text(min_size=1), st.text(min_size=1), st.sampled_from(["TCP", "TLS"]))

@@ -10,6 +10,7 @@ from ecsd.decisions.network.network_interface import new_interface
 from ecsd.records.ec2.vpc import Subnet
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule, UserKeys, Zone
 from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup
+from ecsd.records.elbv2.trust_store import TrustStore, TrustStoreRevocation
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SUBNET = Subnet(
@@ -130,6 +131,35 @@ def test_users_that_could_not_log_in_are_found(change, balancer, words):
     [finding] = check_balancing(broken)
     assert finding.subject == AUTHENTICATED.listener_arn
     assert words in finding.words
+
+
+TRUST = TrustStore(
+    trust_store_arn="arn:trust", name="t", created_at=NOW, authorities="PEM", number=1
+)
+REVOKED = TrustStoreRevocation(
+    place="arn:trust/1",
+    trust_store_arn="arn:trust",
+    revocation_id=1,
+    content="PEM",
+    entries=1,
+    added_at=NOW,
+)
+VERIFYING = replace(LISTENER, mutual_authentication="verify", trust_store_arn="arn:trust")
+
+
+@pytest.mark.parametrize(
+    ("listener", "stores", "subject"),
+    [
+        (VERIFYING, (TRUST,), None),
+        (replace(VERIFYING, trust_store_arn=None), (TRUST,), "arn:listener/1"),
+        (replace(VERIFYING, mutual_authentication="off"), (TRUST,), "arn:listener/1"),
+        (replace(VERIFYING, trust_store_arn="arn:other"), (TRUST,), "arn:listener/1"),
+        (LISTENER, (), "arn:trust/1"),
+    ],
+)
+def test_listeners_that_could_verify_nobody_are_found(listener, stores, subject):
+    held = SOUND._replace(listeners=(listener,), trust_stores=stores, revocations=(REVOKED,))
+    assert [one.subject for one in check_balancing(held)] == ([subject] if subject else [])
 
 
 def _elastic(zone):

@@ -90,7 +90,8 @@ async def test_a_refused_tag_changes_nothing(tagged, tags_of, refused):
         (f"{PREFIX}:targetgroup/no/0123456789abcdef", "TargetGroupNotFound"),
         (f"{PREFIX}:listener/app/no/0123456789abcdef/0123456789abcdef", "ListenerNotFound"),
         (f"{PREFIX}:listener-rule/app/no/01abcdef/01abcdef/01abcdef", "RuleNotFound"),
-        (f"{PREFIX}:truststore/no/0123456789abcdef", "ValidationError"),
+        (f"{PREFIX}:truststore/no/0123456789abcdef", "TrustStoreNotFound"),
+        (f"{PREFIX}:other/no/0123456789abcdef", "ValidationError"),
         ("web", "ValidationError"),
     ],
 )

@@ -146,7 +146,7 @@ async def test_a_listener_becomes_http_and_back(elb, https, imported, acm):
             "SSLPolicyNotFound",
             "post-quantum",
         ),
-        ({"MutualAuthentication": {"Mode": "verify"}}, "ValidationError", "S3"),
+        ({"MutualAuthentication": {"Mode": "verify"}}, "ValidationError", "TrustStoreArn"),
         ({"MutualAuthentication": {"Mode": "maybe"}}, "ValidationError", "'maybe'"),
         (
             {"MutualAuthentication": {"Mode": "passthrough", "TrustStoreArn": "arn:x"}},
@@ -325,10 +325,14 @@ async def test_only_https_listeners_name_headers_of_tls(elb, https, refused):
     changes = [{"Key": version, "Value": "X-My-Version"}]
     await elb("ModifyListenerAttributes", ListenerArn=made["ListenerArn"], Attributes=changes)
     assert (await held(made))[version] == "X-My-Version"
+    leaf = "routing.http.request.x_amzn_mtls_clientcert_leaf.header_name"
+    changes = [{"Key": leaf, "Value": "X-Leaf"}]
+    await elb("ModifyListenerAttributes", ListenerArn=made["ListenerArn"], Attributes=changes)
+    assert (await held(made))[leaf] == "X-Leaf"
     for listener, key, value in (
         (plain, version, "X-My-Version"),
         (made, version, "no header: name"),
-        (made, "routing.http.request.x_amzn_mtls_clientcert_leaf.header_name", "X-Other"),
+        (made, leaf, "no header: name"),
     ):
         code, words = await refused(
             "ModifyListenerAttributes",

@@ -116,7 +116,7 @@ async def test_its_idle_time_is_no_attribute(elb, tls):
         ({"Certificates": []}, "ValidationError", "A certificate must be specified for TLS"),
         ({"AlpnPolicy": ["h2"]}, "ALPNPolicyNotFound", "'h2'"),
         ({"AlpnPolicy": ["HTTP2Only", "None"]}, "ValidationError", "Exactly one"),
-        ({"MutualAuthentication": {"Mode": "off"}}, "ValidationError", "Mutual authentication"),
+        ({"MutualAuthentication": {"Mode": "passthrough"}}, "ValidationError", "off or verify"),
         ({"Protocol": "TCP"}, "InvalidConfigurationRequest", "protocol 'TLS'"),
     ],
 )

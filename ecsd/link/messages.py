@@ -6,6 +6,7 @@ the host, the agent all that it observes. Source: shared reference control_plane
 
 from ecsd.records.message import Message
 from ecsd.records.observed import (
+    EndpointObserved,
     FileSystemObserved,
     HookObserved,
     SessionOpened,
@@ -20,7 +21,8 @@ class Assign(Message, frozen=True, kw_only=True):
 
     key: ``vpc/<id>``, ``zone/<namespace or zone id>``, ``balancer/<arn>``, ``task/<arn>``,
     ``connect/<task arn>``, ``roles/<task arn>``, ``hook/<service deployment>|<hook id>``,
-    ``session/<session id>``, ``efs/<file system id>``, ``registry/registry``.
+    ``session/<session id>``, ``efs/<file system id>``, ``registry/registry``,
+    ``endpoint/<health check id>``.
     """
 
     key: str
@@ -77,6 +79,7 @@ Up = (
     | HookObserved
     | SessionOpened
     | FileSystemObserved
+    | EndpointObserved
     | PlanApplied
     | HostFaults
 )

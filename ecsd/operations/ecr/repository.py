@@ -13,6 +13,7 @@ from ecsd.operations.ecr.refusal import invalid, unsupported
 from ecsd.operations.ecr.registry import put_in_use
 from ecsd.operations.ecr.tag import merged
 from ecsd.records.ecr.image import LayerUpload, ManifestToFree
+from ecsd.records.ecr.pull_through import UpstreamCheck
 from ecsd.records.ecr.repository import LifecyclePreview, Repository
 from ecsd.store.finders.ecr import (
     images_of,
@@ -101,6 +102,7 @@ async def delete_repository(call: Call, request: dict[str, Any]) -> dict[str, An
         change.remove(
             *(one for one in change.select(LayerUpload) if one.repository_arn == repository.arn)
         )
+        change.remove(*change.select(UpstreamCheck, repository_arn=repository.arn))
         change.put(ManifestToFree(path=place.path))
     return {"repository": described(call, repository)}
 

@@ -1,0 +1,186 @@
+"""Images of other registries, fetched for pull through caches and kept as if they were pushed.
+
+Source: Amazon ECR User Guide, pull through cache rules: a repository is made at the first pull; a
+tag is compared with the upstream's once a day; what is here is served when upstream is away.
+"""
+
+import logging
+
+import msgspec
+
+from ecsd.decisions.ecr.manifest import Manifest, read_manifest
+from ecsd.decisions.ecr.names import Place, is_digest
+from ecsd.decisions.ecr.pull_through import is_due, template_for, upstream_repository
+from ecsd.errors import AwsError, UpstreamError
+from ecsd.operations.call import Call
+from ecsd.operations.ecr.push import Pushed, take_in
+from ecsd.records.ecr.pull_through import (
+    PullThroughCacheRule,
+    RepositoryCreationTemplate,
+    UpstreamCheck,
+)
+from ecsd.records.ecr.repository import Repository
+from ecsd.store.finders.ecr import find_image, find_repository
+from ecsd.store.finders.secretsmanager import find_secret
+from ecsd.store.image_removal import free_pending
+from ecsd.store.kms_keys import ServiceKeys, Workshop
+from ecsd.store.secret_values import current_value
+from ecsd.store.store import View
+from ecsd.store.upstream_registry import Source, UpstreamRegistry
+
+log = logging.getLogger(__name__)
+
+
+async def fetch_if_due(
+    call: Call, place: Place, rule: PullThroughCacheRule, reference: str
+) -> str | None:
+    """Have an image here as the upstream has it; return why it could not be had, or None.
+
+    call: of the repository's account and region. reference: a tag or a digest.
+    """
+    async with call.images.turn(f"upstream {place.path}"):
+        view = call.view
+        repository = find_repository(view, place.name)
+        by_digest = is_digest(reference)
+        wanted = {"digest": reference} if by_digest else {"tag": reference}
+        known = find_image(view, repository, **wanted) if repository else None
+        check = view.get(UpstreamCheck, f"{place.arn}:{reference}")
+        now = call.clock.now()
+        checked_at = check.checked_at if check else None
+        if not is_due(known=known is not None, checked_at=checked_at, by_digest=by_digest, now=now):
+            return None
+        try:
+            await _fetch(call, place, rule, reference)
+        except (UpstreamError, AwsError) as error:
+            words = error.message if isinstance(error, AwsError) else str(error)
+            log.warning(
+                "an upstream's image is not fetched",
+                extra={"repository": place.path, "reference": reference, "cause": words},
+            )
+            return words
+    return None
+
+
+async def reach(call: Call, rule: PullThroughCacheRule) -> None:
+    """Return if the upstream of a rule lets us in. Raises UpstreamError."""
+    try:
+        credentials = read_credentials(call, call.view, rule)
+    except AwsError as error:
+        raise UpstreamError(error.message) from error
+    source = Source(base_of(call, rule), "", credentials)
+    async with UpstreamRegistry.opened(source, call.clock) as upstream:
+        await upstream.ping()
+
+
+def base_of(call: Call, rule: PullThroughCacheRule) -> str:
+    """Return the URL at which a rule's upstream is asked: a mirror's, where there is one."""
+    host = rule.upstream_url
+    return call.settings.ecr_mirrors.get(host, f"https://{host}")
+
+
+def read_credentials(call: Call, view: View, rule: PullThroughCacheRule) -> tuple[str, str] | None:
+    """Return user and password for a rule's upstream; None: it asks for none.
+
+    Raises:
+        AwsError: the secret is not there, or holds something else.
+    """
+    if rule.credential_arn is None:
+        return None
+    secret = find_secret(view, rule.credential_arn)
+    if secret is None or secret.deletion_at is not None:
+        raise AwsError(
+            "SecretNotFoundException",
+            f"The ARN of the secret specified in the pull through cache rule was not found: "
+            f"{rule.credential_arn}",
+        )
+    keys = ServiceKeys(Workshop(call.authority.seal, call.ids, call.clock.now()), None)
+    try:
+        content = current_value(view, secret, keys)
+    except AwsError as error:
+        raise AwsError("UnableToDecryptSecretValueException", error.message) from error
+    try:
+        said = msgspec.json.decode(content or b"")
+        user, token = said["username"], said["accessToken"]
+    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        raise AwsError(
+            "UnableToAccessSecretException",
+            f"The secret {secret.arn} must be JSON with the keys username and accessToken.",
+        ) from error
+    return str(user), str(token)
+
+
+async def _fetch(call: Call, place: Place, rule: PullThroughCacheRule, reference: str) -> None:
+    credentials = read_credentials(call, call.view, rule)
+    source = Source(base_of(call, rule), upstream_repository(place.name, rule), credentials)
+    tag = "" if is_digest(reference) else reference
+    async with UpstreamRegistry.opened(source, call.clock) as upstream:
+        found = await upstream.manifest(reference)
+        if found is None:
+            raise UpstreamError(f"{rule.upstream_url} has no {source.repository}:{reference}")
+        await _provide_repository(call, place)
+        try:
+            await _take(call, place, upstream, Pushed(*found, tag))
+        except AwsError as error:
+            if error.code != "ImageTagAlreadyExistsException":
+                raise  # one that may not move stays what it was
+    if tag:
+        check = UpstreamCheck(repository_arn=place.arn, tag=tag, checked_at=call.clock.now())
+        async with call.transaction() as change:
+            if change.get(Repository, place.arn) is not None:
+                change.put(check)
+
+
+async def _take(call: Call, place: Place, upstream: UpstreamRegistry, pushed: Pushed) -> None:
+    """Keep an image with all that it names: of a list every image, as ECR does."""
+    manifest = read_manifest(pushed.content, pushed.media_type)
+    if isinstance(manifest, str):
+        raise UpstreamError(manifest)
+    for digest in manifest.children:
+        repository = find_repository(call.view, place.name)
+        if repository is not None and find_image(call.view, repository, digest=digest) is None:
+            found = await upstream.manifest(digest)
+            if found is None:
+                raise UpstreamError(f"the upstream lacks {digest}, which its list names")
+            await _take(call, place, upstream, Pushed(*found))
+    await _keep_layers(call, place, upstream, manifest)
+    await take_in(call, place, pushed)
+
+
+async def _keep_layers(
+    call: Call, place: Place, upstream: UpstreamRegistry, manifest: Manifest
+) -> None:
+    for digest, size in manifest.blobs.items():
+        if await call.images.blob_size(place.path, digest) is not None:
+            continue
+        url: str | None = await call.images.begin_upload(place.path)
+        async for piece in upstream.blob(digest, size):
+            url = await call.images.append(url or "", piece)
+            if url is None:
+                raise UpstreamError(f"the registry forgot the upload of {digest}")
+        fault = await call.images.finish(url or "", digest)
+        if fault is not None:
+            raise UpstreamError(f"the layer {digest} is not what the upstream says: {fault}")
+
+
+async def _provide_repository(call: Call, place: Place) -> None:
+    """Make a repository as its template says, unless there is one."""
+    if find_repository(call.view, place.name) is not None:
+        return
+    template = template_for(place.name, call.view.select(RepositoryCreationTemplate))
+    made = Repository(arn=place.arn, repository_name=place.name, created_at=call.clock.now())
+    if template is not None:
+        made = Repository(
+            arn=made.arn,
+            repository_name=made.repository_name,
+            created_at=made.created_at,
+            image_tag_mutability=template.image_tag_mutability,
+            exclusion_filters=template.exclusion_filters,
+            policy=template.policy,
+            lifecycle_policy=template.lifecycle_policy,
+            tags=template.tags,
+        )
+    async with call.images.turn(place.path):
+        await free_pending(call.store, call.scope, call.images, place.path)
+        async with call.transaction() as change:
+            if change.get(Repository, place.arn) is None:
+                change.put(made)

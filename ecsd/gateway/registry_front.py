@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from ecsd.decisions.ecr.manifest import digest_of
 from ecsd.decisions.ecr.names import Place, is_digest, is_tag, place_of
+from ecsd.decisions.ecr.pull_through import template_for
 from ecsd.decisions.ecr.registry_config import PREFIX, SERVICE
 from ecsd.decisions.ecr.token_scope import ACTIONS, PULL, PUSH, Scope, read_scopes
 from ecsd.errors import AwsError, CertificateError
@@ -32,6 +33,7 @@ from ecsd.operations.ecr.registry import TOKEN, USER, Holder
 from ecsd.operations.ecr.upstream import fetch_if_due
 from ecsd.protocol.message import HttpRequest, HttpResponse
 from ecsd.records.ecr.image import Image
+from ecsd.records.ecr.pull_through import RepositoryCreationTemplate
 from ecsd.store.finders.ecr import (
     cache_rule,
     find_image,
@@ -45,7 +47,8 @@ from ecsd.store.store import View
 
 JSON = {"content-type": "application/json", "docker-distribution-api-version": "registry/2.0"}
 PULL_NOTED = timedelta(hours=1)  # how exactly the last pull of an image is kept
-IMPORT, CREATE = ("BatchImportUpstreamImage",), "CreateRepository"  # beside what a pull needs
+IMPORT = ("BatchImportUpstreamImage",)  # beside what a pull needs
+CREATE, TAG = "CreateRepository", "TagResource"
 LATE = "Your authorization token has expired. Reauthenticate and try again."
 MANIFEST = re.compile(r"/v2/(?P<path>.+)/manifests/(?P<reference>[^/]+)")
 TAGS = re.compile(r"/v2/(?P<path>.+)/tags/list")
@@ -167,10 +170,15 @@ class RegistryFront:
         self, client: _Client, request: HttpRequest, place: Place, *, there: bool
     ) -> bool:
         """Tell whether a caller may have an upstream's image fetched; refuse where it has to be."""
-        if cache_rule(self._view(place), place.name) is None:
+        view = self._view(place)
+        if cache_rule(view, place.name) is None:
             return False
+        needed = IMPORT if there else (*IMPORT, CREATE)
+        template = template_for(place.name, view.select(RepositoryCreationTemplate))
+        if not there and template is not None and template.tags:
+            needed = (*needed, TAG)
         try:
-            self._judge(client, request, place, IMPORT if there else (*IMPORT, CREATE))
+            self._judge(client, request, place, needed)
         except AwsError:
             if not there:
                 raise

@@ -4,7 +4,7 @@ Source: Distribution, HTTP API V2 and token authentication specification; OCI Di
 Specification, pull.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -52,8 +52,9 @@ class UpstreamRegistry:
 
     async def ping(self) -> None:
         """Return if it lets us in."""
-        async with self._asked("/v2/"):
-            return
+        async with self._asked("/v2/") as answer:
+            if answer.status != OK:
+                raise UpstreamError(f"{self._source.base} is no registry: {answer.status}")
 
     async def manifest(self, reference: str) -> tuple[bytes, str] | None:
         """Return a manifest and its type; None if it has none such."""
@@ -68,7 +69,7 @@ class UpstreamRegistry:
             raise UpstreamError(f"{self._source.base} has another manifest under {reference}")
         return content, kind
 
-    async def blob(self, digest: str, size: int) -> AsyncIterator[bytes]:
+    async def blob(self, digest: str, size: int) -> AsyncGenerator[bytes, None]:
         """Yield a layer in pieces. size: how many bytes it has; more are refused."""
         left = size
         async with self._asked(f"/v2/{self._source.repository}/blobs/{digest}") as answer:
@@ -81,8 +82,15 @@ class UpstreamRegistry:
                 yield piece
 
     async def _piece(self, answer: "aiohttp.ClientResponse") -> bytes:
-        async with self._clock.deadline(ANSWER_SECONDS):
-            return await answer.content.read(PIECE)
+        """Return the next PIECE bytes, or what is left: the registry takes few large parts best."""
+        piece = bytearray()
+        while len(piece) < PIECE:
+            async with self._clock.deadline(ANSWER_SECONDS):
+                more = await answer.content.read(PIECE - len(piece))
+            if not more:
+                break
+            piece += more
+        return bytes(piece)
 
     async def _limited(self, answer: "aiohttp.ClientResponse", most: int) -> bytes:
         content = b""
@@ -109,9 +117,8 @@ class UpstreamRegistry:
             async with answer:
                 if answer.status not in (OK, NOT_FOUND):
                     said = (await self._limited(answer, MOST_TOKEN_BYTES)).decode(errors="replace")
-                    raise UpstreamError(
-                        f"{self._source.base} answered {answer.status} {said[:300]}".strip()
-                    )
+                    words = f"{self._source.base} answered {answer.status} {said[:300]}"
+                    raise UpstreamError(words.strip())
                 yield answer
         except TimeoutError as error:
             raise UpstreamError(f"{self._source.base} did not answer in time") from error
@@ -119,7 +126,7 @@ class UpstreamRegistry:
             raise UpstreamError(f"{self._source.base} did not answer: {error}") from error
 
     async def _get(self, path: str, accept: str) -> "aiohttp.ClientResponse":
-        headers = {"accept": accept}
+        headers = {"accept": accept, "accept-encoding": "identity"}
         if self._authorization:
             headers["authorization"] = self._authorization
         async with self._clock.deadline(ANSWER_SECONDS):

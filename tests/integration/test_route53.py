@@ -280,6 +280,7 @@ resource "aws_route53_record" "weighted" {
 resource "aws_route53_health_check" "front" {
   fqdn              = aws_lb.web.dns_name
   type              = "HTTPS_STR_MATCH"
+  port              = 443 # Route 53 adds it by itself, and Terraform would take it away again
   search_string     = "fine"
   resource_path     = "/up"
   request_interval  = 10

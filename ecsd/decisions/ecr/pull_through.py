@@ -13,6 +13,7 @@ ROOT = "ROOT"
 CACHE = "PULL_THROUGH_CACHE"
 MOST_RULES = MOST_TEMPLATES = 50  # of a registry
 FRESH = timedelta(hours=24)  # until a tag is compared with the upstream's again
+PATIENCE = timedelta(minutes=5)  # the same, where the upstream did not answer
 
 
 class Upstream(NamedTuple):
@@ -73,11 +74,11 @@ def upstream_repository(name: str, rule: PullThroughCacheRule) -> str:
     return own if rule.upstream_prefix == ROOT else f"{rule.upstream_prefix}/{own}"
 
 
-def is_due(*, known: bool, checked_at: datetime | None, by_digest: bool, now: datetime) -> bool:
+def is_due(*, known: bool, due_at: datetime | None, by_digest: bool, now: datetime) -> bool:
     """Tell whether the upstream is asked. known: the image is here.
 
-    checked_at: when its tag was compared last; None: never: somebody pushed it here.
+    due_at: when its tag is compared again; None: it never was: somebody pushed it here.
     """
     if not known:
         return True
-    return not by_digest and checked_at is not None and now - checked_at >= FRESH
+    return not by_digest and due_at is not None and now >= due_at

@@ -5,12 +5,20 @@ tag is compared with the upstream's once a day; what is here is served when upst
 """
 
 import logging
+from contextlib import aclosing
+from datetime import datetime
 
 import msgspec
 
 from ecsd.decisions.ecr.manifest import Manifest, read_manifest
 from ecsd.decisions.ecr.names import Place, is_digest
-from ecsd.decisions.ecr.pull_through import is_due, template_for, upstream_repository
+from ecsd.decisions.ecr.pull_through import (
+    FRESH,
+    PATIENCE,
+    is_due,
+    template_for,
+    upstream_repository,
+)
 from ecsd.errors import AwsError, UpstreamError
 from ecsd.operations.call import Call
 from ecsd.operations.ecr.push import Pushed, take_in
@@ -38,27 +46,41 @@ async def fetch_if_due(
 
     call: of the repository's account and region. reference: a tag or a digest.
     """
+    if not _is_due(call, place, reference):
+        return None
     async with call.images.turn(f"upstream {place.path}"):
-        view = call.view
-        repository = find_repository(view, place.name)
-        by_digest = is_digest(reference)
-        wanted = {"digest": reference} if by_digest else {"tag": reference}
-        known = find_image(view, repository, **wanted) if repository else None
-        check = view.get(UpstreamCheck, f"{place.arn}:{reference}")
-        now = call.clock.now()
-        checked_at = check.checked_at if check else None
-        if not is_due(known=known is not None, checked_at=checked_at, by_digest=by_digest, now=now):
-            return None
+        if not _is_due(call, place, reference):
+            return None  # whoever had the turn before has fetched it
         try:
             await _fetch(call, place, rule, reference)
+            words, later = None, FRESH
         except (UpstreamError, AwsError) as error:
-            words = error.message if isinstance(error, AwsError) else str(error)
+            words, later = _words(error), PATIENCE
             log.warning(
                 "an upstream's image is not fetched",
                 extra={"repository": place.path, "reference": reference, "cause": words},
             )
-            return words
-    return None
+        if not is_digest(reference):
+            await _note(call, place, reference, call.clock.now() + later)
+    return words
+
+
+def _is_due(call: Call, place: Place, reference: str) -> bool:
+    view, by_digest = call.view, is_digest(reference)
+    repository = find_repository(view, place.name)
+    wanted = {"digest": reference} if by_digest else {"tag": reference}
+    known = repository is not None and find_image(view, repository, **wanted) is not None
+    check = view.get(UpstreamCheck, f"{place.arn}:{reference}")
+    due_at = check.due_at if check else None
+    return is_due(known=known, due_at=due_at, by_digest=by_digest, now=call.clock.now())
+
+
+async def _note(call: Call, place: Place, tag: str, due_at: datetime) -> None:
+    """Note when a tag is compared with the upstream's again, if it is here."""
+    async with call.transaction() as change:
+        repository = change.get(Repository, place.arn)
+        if repository is not None and find_image(change, repository, tag=tag) is not None:
+            change.put(UpstreamCheck(repository_arn=place.arn, tag=tag, due_at=due_at))
 
 
 async def reach(call: Call, rule: PullThroughCacheRule) -> None:
@@ -66,7 +88,7 @@ async def reach(call: Call, rule: PullThroughCacheRule) -> None:
     try:
         credentials = read_credentials(call, call.view, rule)
     except AwsError as error:
-        raise UpstreamError(error.message) from error
+        raise UpstreamError(_words(error)) from error
     source = Source(base_of(call, rule), "", credentials)
     async with UpstreamRegistry.opened(source, call.clock) as upstream:
         await upstream.ping()
@@ -116,18 +138,13 @@ async def _fetch(call: Call, place: Place, rule: PullThroughCacheRule, reference
     async with UpstreamRegistry.opened(source, call.clock) as upstream:
         found = await upstream.manifest(reference)
         if found is None:
-            raise UpstreamError(f"{rule.upstream_url} has no {source.repository}:{reference}")
+            raise UpstreamError(f"{rule.upstream_url} has no {source.repository}, {reference}")
         await _provide_repository(call, place)
         try:
             await _take(call, place, upstream, Pushed(*found, tag))
         except AwsError as error:
             if error.code != "ImageTagAlreadyExistsException":
                 raise  # one that may not move stays what it was
-    if tag:
-        check = UpstreamCheck(repository_arn=place.arn, tag=tag, checked_at=call.clock.now())
-        async with call.transaction() as change:
-            if change.get(Repository, place.arn) is not None:
-                change.put(check)
 
 
 async def _take(call: Call, place: Place, upstream: UpstreamRegistry, pushed: Pushed) -> None:
@@ -153,10 +170,11 @@ async def _keep_layers(
         if await call.images.blob_size(place.path, digest) is not None:
             continue
         url: str | None = await call.images.begin_upload(place.path)
-        async for piece in upstream.blob(digest, size):
-            url = await call.images.append(url or "", piece)
-            if url is None:
-                raise UpstreamError(f"the registry forgot the upload of {digest}")
+        async with aclosing(upstream.blob(digest, size)) as pieces:
+            async for piece in pieces:
+                url = await call.images.append(url or "", piece)
+                if url is None:
+                    raise UpstreamError(f"the registry forgot the upload of {digest}")
         fault = await call.images.finish(url or "", digest)
         if fault is not None:
             raise UpstreamError(f"the layer {digest} is not what the upstream says: {fault}")
@@ -167,20 +185,18 @@ async def _provide_repository(call: Call, place: Place) -> None:
     if find_repository(call.view, place.name) is not None:
         return
     template = template_for(place.name, call.view.select(RepositoryCreationTemplate))
-    made = Repository(arn=place.arn, repository_name=place.name, created_at=call.clock.now())
-    if template is not None:
-        made = Repository(
-            arn=made.arn,
-            repository_name=made.repository_name,
-            created_at=made.created_at,
-            image_tag_mutability=template.image_tag_mutability,
-            exclusion_filters=template.exclusion_filters,
-            policy=template.policy,
-            lifecycle_policy=template.lifecycle_policy,
-            tags=template.tags,
-        )
+    made = Repository(
+        arn=place.arn,
+        repository_name=place.name,
+        created_at=call.clock.now(),
+        **template.of_repositories if template else {},
+    )
     async with call.images.turn(place.path):
         await free_pending(call.store, call.scope, call.images, place.path)
         async with call.transaction() as change:
             if change.get(Repository, place.arn) is None:
                 change.put(made)
+
+
+def _words(error: UpstreamError | AwsError) -> str:
+    return error.message if isinstance(error, AwsError) else str(error)

@@ -1,9 +1,10 @@
-"""Pull through caches of ECR. Source: Amazon ECR API, data types PullThroughCacheRule and
-RepositoryCreationTemplate.
+"""Pull through caches of ECR, and what repositories are like that they make.
+
+Source: Amazon ECR API Reference, data types PullThroughCacheRule, RepositoryCreationTemplate.
 """
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ecsd.records.record import Record
 from ecsd.records.tag import Tag
@@ -45,9 +46,20 @@ class RepositoryCreationTemplate(Record, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def of_repositories(self) -> dict[str, Any]:
+        """What a repository's record takes over."""
+        return {
+            "image_tag_mutability": self.image_tag_mutability,
+            "exclusion_filters": self.exclusion_filters,
+            "policy": self.policy,
+            "lifecycle_policy": self.lifecycle_policy,
+            "tags": self.tags,
+        }
+
 
 class UpstreamCheck(Record, frozen=True, kw_only=True):
-    """When a tag was last compared with the upstream's."""
+    """When a tag that came from upstream is compared with the upstream's again."""
 
     KIND: ClassVar[str] = "ecr_upstream_check"
     KEY: ClassVar[str] = "tag_place"
@@ -55,7 +67,7 @@ class UpstreamCheck(Record, frozen=True, kw_only=True):
 
     repository_arn: str
     tag: str
-    checked_at: datetime
+    due_at: datetime
 
     @property
     def tag_place(self) -> str:

@@ -82,10 +82,10 @@ def candidates_of(view: View, repository: Repository) -> list[Candidate]:
 def ecr_images(
     view: View, containers: Iterable[Mapping[str, Any]], registry: str
 ) -> dict[str, str]:
-    """Return container → image at our own registry (host and port), of images that are there, or
-    that a pull through cache has there.
+    """Return container → image at our own registry (host and port), of images that are there.
 
-    An image of another account of AWS's, which has no repository here, stays what it is.
+    Those that a pull through cache rule fetches count as there. An image of another account of
+    AWS's, which has no repository here, stays what it is.
     """
     found = {}
     for one in containers:

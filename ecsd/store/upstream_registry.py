@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from ecsd.clock import Clock
 from ecsd.decisions.ecr.manifest import MANY, MOST_BYTES, SINGLE, digest_of
 from ecsd.decisions.ecr.names import is_digest
-from ecsd.decisions.ecr.upstream_auth import read_challenge, token_url
+from ecsd.decisions.ecr.upstream_auth import basic, read_challenge, token_url
 from ecsd.errors import UpstreamError
 
 if TYPE_CHECKING:  # loaded at first use
@@ -134,17 +134,15 @@ class UpstreamRegistry:
 
     async def _authorized(self, header: str) -> str:
         """Return the header that a challenge asks for."""
-        import aiohttp
-
         challenge, source = read_challenge(header), self._source
-        auth = aiohttp.BasicAuth(*source.credentials) if source.credentials else None
-        if challenge.scheme == "basic" and auth is not None:
-            return auth.encode()
+        own = {"authorization": basic(*source.credentials)} if source.credentials else {}
+        if challenge.scheme == "basic" and own:
+            return own["authorization"]
         url = token_url(challenge, source.base, source.repository)
         if challenge.scheme != "bearer" or url is None:
             raise UpstreamError(f"{source.base} does not let us in: {header[:200]}")
         async with self._clock.deadline(ANSWER_SECONDS):
-            answer = await self._session.get(url, auth=auth)
+            answer = await self._session.get(url, headers=own)
         async with answer:
             content = await self._limited(answer, MOST_TOKEN_BYTES)
             if answer.status != OK:

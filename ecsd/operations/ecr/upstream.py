@@ -139,7 +139,6 @@ async def _fetch(call: Call, place: Place, rule: PullThroughCacheRule, reference
         found = await upstream.manifest(reference)
         if found is None:
             raise UpstreamError(f"{rule.upstream_url} has no {source.repository}, {reference}")
-        await _provide_repository(call, place)
         try:
             await _take(call, place, upstream, Pushed(*found, tag))
         except AwsError as error:
@@ -152,6 +151,7 @@ async def _take(call: Call, place: Place, upstream: UpstreamRegistry, pushed: Pu
     manifest = read_manifest(pushed.content, pushed.media_type)
     if isinstance(manifest, str):
         raise UpstreamError(manifest)
+    await _provide_repository(call, place)
     for digest in manifest.children:
         repository = find_repository(call.view, place.name)
         if repository is not None and find_image(call.view, repository, digest=digest) is None:

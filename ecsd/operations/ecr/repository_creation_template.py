@@ -11,12 +11,11 @@ from msgspec.structs import replace
 from ecsd.decisions.ecr.lifecycle import read_policy
 from ecsd.decisions.ecr.pull_through import CACHE, MOST_TEMPLATES
 from ecsd.decisions.ecr.repository_policy import policy_fault
-from ecsd.decisions.ecr.tag_mutability import fault_in
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecr.paging import page
 from ecsd.operations.ecr.refusal import invalid, unsupported
-from ecsd.operations.ecr.repository import AES256
+from ecsd.operations.ecr.repository import AES256, read_mutability, shown_filters
 from ecsd.operations.ecr.tag import merged
 from ecsd.records.ecr.pull_through import RepositoryCreationTemplate
 from ecsd.store.store import View
@@ -91,15 +90,8 @@ def _changed(
     if "description" in request:
         more["description"] = request["description"]
     if "imageTagMutability" in request:
-        given = request.get("imageTagMutabilityExclusionFilters") or ()
-        filters = tuple(one["filter"] for one in given)
-        fault = fault_in(request["imageTagMutability"], filters)
-        if fault is not None:
-            raise invalid("imageTagMutability", fault)
-        more |= {
-            "image_tag_mutability": request["imageTagMutability"],
-            "exclusion_filters": filters,
-        }
+        mutability, filters = read_mutability(request)
+        more |= {"image_tag_mutability": mutability, "exclusion_filters": filters}
     elif "imageTagMutabilityExclusionFilters" in request:
         raise invalid("imageTagMutabilityExclusionFilters", "needs imageTagMutability")
     if "repositoryPolicy" in request:
@@ -154,14 +146,13 @@ def _answer(call: Call, template: RepositoryCreationTemplate) -> dict[str, Any]:
 
 
 def _shown(template: RepositoryCreationTemplate) -> dict[str, Any]:
-    filters = [{"filterType": "WILDCARD", "filter": one} for one in template.exclusion_filters]
     return {
         "prefix": template.prefix,
         "description": template.description,
         "encryptionConfiguration": {"encryptionType": AES256},
         "resourceTags": [{"Key": one.key, "Value": one.value} for one in template.tags],
         "imageTagMutability": template.image_tag_mutability,
-        "imageTagMutabilityExclusionFilters": filters or None,
+        **shown_filters(template.exclusion_filters),
         "repositoryPolicy": template.policy,
         "lifecyclePolicy": template.lifecycle_policy,
         "appliedFor": list(template.applied_for),

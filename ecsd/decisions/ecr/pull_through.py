@@ -3,6 +3,7 @@
 Source: Amazon ECR User Guide, pull through cache rules, repository creation templates.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, TypeVar
@@ -33,7 +34,7 @@ UPSTREAMS: Mapping[str, Upstream] = {
     "cgr.dev": Upstream("chainguard", secret=True),
 }
 AZURE = Upstream("azure-container-registry", secret=True)
-AZURE_HOST = ".azurecr.io"
+AZURE_HOST = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\.azurecr\.io")
 
 
 class Prefixed(Protocol):
@@ -50,7 +51,7 @@ P = TypeVar("P", bound=Prefixed)
 
 def upstream_of(host: str) -> Upstream | None:
     """Return the registry that ECR knows by a host, None for others."""
-    if host.endswith(AZURE_HOST) and host != AZURE_HOST:
+    if AZURE_HOST.fullmatch(host):
         return AZURE
     return UPSTREAMS.get(host)
 
@@ -77,7 +78,7 @@ def upstream_repository(name: str, rule: PullThroughCacheRule) -> str:
 def is_due(*, known: bool, due_at: datetime | None, by_digest: bool, now: datetime) -> bool:
     """Tell whether the upstream is asked. known: the image is here.
 
-    due_at: when its tag is compared again; None: it never was: somebody pushed it here.
+    due_at: when its tag is compared again; None: never: somebody pushed it here.
     """
     if not known:
         return True

@@ -69,18 +69,23 @@ def _is_due(call: Call, place: Place, reference: str) -> bool:
     view, by_digest = call.view, is_digest(reference)
     repository = find_repository(view, place.name)
     wanted = {"digest": reference} if by_digest else {"tag": reference}
-    known = repository is not None and find_image(view, repository, **wanted) is not None
+    known = find_image(view, repository, **wanted) if repository else None
     check = view.get(UpstreamCheck, f"{place.arn}:{reference}")
-    due_at = check.due_at if check else None
-    return is_due(known=known, due_at=due_at, by_digest=by_digest, now=call.clock.now())
+    due_at = check.due_at if check and known and check.digest == known.digest else None
+    now = call.clock.now()
+    return is_due(known=known is not None, due_at=due_at, by_digest=by_digest, now=now)
 
 
 async def _note(call: Call, place: Place, tag: str, due_at: datetime) -> None:
     """Note when a tag is compared with the upstream's again, if it is here."""
     async with call.transaction() as change:
         repository = change.get(Repository, place.arn)
-        if repository is not None and find_image(change, repository, tag=tag) is not None:
-            change.put(UpstreamCheck(repository_arn=place.arn, tag=tag, due_at=due_at))
+        image = find_image(change, repository, tag=tag) if repository else None
+        if image is not None:
+            check = UpstreamCheck(
+                repository_arn=place.arn, tag=tag, digest=image.digest, due_at=due_at
+            )
+            change.put(check)
 
 
 async def reach(call: Call, rule: PullThroughCacheRule) -> None:

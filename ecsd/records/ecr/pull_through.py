@@ -59,7 +59,10 @@ class RepositoryCreationTemplate(Record, frozen=True, kw_only=True):
 
 
 class UpstreamCheck(Record, frozen=True, kw_only=True):
-    """When a tag that came from upstream is compared with the upstream's again."""
+    """When a tag that came from upstream is compared with the upstream's again.
+
+    digest: what it meant then; once somebody has pushed another image, the tag is theirs.
+    """
 
     KIND: ClassVar[str] = "ecr_upstream_check"
     KEY: ClassVar[str] = "tag_place"
@@ -67,6 +70,7 @@ class UpstreamCheck(Record, frozen=True, kw_only=True):
 
     repository_arn: str
     tag: str
+    digest: str
     due_at: datetime
 
     @property

@@ -88,6 +88,10 @@ def test_templates_of_other_purposes_are_passed_over():
         ("registry-1.docker.io", "docker-hub", True),
         ("mine.azurecr.io", "azure-container-registry", True),
         (".azurecr.io", None, None),
+        ("10.0.0.1/.azurecr.io", None, None),  # asked would be another host
+        ("10.0.0.1:80#x.azurecr.io", None, None),
+        ("me@x.azurecr.io", None, None),
+        ("mine.azurecr.io.evil.com", None, None),
         ("azurecr.io", None, None),
         ("docker.io", None, None),
         ("evil.com/quay.io", None, None),

@@ -137,6 +137,14 @@ async def test_what_somebody_pushed_is_never_compared(ask, push, upstream, fetch
     assert upstream.asked == []
 
 
+async def test_a_tag_that_somebody_pushed_over_is_theirs(ask, push, fetch, held, clock):
+    await fetch()
+    own = await push(NAME, "own", "1")
+    clock.move(days=9)
+    assert await fetch() is None
+    assert (await held())["1"] == own
+
+
 async def test_of_a_list_every_image_is_kept_and_of_a_digest_one(upstream, fetch, held):
     children = [upstream.image("team/app", f"one-{name}", name) for name in ("amd64", "arm64")]
     listed = [{"digest": one, "size": 1, "mediaType": OCI} for one in children]
@@ -175,9 +183,12 @@ async def test_what_upstream_lacks_is_told_and_makes_no_repository(ask, upstream
     assert "which its list names" in await fetch("2")
 
 
-async def test_no_note_outlives_its_repository(ask, store, scope, fetch):
+async def test_no_note_outlives_its_repository_or_image(ask, store, scope, fetch):
     await fetch()
     assert len(store.view(scope).select(UpstreamCheck)) == 1
     await ask("DeleteRepository", repositoryName=NAME, force=True)
+    assert store.view(scope).select(UpstreamCheck) == []
+    assert await fetch() is None
+    await ask("BatchDeleteImage", repositoryName=NAME, imageIds=[{"imageTag": "1"}])
     assert store.view(scope).select(UpstreamCheck) == []
     assert await fetch() is None

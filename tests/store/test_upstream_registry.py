@@ -35,18 +35,19 @@ async def gathered(pieces):
     ("wants", "account"), [("", None), ("bearer", None), ("bearer", ME), ("basic", ME)]
 )
 async def test_manifests_and_layers_are_read_however_it_lets_in(wants, account, monkeypatch):
-    monkeypatch.setattr(upstream_registry, "PIECE", 4)
+    monkeypatch.setattr(upstream_registry, "PIECE", 200_000)  # more than comes at once
     upstream = Upstream(wants, account)
-    digest = upstream.image("team/app", "1", "layer of text")
+    text = "layer" * 100_000
+    digest = upstream.image("team/app", "1", text)
     async with serving(upstream), opened(upstream, account) as one:
         await one.ping()
         for reference in ("1", digest):
             content, kind = await one.manifest(reference)
             assert (digest_of(content), kind) == (digest, OCI)
         assert await one.manifest("2") is None
-        layer = digest_of(b"layer of text")
-        pieces = await gathered(one.blob(layer, 13))
-    assert pieces == [b"laye", b"r of", b" tex", b"t"]
+        pieces = await gathered(one.blob(digest_of(text.encode()), len(text)))
+    assert b"".join(pieces).decode() == text
+    assert [len(one) for one in pieces] == [200_000, 200_000, 100_000]
     tokens = [path for path in upstream.asked if path.startswith("/token")]
     scope = "/token?scope=repository:team/app:pull&service=fake"
     assert tokens == ([scope] if wants == "bearer" else [])

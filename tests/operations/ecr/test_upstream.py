@@ -1,5 +1,6 @@
 """Images of other registries: fetched once, compared once a day, kept while upstream is away."""
 
+import asyncio
 import json
 
 import pytest
@@ -65,6 +66,20 @@ async def test_the_first_pull_makes_the_repository_and_the_next_asks_nobody(
     assert await fetch() is None
     assert await fetch(upstream.first) is None
     assert len(upstream.asked) == asked
+
+
+async def test_what_is_here_is_not_kept_waiting_by_what_is_being_fetched(fetch, images):
+    await fetch()
+    async with images.turn(f"upstream {PLACE.path}"), asyncio.timeout(5):
+        assert await fetch() is None
+
+
+async def test_of_pulls_at_once_one_fetches(upstream, fetch):
+    async with asyncio.TaskGroup() as group:
+        asked = [group.create_task(fetch()) for _ in range(5)]
+    assert [one.result() for one in asked] == [None] * 5
+    manifests = [path for path in upstream.asked if "/manifests/" in path]
+    assert len(manifests) == 2  # refused once, then with a token
 
 
 async def test_a_template_says_what_the_repository_is_like(ask, fetch):

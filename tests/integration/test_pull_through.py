@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import subprocess
 from contextlib import contextmanager
 from urllib.request import urlopen
@@ -11,6 +12,7 @@ import pytest
 from tests.integration.instance import UPSTREAM
 from tests.integration.sample import eventually
 from tests.integration.test_images import EXECUTION, Docker, Tasks
+from tests.integration.test_terraform import SHARED, Terraform, plugins
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -134,3 +136,63 @@ def test_credentials_of_a_secret_open_a_registry_that_asks_for_some(account, doc
         for name in ("own/app", "hub/own/app")
     ]
     assert digests[0] == digests[1]
+
+
+MAIN = """
+variable "aws_region" { default = "us-east-1" }
+resource "aws_secretsmanager_secret" "hub" {
+  name                    = "ecr-pullthroughcache/hub"
+  recovery_window_in_days = 0
+}
+resource "aws_secretsmanager_secret_version" "hub" {
+  secret_id     = aws_secretsmanager_secret.hub.id
+  secret_string = jsonencode({ username = "me", accessToken = "secret" })
+}
+resource "aws_ecr_pull_through_cache_rule" "hub" {
+  ecr_repository_prefix = "hub"
+  upstream_registry_url = "registry-1.docker.io"
+  credential_arn        = aws_secretsmanager_secret_version.hub.arn
+}
+resource "aws_ecr_repository_creation_template" "hub" {
+  prefix               = "hub"
+  description          = "of the hub"
+  applied_for          = ["PULL_THROUGH_CACHE"]
+  image_tag_mutability = "IMMUTABLE"
+  resource_tags        = { team = "a" }
+  lifecycle_policy = jsonencode({
+    rules = [{
+      rulePriority = 1
+      selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 9 }
+      action       = { type = "expire" }
+    }]
+  })
+  repository_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = "*", Action = "ecr:BatchGetImage" }]
+  })
+}
+data "aws_ecr_pull_through_cache_rule" "hub" {
+  ecr_repository_prefix = aws_ecr_pull_through_cache_rule.hub.ecr_repository_prefix
+}
+"""
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the Terraform configurations are not here")
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
+def test_terraform_cycles_rules_and_templates(ecsd, account, tmp_path):
+    for name in ("providers", "versions"):
+        shutil.copy(SHARED.parent / "core" / f"{name}.tf", tmp_path)
+    (tmp_path / "main.tf").write_text(MAIN)
+    terraform = Terraform(tmp_path, ecsd, account.number)
+    terraform.run("init", "-input=false", *plugins())
+    ecr = account.client("ecr")
+    try:
+        terraform.run("apply", "-auto-approve")
+        plan = terraform.run("plan", "-detailed-exitcode", check=False)
+        assert plan.returncode == 0, plan.stdout
+        (rule,) = ecr.describe_pull_through_cache_rules()["pullThroughCacheRules"]
+        assert rule["upstreamRegistry"] == "docker-hub"
+    finally:
+        terraform.run("destroy", "-auto-approve")
+    assert ecr.describe_pull_through_cache_rules()["pullThroughCacheRules"] == []
+    assert ecr.describe_repository_creation_templates()["repositoryCreationTemplates"] == []

@@ -72,7 +72,7 @@ def template_for(
 def upstream_repository(name: str, rule: PullThroughCacheRule) -> str:
     """Return what the upstream calls a repository that lies below a rule's prefix."""
     own = name if rule.prefix == ROOT else name.removeprefix(f"{rule.prefix}/")
-    return own if rule.upstream_prefix == ROOT else f"{rule.upstream_prefix}/{own}"
+    return own if rule.upstream_prefix in (None, ROOT) else f"{rule.upstream_prefix}/{own}"
 
 
 def is_due(*, known: bool, due_at: datetime | None, by_digest: bool, now: datetime) -> bool:

@@ -9,13 +9,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecsd.decisions.ecr.pull_through import MOST_RULES, ROOT, upstream_of
+from ecsd.decisions.ecr.pull_through import MOST_RULES, upstream_of
 from ecsd.errors import AwsError, UpstreamError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.ecr.paging import page
 from ecsd.operations.ecr.refusal import invalid, unsupported
 from ecsd.operations.ecr.registry import put_in_use
-from ecsd.operations.ecr.upstream import reach, read_credentials
+from ecsd.operations.ecr.upstream import reach, secret_content
 from ecsd.records.ecr.pull_through import PullThroughCacheRule
 from ecsd.store.store import View
 
@@ -36,17 +36,18 @@ async def create_pull_through_cache_rule(call: Call, request: dict[str, Any]) ->
         raise invalid("upstreamRegistry", f"{host} is {upstream.name}, not {told}")
     if upstream.secret and request.get("credentialArn") is None:
         raise invalid("credentialArn", f"the upstream registry {host} requires authentication")
-    now = call.clock.now()
+    now, below = call.clock.now(), request.get("upstreamRepositoryPrefix")
     rule = PullThroughCacheRule(
         prefix=prefix,
         upstream_url=host,
         upstream_registry=upstream.name,
-        upstream_prefix=_prefix(request.get("upstreamRepositoryPrefix") or ROOT),
+        upstream_prefix=_prefix(below) if below is not None else None,
         credential_arn=request.get("credentialArn"),
         created_at=now,
         updated_at=now,
     )
-    read_credentials(call, call.view, rule)
+    if rule.credential_arn is not None:
+        secret_content(call, call.view, rule.credential_arn)
     async with call.transaction() as change:
         if change.get(PullThroughCacheRule, prefix) is not None:
             raise AwsError(
@@ -74,7 +75,7 @@ async def update_pull_through_cache_rule(call: Call, request: dict[str, Any]) ->
         known = _require(change, request["ecrRepositoryPrefix"])
         arn, now = request["credentialArn"], call.clock.now()
         rule = replace(known, credential_arn=arn, updated_at=now)
-        read_credentials(call, change, rule)
+        secret_content(call, change, arn)
         change.put(rule)
     members = ("ecrRepositoryPrefix", "registryId", "updatedAt", "credentialArn")
     shown = _shown(call, rule)

@@ -113,27 +113,36 @@ def read_credentials(call: Call, view: View, rule: PullThroughCacheRule) -> tupl
     """
     if rule.credential_arn is None:
         return None
-    secret = find_secret(view, rule.credential_arn)
-    if secret is None or secret.deletion_at is not None:
-        raise AwsError(
-            "SecretNotFoundException",
-            f"The ARN of the secret specified in the pull through cache rule was not found: "
-            f"{rule.credential_arn}",
-        )
-    keys = ServiceKeys(Workshop(call.authority.seal, call.ids, call.clock.now()), None)
-    try:
-        content = current_value(view, secret, keys)
-    except AwsError as error:
-        raise AwsError("UnableToDecryptSecretValueException", error.message) from error
+    content = secret_content(call, view, rule.credential_arn)
     try:
         said = msgspec.json.decode(content or b"")
         user, token = said["username"], said["accessToken"]
     except (msgspec.DecodeError, KeyError, TypeError) as error:
         raise AwsError(
             "UnableToAccessSecretException",
-            f"The secret {secret.arn} must be JSON with the keys username and accessToken.",
+            f"The secret {rule.credential_arn} must be JSON with the keys username and "
+            "accessToken.",
         ) from error
     return str(user), str(token)
+
+
+def secret_content(call: Call, view: View, arn: str) -> bytes | None:
+    """Return what a secret holds; None: nothing yet.
+
+    Raises:
+        AwsError: it is not there, or cannot be opened.
+    """
+    secret = find_secret(view, arn)
+    if secret is None or secret.deletion_at is not None:
+        raise AwsError(
+            "SecretNotFoundException",
+            f"The ARN of the secret specified in the pull through cache rule was not found: {arn}",
+        )
+    keys = ServiceKeys(Workshop(call.authority.seal, call.ids, call.clock.now()), None)
+    try:
+        return current_value(view, secret, keys)
+    except AwsError as error:
+        raise AwsError("UnableToDecryptSecretValueException", error.message) from error
 
 
 async def _fetch(call: Call, place: Place, rule: PullThroughCacheRule, reference: str) -> None:

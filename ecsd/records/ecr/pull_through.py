@@ -14,7 +14,7 @@ class PullThroughCacheRule(Record, frozen=True, kw_only=True):
     """Repositories below a prefix hold images of another registry.
 
     prefix: without final slash; ``ROOT``: every name. upstream_prefix: what upstream names of
-    repositories begin with; ``ROOT``: nothing.
+    repositories begin with; None and ``ROOT``: nothing.
     """
 
     KIND: ClassVar[str] = "ecr_pull_through_cache_rule"
@@ -23,7 +23,7 @@ class PullThroughCacheRule(Record, frozen=True, kw_only=True):
     prefix: str
     upstream_url: str
     upstream_registry: str  # docker-hub, quay, …
-    upstream_prefix: str = "ROOT"
+    upstream_prefix: str | None = None
     credential_arn: str | None = None  # of a secret
     created_at: datetime
     updated_at: datetime

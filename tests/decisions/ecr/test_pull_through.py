@@ -22,7 +22,7 @@ TIMES = {"created_at": VIRTUAL_START, "updated_at": VIRTUAL_START}
 PARTS = st.lists(st.sampled_from(["a", "b", "ab"]), min_size=1, max_size=4).map("/".join)
 
 
-def rule(prefix, upstream="ROOT"):
+def rule(prefix, upstream=None):
     return PullThroughCacheRule(
         prefix=prefix,
         upstream_url="quay.io",
@@ -58,6 +58,7 @@ def test_the_longest_prefix_counts(name, prefixes, found):
     ("name", "prefix", "upstream", "expected"),
     [
         ("quay/team/app", "quay", "ROOT", "team/app"),
+        ("quay/team/app", "quay", None, "team/app"),
         ("hub/nginx", "hub", "library", "library/nginx"),
         ("team/app", "ROOT", "ROOT", "team/app"),
         ("app", "ROOT", "team", "team/app"),

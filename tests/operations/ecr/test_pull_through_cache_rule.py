@@ -32,7 +32,6 @@ async def test_a_rule_is_made_shown_changed_and_removed(ask, refused, clock, sec
         "ecrRepositoryPrefix": "hub",
         "upstreamRegistryUrl": "registry-1.docker.io",
         "upstreamRegistry": "docker-hub",
-        "upstreamRepositoryPrefix": "ROOT",
         "credentialArn": first,
         "registryId": "000000000000",
         "createdAt": clock.now(),
@@ -89,13 +88,10 @@ async def test_what_a_rule_cannot_be(ask, refused, more, code, words):
     assert (await ask("DescribePullThroughCacheRules"))["pullThroughCacheRules"] == []
 
 
-async def test_a_secret_must_be_there_and_hold_a_name_and_a_token(refused, secret, client):
+async def test_a_secret_must_be_there_and_open(refused, secret, client):
     kept, ask = secret
     arn = await kept(ME)
     cases = [(f"{arn[:-6]}xxxxxx", "SecretNotFoundException")]
-    for number, value in enumerate(("text", "[]", '{"username": "me"}')):
-        own = await kept(value, f"ecr-pullthroughcache/{number}")
-        cases.append((own, "UnableToAccessSecretException"))
     lost = await kept(ME, "ecr-pullthroughcache/lost")
     await ask("DeleteSecret", SecretId=lost)
     cases.append((lost, "SecretNotFoundException"))
@@ -108,6 +104,26 @@ async def test_a_secret_must_be_there_and_hold_a_name_and_a_token(refused, secre
     for one, code in cases:
         error = await refused("CreatePullThroughCacheRule", **HUB, credentialArn=one)
         assert error.code == code, one
+
+
+async def test_what_a_secret_holds_may_come_later(ask, secret):
+    _, ask_secrets = secret
+    named = {"ecrRepositoryPrefix": "hub"}
+    arn = (await ask_secrets("CreateSecret", Name="ecr-pullthroughcache/hub"))["ARN"]
+    await ask("CreatePullThroughCacheRule", **HUB, credentialArn=arn)
+    words = f"The secret {arn} must be JSON with the keys username and accessToken."
+    for value in (None, "text", "[]", '{"username": "me"}'):
+        if value is not None:
+            await ask_secrets("PutSecretValue", SecretId=arn, SecretString=value)
+        said = await ask("ValidatePullThroughCacheRule", **named)
+        assert (said["isValid"], said["failure"]) == (False, words)
+
+
+async def test_the_upstreams_prefix_is_shown_as_it_was_given(ask):
+    for number, (given, shown) in enumerate((("ROOT", "ROOT"), ("team/", "team"))):
+        own = QUAY | {"ecrRepositoryPrefix": f"q{number}", "upstreamRepositoryPrefix": given}
+        made = await ask("CreatePullThroughCacheRule", **own)
+        assert made["upstreamRepositoryPrefix"] == shown
 
 
 async def test_an_update_needs_credentials_that_are_there(ask, refused, secret):

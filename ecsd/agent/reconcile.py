@@ -17,7 +17,7 @@ from ecsd.errors import EcsdError
 from ecsd.link.messages import Down, PlanApplied, Snapshot
 from ecsd.records.plan import (
     BalancerPlan,
-    EndpointPlan,
+    EndpointCheckPlan,
     HookPlan,
     Plan,
     ProxyPlan,
@@ -161,7 +161,8 @@ class Reconciler:
         return None
 
     async def _hand_on(
-        self, plan: ProxyPlan | RolesPlan | HookPlan | SessionPlan | RegistryPlan | EndpointPlan
+        self,
+        plan: ProxyPlan | RolesPlan | HookPlan | SessionPlan | RegistryPlan | EndpointCheckPlan,
     ) -> None:
         """Give a plan to its room, which tells itself how that goes."""
         match plan:
@@ -175,8 +176,8 @@ class Reconciler:
                 await self._rooms.sessions.apply(plan)
             case RegistryPlan():
                 await self._rooms.registry.apply(plan)
-            case EndpointPlan():
-                await self._rooms.endpoints.apply(plan)
+            case EndpointCheckPlan():
+                await self._rooms.endpoint_checks.apply(plan)
 
     async def _told(
         self, key: str, work: Callable[[], Awaitable[None]], traffic: str | None = None
@@ -200,6 +201,6 @@ class Reconciler:
             "session": self._rooms.sessions.remove,
             "registry": self._rooms.registry.remove,
             "efs": self._rooms.file_systems.remove,
-            "endpoint": self._rooms.endpoints.remove,
+            "endpoint-check": self._rooms.endpoint_checks.remove,
         }
         await removers[kind](name)

@@ -10,7 +10,7 @@ from ecsd.decisions.network.ruleset import Table
 from ecsd.link.messages import Up
 from ecsd.records.plan import (
     BalancerPlan,
-    EndpointPlan,
+    EndpointCheckPlan,
     HookPlan,
     ProxyPlan,
     RegistryPlan,
@@ -121,10 +121,10 @@ class Place(NamedTuple):
     seat: tuple[str, ...] = ()
 
 
-class Endpoints(Protocol):
+class EndpointChecks(Protocol):
     """Endpoints that health checks of Route 53 ask from this host. Findings are observations."""
 
-    async def apply(self, plan: EndpointPlan) -> None:
+    async def apply(self, plan: EndpointCheckPlan) -> None:
         """Ask so from now on."""
         ...
 
@@ -310,4 +310,4 @@ class Rooms(NamedTuple):
     sessions: Sessions
     registry: Registries
     file_systems: FileSystems
-    endpoints: Endpoints
+    endpoint_checks: EndpointChecks

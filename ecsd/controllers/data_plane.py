@@ -176,7 +176,7 @@ class DataPlaneController:
         view = self._store.view(scope)
         yield from ((scope, key) for key in _plans_of(view, record))
         for own in endpoints_named(view, record):
-            yield scope.globally(), f"endpoint/{own}"
+            yield scope.globally(), f"endpoint-check/{own}"
         for zone_id in zones_resting_on(view, record):
             yield scope.globally(), f"zone/{zone_id}"
 
@@ -191,7 +191,7 @@ class DataPlaneController:
             "hook": self._hook,
             "session": self._session,
             "registry": self._registry,
-            "endpoint": self._endpoint,
+            "endpoint-check": self._endpoint_check,
         }
         compilers = {
             "vpc": self._vpc,
@@ -336,7 +336,7 @@ class DataPlaneController:
         )
         return plan, host
 
-    def _endpoint(self, view: View, own: str) -> tuple[Plan | None, str | None]:
+    def _endpoint_check(self, view: View, own: str) -> tuple[Plan | None, str | None]:
         """An endpoint is asked by one host, whichever is the first by name."""
         check = view.get(HealthCheck, own)
         host = self._first_host()
@@ -355,7 +355,7 @@ class DataPlaneController:
         for scope, one in self._store.everywhere(Registry):
             yield scope, f"registry/{one.key}"
         for scope, check in self._store.everywhere(HealthCheck):
-            yield scope, f"endpoint/{check.key}"
+            yield scope, f"endpoint-check/{check.key}"
         for scope, attempt in self._store.everywhere(ServiceDeployment):
             if is_open(attempt):
                 yield from ((scope, key) for key in _hooks_of(attempt))
@@ -433,7 +433,7 @@ def _own_plans(
         case FileSystem():
             return (f"efs/{record.file_system_id}",)
         case HealthCheck():
-            return (f"endpoint/{record.health_check_id}",)
+            return (f"endpoint-check/{record.health_check_id}",)
 
 
 def _of_task(task: Task) -> Iterable[str]:

@@ -112,7 +112,7 @@ class Observations:
             case FileSystemObserved():
                 await self._file_system(message)
             case EndpointObserved():
-                await self._endpoint(message)
+                await self._endpoint_check(message)
 
     # -------------------------------------------------------------- tasks
 
@@ -208,7 +208,7 @@ class Observations:
             elif known.state == DELETING:
                 change.remove(known)
 
-    async def _endpoint(self, seen: EndpointObserved) -> None:
+    async def _endpoint_check(self, seen: EndpointObserved) -> None:
         """Enter how a check went; what was known stays until enough checks say otherwise."""
         async with self._store.transaction(Scope(seen.account, GLOBAL)) as change:
             known = change.get(HealthCheck, seen.health_check_id)
@@ -287,7 +287,7 @@ def _key(host: str, message: Up) -> str:
         case FileSystemObserved():
             return f"efs/{message.file_system_arn}"
         case EndpointObserved():
-            return f"endpoint/{message.health_check_id}"
+            return f"endpoint-check/{message.health_check_id}"
         case PlanApplied():
             return f"applied/{host}/{message.key}"
         case _:

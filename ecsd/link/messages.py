@@ -22,7 +22,7 @@ class Assign(Message, frozen=True, kw_only=True):
     key: ``vpc/<id>``, ``zone/<namespace or zone id>``, ``balancer/<arn>``, ``task/<arn>``,
     ``connect/<task arn>``, ``roles/<task arn>``, ``hook/<service deployment>|<hook id>``,
     ``session/<session id>``, ``efs/<file system id>``, ``registry/registry``,
-    ``endpoint/<health check id>``.
+    ``endpoint-check/<health check id>``.
     """
 
     key: str

@@ -18,7 +18,7 @@ from ecsd.agent.registry import HostRegistry
 from ecsd.agent.rooms import Ground, Report, Rooms
 from ecsd.agent.task_roles import TaskRoles
 from ecsd.agent.traffic.balancers import HostBalancers
-from ecsd.agent.traffic.endpoint_checks import HostEndpoints
+from ecsd.agent.traffic.endpoint_checks import HostEndpointChecks
 from ecsd.agent.traffic.proxies import HostProxies
 from ecsd.clock import SystemClock
 from ecsd.decisions.request_rate import Rate
@@ -91,7 +91,9 @@ class _Host:
         self.hooks = HostHooks(self.link.report)
         self.sessions = HostSessions(settings, clock, self.roles, self._reporter("sessions"))
         self.registry = HostRegistry(settings, clock, self._reporter("registry"))
-        self.endpoints = HostEndpoints(settings, clock, self._reporter("endpoints"))
+        self.endpoint_checks = HostEndpointChecks(
+            settings, clock, self._reporter("endpoint_checks")
+        )
         self.reconciler = Reconciler(
             clock,
             Rooms(
@@ -105,7 +107,7 @@ class _Host:
                 self.sessions,
                 self.registry,
                 self.file_systems,
-                self.endpoints,
+                self.endpoint_checks,
             ),
             self.link.report,
             PlanLog(paths.plan_log(settings)),
@@ -122,7 +124,7 @@ class _Host:
             self.sessions.run(),
             self.registry.run(),
             self.file_systems.run(),
-            self.endpoints.run(),
+            self.endpoint_checks.run(),
             self.reconciler.run(),
             self.link.run(),
             self._sweep(),
@@ -161,7 +163,7 @@ class _Host:
         self.sessions.observe_all()
         self.registry.observe_all()
         self.file_systems.observe_all()
-        self.endpoints.observe_all()
+        self.endpoint_checks.observe_all()
         self.balancers.observe_all()
         self.proxies.observe_all()
         self.networks.observe_all()

@@ -68,7 +68,7 @@ class ZonePlan(Message, frozen=True, kw_only=True):
     record_sets: tuple[RecordSetPlan, ...] = ()
 
 
-class EndpointPlan(Message, frozen=True, kw_only=True):
+class EndpointCheckPlan(Message, frozen=True, kw_only=True):
     """What a health check of Route 53 asks. Seconds.
 
     address: IPv4 or IPv6; empty: what the name leads to. is_balancer: it is the entrance of a load
@@ -425,7 +425,7 @@ class SessionPlan(Message, frozen=True, kw_only=True):
 Plan = (
     VpcPlan
     | ZonePlan
-    | EndpointPlan
+    | EndpointCheckPlan
     | BalancerPlan
     | FileSystemPlan
     | ProxyPlan

@@ -4,13 +4,13 @@ import asyncio
 
 from msgspec.structs import replace
 
-from ecsd.agent.traffic.endpoint_checks import HostEndpoints
+from ecsd.agent.traffic.endpoint_checks import HostEndpointChecks
 from ecsd.clock import VirtualClock, VirtualLoop
 from ecsd.decisions.dns.endpoint_check import Found
-from ecsd.records.plan import EndpointPlan
+from ecsd.records.plan import EndpointCheckPlan
 from ecsd.settings import Settings
 
-PLAN = EndpointPlan(
+PLAN = EndpointCheckPlan(
     health_check_id="hc", account="1", kind="HTTP", port=80, interval=10, threshold=3
 )
 WELL, ILL = Found(passed=True, words="fine", checker="a"), Found(passed=False, words="ill")
@@ -23,7 +23,9 @@ class Host:
         self.clock = VirtualClock()
         self.reports, self.asked = [], []
         self.finding = WELL
-        self.endpoints = HostEndpoints(Settings(), self.clock, self.reports.append, self._probe)
+        self.endpoint_checks = HostEndpointChecks(
+            Settings(), self.clock, self.reports.append, self._probe
+        )
 
     async def _probe(self, plan, clock, *, strict):
         assert not strict

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ecsd.agent.drivers import endpoint_probe
 from ecsd.agent.drivers.endpoint_probe import ask_endpoint
 from ecsd.clock import SystemClock
-from ecsd.records.plan import EndpointPlan
+from ecsd.records.plan import EndpointCheckPlan
 from tests.certificates.pems import pair
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
@@ -40,7 +40,7 @@ async def listening(answer, **more):
 
 
 def plan(port, kind="HTTP", **more):
-    return EndpointPlan(
+    return EndpointCheckPlan(
         health_check_id="hc",
         account="1",
         kind=kind,

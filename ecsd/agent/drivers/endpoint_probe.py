@@ -13,14 +13,14 @@ from ecsd.agent.drivers.target_channel import Channel, hear_out, opened
 from ecsd.clock import Clock
 from ecsd.decisions.dns.endpoint_check import Found, answered, is_enough, request_text
 from ecsd.decisions.dns.health_check import is_askable
-from ecsd.records.plan import EndpointPlan
+from ecsd.records.plan import EndpointCheckPlan
 
 CONNECT_SECONDS, TCP_SECONDS = 4.0, 10.0
 ANSWER_SECONDS = 2.0
 ALPN = "http/1.1"
 
 
-async def ask_endpoint(plan: EndpointPlan, clock: Clock, *, strict: bool) -> Found:
+async def ask_endpoint(plan: EndpointCheckPlan, clock: Clock, *, strict: bool) -> Found:
     """Return how the check went; it never fails itself. strict: as in ``is_askable``."""
     try:
         address = plan.address or await _resolved(plan, clock)
@@ -35,7 +35,7 @@ async def ask_endpoint(plan: EndpointPlan, clock: Clock, *, strict: bool) -> Fou
     return found._replace(words=found.words + resolved)
 
 
-async def _checked(plan: EndpointPlan, address: str, clock: Clock) -> Found:
+async def _checked(plan: EndpointCheckPlan, address: str, clock: Clock) -> Found:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     channel: Channel | None = None
@@ -70,14 +70,14 @@ async def _checked(plan: EndpointPlan, address: str, clock: Clock) -> Found:
 
 
 async def _connected(
-    connection: socket.socket, plan: EndpointPlan, address: str, clock: Clock
+    connection: socket.socket, plan: EndpointCheckPlan, address: str, clock: Clock
 ) -> Channel:
     alpn = ALPN if plan.kind.startswith("HTTPS") else ""
     async with clock.deadline(TCP_SECONDS if plan.kind == "TCP" else CONNECT_SECONDS):
         return await opened(connection, address, plan.port, alpn, plan.name if plan.sni else "")
 
 
-async def _asked(channel: Channel, plan: EndpointPlan, address: str, clock: Clock) -> Found:
+async def _asked(channel: Channel, plan: EndpointCheckPlan, address: str, clock: Clock) -> Found:
     if plan.kind == "TCP":
         return Found(passed=True, words="Success: Connection established.")
     heard = b""
@@ -91,7 +91,7 @@ async def _asked(channel: Channel, plan: EndpointPlan, address: str, clock: Cloc
     return answered(heard, plan)
 
 
-async def _resolved(plan: EndpointPlan, clock: Clock) -> str:
+async def _resolved(plan: EndpointCheckPlan, clock: Clock) -> str:
     async with clock.deadline(CONNECT_SECONDS):
         found = await asyncio.get_running_loop().getaddrinfo(
             plan.name, plan.port, type=socket.SOCK_STREAM

@@ -16,7 +16,7 @@ from ecsd.agent.rooms import Report
 from ecsd.clock import Clock
 from ecsd.decisions.dns.endpoint_check import Found, Standing, judge
 from ecsd.records.observed import EndpointObserved
-from ecsd.records.plan import EndpointPlan
+from ecsd.records.plan import EndpointCheckPlan
 from ecsd.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ MOST_AT_ONCE = 100  # checks in flight
 class Probe(Protocol):
     """What makes a check."""
 
-    def __call__(self, plan: EndpointPlan, clock: Clock, *, strict: bool) -> Awaitable[Found]:
+    def __call__(self, plan: EndpointCheckPlan, clock: Clock, *, strict: bool) -> Awaitable[Found]:
         """Return how it went."""
         ...
 
@@ -35,7 +35,7 @@ class Probe(Protocol):
 class _Watched:
     """An endpoint that is asked."""
 
-    def __init__(self, plan: EndpointPlan) -> None:
+    def __init__(self, plan: EndpointCheckPlan) -> None:
         self.plan = plan
         self.standing = Standing()
         self.told: EndpointObserved | None = None
@@ -44,8 +44,8 @@ class _Watched:
         self.gone = False
 
 
-class HostEndpoints:
-    """Implements ``rooms.Endpoints``."""
+class HostEndpointChecks:
+    """Implements ``rooms.EndpointChecks``."""
 
     def __init__(
         self, settings: Settings, clock: Clock, report: Report, probe: Probe = ask_endpoint
@@ -71,7 +71,7 @@ class HostEndpoints:
                 for own in list(self._watched):
                     await self.remove(own)
 
-    async def apply(self, plan: EndpointPlan) -> None:
+    async def apply(self, plan: EndpointCheckPlan) -> None:
         """Ask so from now on; a new one at once."""
         known = self._watched.get(plan.health_check_id)
         if known is not None:

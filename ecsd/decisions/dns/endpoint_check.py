@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from ecsd.decisions.dns.health_check import MATCHING, PORTS
-from ecsd.records.plan import EndpointPlan
+from ecsd.records.plan import EndpointCheckPlan
 
 LONGEST_SEARCHED = 5120  # bytes of a body that SearchString is looked for in
 LONGEST_HEAD = 1 << 16  # bytes
@@ -44,7 +44,7 @@ def judge(standing: Standing, *, passed: bool, threshold: int) -> Standing:
     return Standing(healthy, passed, run)
 
 
-def request_text(plan: EndpointPlan, address: str) -> bytes:
+def request_text(plan: EndpointCheckPlan, address: str) -> bytes:
     """Return the request as Route 53 sends it."""
     host = plan.name or (f"[{address}]" if ":" in address else address)
     if plan.port != PORTS[plan.kind]:
@@ -56,7 +56,7 @@ def request_text(plan: EndpointPlan, address: str) -> bytes:
     ).encode(errors="replace")
 
 
-def is_enough(heard: bytes, plan: EndpointPlan) -> bool:
+def is_enough(heard: bytes, plan: EndpointCheckPlan) -> bool:
     """Tell whether what was heard of an answer says how the check went."""
     if len(heard) >= LONGEST_ANSWER:
         return True
@@ -90,7 +90,7 @@ def body_of(heard: bytes) -> bytes:
     return body[:LONGEST_SEARCHED]
 
 
-def answered(heard: bytes, plan: EndpointPlan) -> Found:
+def answered(heard: bytes, plan: EndpointCheckPlan) -> Found:
     """Return what an endpoint's answer comes to."""
     status = STATUS.match(heard)
     if status is None:

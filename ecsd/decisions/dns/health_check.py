@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from msgspec.structs import replace
 
-from ecsd.records.plan import EndpointPlan
+from ecsd.records.plan import EndpointCheckPlan
 from ecsd.records.record import Record
 from ecsd.records.route53.health_check import HealthCheck, HealthCheckConfig
 
@@ -185,7 +185,9 @@ def sums_up_itself(own: str, children: tuple[str, ...], find: Find) -> bool:
     return False
 
 
-def compile_endpoint(check: HealthCheck, account: str, entrance: str | None) -> EndpointPlan | None:
+def compile_endpoint(
+    check: HealthCheck, account: str, entrance: str | None
+) -> EndpointCheckPlan | None:
     """Return what a host is to ask; None: nothing. entrance: of the load balancer it is named for.
 
     Names of load balancers lead to their own entrances on the host.
@@ -194,7 +196,7 @@ def compile_endpoint(check: HealthCheck, account: str, entrance: str | None) -> 
     if config.type == CALCULATED or config.disabled:
         return None
     path = config.resource_path or "/"
-    return EndpointPlan(
+    return EndpointCheckPlan(
         health_check_id=check.health_check_id,
         account=account,
         kind=config.type,

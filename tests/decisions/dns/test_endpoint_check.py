@@ -14,9 +14,9 @@ from ecsd.decisions.dns.endpoint_check import (
     judge,
     request_text,
 )
-from ecsd.records.plan import EndpointPlan
+from ecsd.records.plan import EndpointCheckPlan
 
-PLAN = EndpointPlan(
+PLAN = EndpointCheckPlan(
     health_check_id="hc", account="1", kind="HTTP", port=80, interval=30, threshold=3
 )
 MATCH = replace(PLAN, kind="HTTP_STR_MATCH", search="fine")

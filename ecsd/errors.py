@@ -62,6 +62,10 @@ class RegistryError(EcsdError):
     """The registry of images does not run, or could not collect what it no longer needs."""
 
 
+class UpstreamError(EcsdError):
+    """The registry behind a pull through cache did not give what was asked for."""
+
+
 class FunctionError(EcsdError):
     """A Lambda function, or whoever runs it, said something else than an answer."""
 

@@ -16,6 +16,7 @@ import msgspec
 INSTANCES = 8
 DNS_PORT = 53
 RATE = re.compile(r"[1-9][0-9]{0,6},[1-9][0-9]{0,6}")
+MIRROR = re.compile(r"[a-z0-9][a-z0-9.-]*=https?://[A-Za-z0-9.:\[\]-]+")
 LOOPBACK = ("127.", "::1", "localhost")
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where this host reaches what listens there
 
@@ -38,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     exec_port: int = 0  # ECS Exec's data channels listen here; 0: 100 above the API's port
     exec_url: str = ""  # where clients reach that; empty: ws://HOST:PORT
     registry_port: int = 0  # ECR's registry listens here; 0: 200 above the API's port
+    ecr_upstreams: str = ""  # HOST=URL,…: mirrors of registries behind pull through caches
     lambda_endpoint: str = ""  # URL of a server that answers Lambda's Invoke
     s3_endpoint: str = ""  # URL of the S3 that ecsd itself reads; empty: its own
     s3_access_key_id: str = ""  # for that S3
@@ -69,6 +71,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def api_place(self) -> tuple[str, int]:
         """Return host and port at which this host itself reaches the API."""
         return EVERYWHERE.get(self.host, self.host), self.port
+
+    @property
+    def ecr_mirrors(self) -> Mapping[str, str]:
+        """Return host → URL of the registry that is asked in its place."""
+        given = (one.partition("=") for one in self.ecr_upstreams.split(",") if one)
+        return {host: url for host, _, url in given}
 
     @property
     def names_place(self) -> tuple[str, int] | None:
@@ -158,6 +166,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 IPv4Address(self.host_names)
             except AddressValueError as error:
                 raise ValueError(f"host_names must be an IPv4 address: {error}") from error
+        for one in filter(None, self.ecr_upstreams.split(",")):
+            if not MIRROR.fullmatch(one):
+                raise ValueError(
+                    f"ecr_upstreams must be like quay.io=http://127.0.0.1:5000, got {one}"
+                )
         if self.logs_disk < 0:
             raise ValueError(f"logs_disk must not be negative, got {self.logs_disk}")
         if self.ended_shown < 0:

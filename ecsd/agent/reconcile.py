@@ -17,6 +17,7 @@ from ecsd.errors import EcsdError
 from ecsd.link.messages import Down, PlanApplied, Snapshot
 from ecsd.records.plan import (
     BalancerPlan,
+    EndpointCheckPlan,
     HookPlan,
     Plan,
     ProxyPlan,
@@ -153,16 +154,17 @@ class Reconciler:
                 await self._told(key, lambda: self._rooms.file_systems.apply(plan))
             case TaskPlan():
                 await self._task(plan)
-            case ProxyPlan() | RolesPlan() | HookPlan() | SessionPlan() | RegistryPlan():
-                await self._hand_on(plan)
             case None:
                 await self._remove(kind, name)
                 if key not in self._plans:
                     self._queue.forget(key)
+            case _:
+                await self._hand_on(plan)
         return None
 
     async def _hand_on(
-        self, plan: ProxyPlan | RolesPlan | HookPlan | SessionPlan | RegistryPlan
+        self,
+        plan: ProxyPlan | RolesPlan | HookPlan | SessionPlan | RegistryPlan | EndpointCheckPlan,
     ) -> None:
         """Give a plan to its room, which tells itself how that goes."""
         match plan:
@@ -176,6 +178,8 @@ class Reconciler:
                 await self._rooms.sessions.apply(plan)
             case RegistryPlan():
                 await self._rooms.registry.apply(plan)
+            case EndpointCheckPlan():
+                await self._rooms.endpoint_checks.apply(plan)
 
     async def _told(
         self, key: str, work: Callable[[], Awaitable[None]], traffic: str | None = None
@@ -200,5 +204,6 @@ class Reconciler:
             "registry": self._rooms.registry.remove,
             "efs": self._rooms.file_systems.remove,
             "endpoint": self._rooms.endpoints.remove,
+            "endpoint-check": self._rooms.endpoint_checks.remove,
         }
         await removers[kind](name)

@@ -10,6 +10,7 @@ from ecsd.decisions.network.ruleset import Table
 from ecsd.link.messages import Up
 from ecsd.records.plan import (
     BalancerPlan,
+    EndpointCheckPlan,
     HookPlan,
     ProxyPlan,
     RegistryPlan,
@@ -118,6 +119,22 @@ class Place(NamedTuple):
 
     sandbox: str
     seat: tuple[str, ...] = ()
+
+
+class EndpointChecks(Protocol):
+    """Endpoints that health checks of Route 53 ask from this host. Findings are observations."""
+
+    async def apply(self, plan: EndpointCheckPlan) -> None:
+        """Ask so from now on."""
+        ...
+
+    async def remove(self, health_check_id: str) -> None:
+        """Ask no more."""
+        ...
+
+    def observe_all(self) -> None:
+        """Report every finding again (after a reconnection)."""
+        ...
 
 
 class Proxies(Protocol):
@@ -306,3 +323,4 @@ class Rooms(NamedTuple):
     registry: Registries
     file_systems: FileSystems
     endpoints: Endpoints
+    endpoint_checks: EndpointChecks

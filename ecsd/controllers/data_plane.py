@@ -15,6 +15,7 @@ from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
 from ecsd.decisions.balancers.balancer_plan import compile_balancer
 from ecsd.decisions.connect.service_connect_plan import Logs, awaits_certificate, compile_proxy
+from ecsd.decisions.dns.health_check import compile_endpoint_check, is_only_seen
 from ecsd.decisions.dns.zone_plan import compile_hosted_zone, compile_namespace
 from ecsd.decisions.services.hook_plan import compile_hook
 from ecsd.decisions.services.lifecycle_hook import PAUSE
@@ -54,6 +55,7 @@ from ecsd.records.iam.session import Session
 from ecsd.records.plan import Plan, RegistryPlan, RoleCredentials, RolesPlan, SessionPlan
 from ecsd.records.plan_files import FileSystemPlan
 from ecsd.records.record import Record
+from ecsd.records.route53.health_check import HealthCheck
 from ecsd.records.route53.hosted_zone import HostedZone
 from ecsd.records.route53.record_set import RecordSet
 from ecsd.records.route53.zone_change import INSYNC, ZoneChange
@@ -71,7 +73,12 @@ from ecsd.store.finders.data_plane import (
 )
 from ecsd.store.finders.ecr import ecr_images
 from ecsd.store.finders.elbv2 import balancers_of_group, listeners_of_trust_store
-from ecsd.store.finders.route53 import hosted_zone_parts, zones_resting_on
+from ecsd.store.finders.route53 import (
+    balancer_called,
+    endpoints_named,
+    hosted_zone_parts,
+    zones_resting_on,
+)
 from ecsd.store.finders.servicediscovery import namespace_parts
 from ecsd.store.finders.vpc_endpoint import interfaces_of
 from ecsd.store.scope import HOSTS, Scope
@@ -123,6 +130,7 @@ class DataPlaneController:
         HostedZone,
         RecordSet,
         ZoneChange,
+        HealthCheck,
         ConnectCertificate,
         Task,
         ServiceDeployment,
@@ -156,50 +164,53 @@ class DataPlaneController:
     def keys(self, change: Change) -> Iterable[Place]:
         """Return the plans that a change may alter, as the agent names them."""
         if Host in {type(change.before), type(change.after)}:
-            yield from self._hooks_everywhere()
-            for scope, one in self._store.everywhere(Registry):
-                yield scope, f"registry/{one.key}"
+            yield from self._of_one_host()
             return
         if isinstance(change.after, Registry):
             yield change.scope, f"registry/{change.key}"
+            return
+        if is_only_seen(change.before, change.after):
             return
         if Session in {type(change.before), type(change.after)}:
             yield from _roles_told(change)
             return
         if isinstance(change.after, Task) and _is_placed(change):
             yield change.scope, f"roles/{change.after.task_arn}"
-        view = self._store.view(change.scope)
         for record in (change.before, change.after):
             if record is not None:
-                yield from ((change.scope, key) for key in _plans_of(view, record))
-                for zone_id in zones_resting_on(view, record):
-                    yield change.scope.globally(), f"zone/{zone_id}"
+                yield from self._resting_on(change.scope, record)
+
+    def _resting_on(self, scope: Scope, record: Record) -> Iterable[Place]:
+        view = self._store.view(scope)
+        yield from ((scope, key) for key in _plans_of(view, record))
+        for own in endpoints_named(view, record):
+            yield scope.globally(), f"endpoint-check/{own}"
+        for zone_id in zones_resting_on(view, record):
+            yield scope.globally(), f"zone/{zone_id}"
 
     async def reconcile(self, scope: Scope, key: str) -> datetime | None:
         """Compile one plan and publish it once all it rests on is durable."""
         view = self._store.view(scope)
         kind, _, name = key.partition("/")
-        if kind == "task":
-            plan, host = self._task(view, name)
-        elif kind == "connect":
-            plan, host = self._proxy(view, name)
-        elif kind == "roles":
-            plan, host = self._roles(view, name)
-        elif kind == "hook":
-            plan, host = self._hook(view, name)
-        elif kind == "session":
-            plan, host = self._session(view, name)
-        elif kind == "registry":
-            plan, host = self._registry(view, name)
-        else:
-            compilers = {
-                "vpc": self._vpc,
-                "zone": self._zone,
-                "balancer": self._balancer,
-                "efs": _file_system,
-                "endpoint": self._endpoint,
-            }
-            plan, host = compilers[kind](view, name), None
+        placed = {
+            "task": self._task,
+            "connect": self._proxy,
+            "roles": self._roles,
+            "hook": self._hook,
+            "session": self._session,
+            "registry": self._registry,
+            "endpoint-check": self._endpoint_check,
+        }
+        compilers = {
+            "vpc": self._vpc,
+            "zone": self._zone,
+            "balancer": self._balancer,
+            "efs": _file_system,
+            "endpoint": self._endpoint,
+        }
+        plan, host = (
+            placed[kind](view, name) if kind in placed else (compilers[kind](view, name), None)
+        )
         told = view.select(ZoneChange, waiting_zone=name) if kind == "zone" else ()
         await self._store.durable()
         if plan is None:
@@ -309,10 +320,10 @@ class DataPlaneController:
         """A function is asked by one host, whichever is the first by name."""
         arn, _, hook_id = name.rpartition("|")
         attempt = view.get(ServiceDeployment, arn)
-        hosts = sorted(one.name for one in self._store.view(HOSTS).select(Host))
-        if attempt is None or not hosts:
+        host = self._first_host()
+        if attempt is None or host is None:
             return None, None
-        return compile_hook(attempt, hook_id, self._lambda_endpoint), hosts[0]
+        return compile_hook(attempt, hook_id, self._lambda_endpoint), host
 
     def _session(self, view: View, session_id: str) -> tuple[Plan | None, str | None]:
         session = view.get(ExecSession, session_id)
@@ -334,17 +345,36 @@ class DataPlaneController:
     def _registry(self, view: View, name: str) -> tuple[Plan | None, str | None]:
         """The registry runs on one host, whichever is the first by name."""
         registry = view.get(Registry, name)
-        hosts = sorted(one.name for one in view.select(Host))
-        if registry is None or not hosts:
+        host = self._first_host()
+        if registry is None or host is None:
             return None, None
         plan = RegistryPlan(
             certificate=self._token_key.certificate(),
             secret=self._seal.mark("registry"),
             collection=registry.collection,
         )
-        return plan, hosts[0]
+        return plan, host
 
-    def _hooks_everywhere(self) -> Iterable[Place]:
+    def _endpoint_check(self, view: View, own: str) -> tuple[Plan | None, str | None]:
+        """An endpoint is asked by one host, whichever is the first by name."""
+        check = view.get(HealthCheck, own)
+        host = self._first_host()
+        if check is None or host is None:
+            return None, None
+        name = check.named_endpoint
+        balancer = balancer_called(view, name) if name else None
+        entrance = balancer.entrance if balancer else None
+        return compile_endpoint_check(check, view.scope.account, entrance), host
+
+    def _first_host(self) -> str | None:
+        return min((one.name for one in self._store.view(HOSTS).select(Host)), default=None)
+
+    def _of_one_host(self) -> Iterable[Place]:
+        """Yield what one host does for all: which it is may change with the hosts."""
+        for scope, one in self._store.everywhere(Registry):
+            yield scope, f"registry/{one.key}"
+        for scope, check in self._store.everywhere(HealthCheck):
+            yield scope, f"endpoint-check/{check.key}"
         for scope, attempt in self._store.everywhere(ServiceDeployment):
             if is_open(attempt):
                 yield from ((scope, key) for key in _hooks_of(attempt))
@@ -400,7 +430,7 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
             yield f"endpoint/{record.vpc_endpoint_id}"
         case NetworkInterface(interface_type="vpc_endpoint"):
             yield f"endpoint/{record.owner}"
-        case ServiceDeployment() | ExecSession() | FileSystem():
+        case ServiceDeployment() | ExecSession() | FileSystem() | HealthCheck():
             yield from _own_plans(record)
         case SecurityGroupRule():
             for balancer in view.select(LoadBalancer, security_groups=record.group_id):
@@ -417,7 +447,9 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
     yield from (f"vpc/{one}" for one in vpcs_resting_on(view, record))
 
 
-def _own_plans(record: ServiceDeployment | ExecSession | FileSystem) -> Iterable[str]:
+def _own_plans(
+    record: ServiceDeployment | ExecSession | FileSystem | HealthCheck,
+) -> Iterable[str]:
     match record:
         case ServiceDeployment():
             return _hooks_of(record)
@@ -425,6 +457,8 @@ def _own_plans(record: ServiceDeployment | ExecSession | FileSystem) -> Iterable
             return (f"session/{record.session_id}",)
         case FileSystem():
             return (f"efs/{record.file_system_id}",)
+        case HealthCheck():
+            return (f"endpoint-check/{record.health_check_id}",)
 
 
 def _of_task(task: Task) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""Instances of Cloud Map's services: tasks are registered, changes of health come into force.
+"""Instances of Cloud Map's services: tasks are registered, health is checked and comes into force.
 
 A task is taken out before it is signalled by the task controller; whatever a crash left behind is
 taken out here. Source: ecs_semantics 6.
@@ -8,9 +8,13 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from ecsd.clock import Clock
 from ecsd.controllers.controller import Place
 from ecsd.decisions.dns.discovery import settle_health
+from ecsd.decisions.dns.health_check import is_only_seen
+from ecsd.decisions.dns.instance_check import check_of, state_of
 from ecsd.decisions.dns.registration import (
     Origin,
     bindings_of,
@@ -18,13 +22,16 @@ from ecsd.decisions.dns.registration import (
     is_registered,
     updated,
 )
+from ecsd.ids import IdSource
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ecs.service import Service
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_set import TaskSet
 from ecsd.records.record import Record
+from ecsd.records.route53.health_check import HealthCheck
 from ecsd.records.servicediscovery.instance import Instance
-from ecsd.store.finders.servicediscovery import find_service
+from ecsd.records.servicediscovery.service import DiscoveryService
+from ecsd.store.finders.servicediscovery import find_service, instances_of
 from ecsd.store.registrations import deregister, register
 from ecsd.store.scope import Scope
 from ecsd.store.store import Change, Store, Transaction
@@ -36,14 +43,17 @@ class InstanceController:
     """Registers tasks, takes them out, and changes health when its time has come."""
 
     name = "discovery_instance"
-    watches: Sequence[type[Record]] = (Task, Instance)
+    watches: Sequence[type[Record]] = (Task, Instance, DiscoveryService, HealthCheck)
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: IdSource) -> None:
         self._store = store
         self._clock = clock
+        self._ids = ids
 
     def keys(self, change: Change) -> Iterable[Place]:
         """Return the tasks and instances that a change concerns."""
+        if is_only_seen(change.before, change.after):
+            return
         for record in (change.before, change.after):
             match record:
                 case Task() if record.registry_bindings or record.connect_ports:
@@ -52,12 +62,23 @@ class InstanceController:
                     yield change.scope, f"task/{record.task_arn}"
                 case Instance():
                     yield change.scope, f"instance/{record.place}"
+                    yield change.scope, f"check/{record.place}"
+                case DiscoveryService() if _checked_anew(change):
+                    view = self._store.view(change.scope)
+                    for one in instances_of(view, record):
+                        yield change.scope, f"check/{one.place}"
+                case HealthCheck(linked_instance=str() as linked):
+                    region, _, place = linked.partition("|")
+                    yield Scope(change.scope.account, region), f"check/{place}"
                 case _:
                     pass  # before its birth, after its death, or a task that nobody is to find
 
     async def reconcile(self, scope: Scope, key: str) -> datetime | None:
         """Make one task's registrations, or one instance's health, what they are to be."""
         kind, _, name = key.partition("/")
+        if kind == "check":
+            await self._check(scope, name)
+            return None
         async with self._store.transaction(scope) as change:
             if kind == "task":
                 self._task(change, name)
@@ -68,6 +89,34 @@ class InstanceController:
             settled = settle_health(instance, self._clock.now())
             change.put(settled)
             return settled.changes_at
+
+    async def _check(self, scope: Scope, place: str) -> None:
+        """Let Route 53 check an instance as its service says, and its health be what that says."""
+        view = self._store.view(scope)
+        instance = view.get(Instance, place)
+        service = view.get(DiscoveryService, instance.service_id) if instance else None
+        wanted, linked = check_of(instance, service), f"{scope.region}|{place}"
+        async with self._store.transaction(scope.globally()) as change:
+            known = next(iter(change.select(HealthCheck, linked_instance=linked)), None)
+            if wanted is None or service is None:
+                change.remove(*([known] if known else []))
+                return
+            if known is None:
+                known = HealthCheck(
+                    health_check_id=self._ids.uuid(),
+                    caller_reference=self._ids.uuid(),
+                    config=wanted,
+                    linked_instance=linked,
+                    linked_service=service.name,
+                    created_at=self._clock.now(),
+                )
+            elif known.config != wanted:
+                known = replace(known, config=wanted, version=known.version + 1)
+            change.put(known)
+        async with self._store.transaction(scope) as own:
+            instance = own.get(Instance, place)
+            if instance is not None:
+                own.put(replace(instance, health=state_of(known)))
 
     def _task(self, change: Transaction, task_arn: str) -> None:
         task = change.get(Task, task_arn)
@@ -93,6 +142,15 @@ class InstanceController:
             now = self._clock.now()
             found.append(instance_of(task, binding, service, interface, origin, now))
         return found
+
+
+def _checked_anew(change: Change) -> bool:
+    """Tell whether a service's instances may need other health checks."""
+    checks = [
+        one.health_check if isinstance(one, DiscoveryService) else None
+        for one in (change.before, change.after)
+    ]
+    return checks[0] != checks[1]
 
 
 def _origin(change: Transaction, task: Task) -> Origin:

@@ -10,6 +10,7 @@ from ecsd.records.ecs.cluster import ClientToken
 from ecsd.records.ecs.exec_session import ExecSession
 from ecsd.records.iam.session import Session
 from ecsd.records.record import Record
+from ecsd.records.route53.health_check import HealthCheckReference
 from ecsd.records.route53.zone_change import ZoneChange
 from ecsd.records.servicediscovery.operation import DiscoveryOperation
 from ecsd.store.scope import Scope
@@ -21,6 +22,7 @@ Passing = (
     | ClientToken
     | DiscoveryOperation
     | ZoneChange
+    | HealthCheckReference
     | LayerUpload
     | LifecyclePreview
 )
@@ -30,6 +32,7 @@ KINDS: tuple[type[Passing], ...] = (
     ClientToken,
     DiscoveryOperation,
     ZoneChange,
+    HealthCheckReference,
     LayerUpload,
     LifecyclePreview,
 )

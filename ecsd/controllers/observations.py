@@ -23,14 +23,16 @@ from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.elbv2.target_group import Target
 from ecsd.records.host import Host
 from ecsd.records.observed import (
+    EndpointObserved,
     FileSystemObserved,
     HookObserved,
     SessionOpened,
     TargetGroupObserved,
     TaskObserved,
 )
+from ecsd.records.route53.health_check import CheckSeen, HealthCheck
 from ecsd.store import service_events
-from ecsd.store.scope import HOSTS, Scope
+from ecsd.store.scope import GLOBAL, HOSTS, Scope
 from ecsd.store.store import Store, Transaction
 from ecsd.store.task_ends import end_task
 from ecsd.workqueue import WorkQueue
@@ -87,7 +89,7 @@ class Observations:
                 await self._task(message)
             case TargetGroupObserved():
                 await self._targets(message)
-            case HookObserved() | SessionOpened() | FileSystemObserved():
+            case HookObserved() | SessionOpened() | FileSystemObserved() | EndpointObserved():
                 await self._noted(message)
             case PlanApplied():
                 await self._applied(host, message)
@@ -99,7 +101,9 @@ class Observations:
             del self._messages[key]
         return None
 
-    async def _noted(self, message: HookObserved | SessionOpened | FileSystemObserved) -> None:
+    async def _noted(
+        self, message: HookObserved | SessionOpened | FileSystemObserved | EndpointObserved
+    ) -> None:
         match message:
             case HookObserved():
                 await self._hook(message)
@@ -107,6 +111,8 @@ class Observations:
                 await self._opened(message)
             case FileSystemObserved():
                 await self._file_system(message)
+            case EndpointObserved():
+                await self._endpoint_check(message)
 
     # -------------------------------------------------------------- tasks
 
@@ -202,6 +208,22 @@ class Observations:
             elif known.state == DELETING:
                 change.remove(known)
 
+    async def _endpoint_check(self, seen: EndpointObserved) -> None:
+        """Enter how a check went; what was known stays until enough checks say otherwise."""
+        async with self._store.transaction(Scope(seen.account, GLOBAL)) as change:
+            known = change.get(HealthCheck, seen.health_check_id)
+            if known is None:
+                return
+            last = CheckSeen(words=seen.words, at=seen.at, checker=seen.checker)
+            change.put(
+                replace(
+                    known,
+                    healthy=known.healthy if seen.healthy is None else seen.healthy,
+                    last=last,
+                    last_failure=known.last_failure if seen.passed else last,
+                )
+            )
+
     async def _applied(self, host: str, applied: PlanApplied) -> None:
         kind, _, name = applied.key.partition("/")
         if kind == "balancer":
@@ -264,6 +286,8 @@ def _key(host: str, message: Up) -> str:
             return f"session/{message.session_id}"
         case FileSystemObserved():
             return f"efs/{message.file_system_arn}"
+        case EndpointObserved():
+            return f"endpoint-check/{message.health_check_id}"
         case PlanApplied():
             return f"applied/{host}/{message.key}"
         case _:

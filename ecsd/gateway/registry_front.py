@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from ecsd.decisions.ecr.manifest import digest_of
 from ecsd.decisions.ecr.names import Place, is_digest, is_tag, place_of
+from ecsd.decisions.ecr.pull_through import template_for
 from ecsd.decisions.ecr.registry_config import PREFIX, SERVICE
 from ecsd.decisions.ecr.token_scope import ACTIONS, PULL, PUSH, Scope, read_scopes
 from ecsd.errors import AwsError, CertificateError
@@ -29,15 +30,25 @@ from ecsd.gateway.identification import Origin, root_caller
 from ecsd.operations.call import Call, Caller
 from ecsd.operations.ecr.push import Pushed, take_in
 from ecsd.operations.ecr.registry import TOKEN, USER, Holder
+from ecsd.operations.ecr.upstream import fetch_if_due
 from ecsd.protocol.message import HttpRequest, HttpResponse
 from ecsd.records.ecr.image import Image
-from ecsd.store.finders.ecr import find_image, find_repository, images_of, no_repository
+from ecsd.records.ecr.pull_through import RepositoryCreationTemplate
+from ecsd.store.finders.ecr import (
+    cache_rule,
+    find_image,
+    find_repository,
+    images_of,
+    no_repository,
+)
 from ecsd.store.images import TOKEN_LIFE, Access, claims_of
 from ecsd.store.scope import Scope as Home
 from ecsd.store.store import View
 
 JSON = {"content-type": "application/json", "docker-distribution-api-version": "registry/2.0"}
 PULL_NOTED = timedelta(hours=1)  # how exactly the last pull of an image is kept
+IMPORT = ("BatchImportUpstreamImage",)  # beside what a pull needs
+CREATE, TAG = "CreateRepository", "TagResource"
 LATE = "Your authorization token has expired. Reauthenticate and try again."
 MANIFEST = re.compile(r"/v2/(?P<path>.+)/manifests/(?P<reference>[^/]+)")
 TAGS = re.compile(r"/v2/(?P<path>.+)/tags/list")
@@ -105,7 +116,10 @@ class RegistryFront:
         if manifest is not None and request.method == "PUT":
             return await self._put(request, place, manifest["reference"])
         if manifest is not None and request.method in ("GET", "HEAD"):
-            return await self._manifest(request, place, manifest["reference"])
+            fault = None
+            if place.path in bearer.claims.get("imports", ()):
+                fault = await self._fetch(place, manifest["reference"])
+            return await self._manifest(request, place, manifest["reference"], fault)
         return _refusal(405, "UNSUPPORTED", "Delete images by BatchDeleteImage.")
 
     # ------------------------------------------------------------ tokens
@@ -136,7 +150,9 @@ class RegistryFront:
     def _granted(self, client: _Client, request: HttpRequest, scope: Scope) -> Access:
         """Return what a caller may do of what it asks for; refuse what it is there for."""
         place = scope.place
-        if find_repository(self._view(place), place.name) is None:
+        there = find_repository(self._view(place), place.name) is not None
+        imports = scope.leading == PULL and self._may_import(client, request, place, there=there)
+        if not there and not imports:
             self._judge(client, request, place, ACTIONS[scope.leading][:1])
             raise no_repository(place.account, place.name)
         self._judge(client, request, place, ACTIONS[scope.leading])
@@ -147,7 +163,27 @@ class RegistryFront:
                 reads = True
             except AwsError:
                 reads = False  # whoever pushes asks which layers are there, and needs no more
-        return Access(place.path, (PULL, PUSH) if PUSH in scope.wanted else (PULL,), reads)
+        actions = (PULL, PUSH) if PUSH in scope.wanted else (PULL,)
+        return Access(place.path, actions, reads, imports)
+
+    def _may_import(
+        self, client: _Client, request: HttpRequest, place: Place, *, there: bool
+    ) -> bool:
+        """Tell whether a caller may have an upstream's image fetched; refuse where it has to be."""
+        view = self._view(place)
+        if cache_rule(view, place.name) is None:
+            return False
+        needed = IMPORT if there else (*IMPORT, CREATE)
+        template = template_for(place.name, view.select(RepositoryCreationTemplate))
+        if not there and template is not None and template.tags:
+            needed = (*needed, TAG)
+        try:
+            self._judge(client, request, place, needed)
+        except AwsError:
+            if not there:
+                raise
+            return False  # what is here is served all the same
+        return True
 
     def _judge(
         self, client: _Client, request: HttpRequest, place: Place, actions: tuple[str, ...]
@@ -232,9 +268,23 @@ class RegistryFront:
             headers["oci-subject"] = image.subject
         return HttpResponse(201, headers, b"")
 
-    async def _manifest(self, request: HttpRequest, place: Place, reference: str) -> HttpResponse:
+    async def _fetch(self, place: Place, reference: str) -> str | None:
+        """Have an upstream's image here; return why it could not be had, or None."""
+        rule = cache_rule(self._view(place), place.name)
+        if rule is None or not (is_digest(reference) or is_tag(reference)):
+            return None
+        # What may be done was judged when the token was given out.
+        call = self._call(Home(place.account, place.region), root_caller(place.account, ""))
+        return await fetch_if_due(call, place, rule, reference)
+
+    async def _manifest(
+        self, request: HttpRequest, place: Place, reference: str, fault: str | None
+    ) -> HttpResponse:
+        """Answer with a manifest. fault: why the upstream's could not be had."""
         view = self._view(place)
         repository = find_repository(view, place.name)
+        if repository is None and fault is not None:
+            return _refusal(404, "MANIFEST_UNKNOWN", fault)
         if repository is None:
             raise no_repository(place.account, place.name)
         wanted = {"digest": reference} if is_digest(reference) else {"tag": reference}
@@ -244,7 +294,7 @@ class RegistryFront:
         if image is not None:
             content = await self._parts.images.manifest(place.path, image.digest, image.media_type)
         if image is None or content is None:
-            return _refusal(404, "MANIFEST_UNKNOWN", "Requested image not found")
+            return _refusal(404, "MANIFEST_UNKNOWN", fault or "Requested image not found")
         if request.method == "GET":
             await self._note_pull(place, image)
         headers = {

@@ -6,6 +6,7 @@ the host, the agent all that it observes. Source: shared reference control_plane
 
 from ecsd.records.message import Message
 from ecsd.records.observed import (
+    EndpointObserved,
     FileSystemObserved,
     HookObserved,
     SessionOpened,
@@ -21,7 +22,8 @@ class Assign(Message, frozen=True, kw_only=True):
     key: ``vpc/<id>``, ``zone/<namespace or zone id>``, ``balancer/<arn>``, ``task/<arn>``,
     ``connect/<task arn>``, ``roles/<task arn>``, ``hook/<service deployment>|<hook id>``,
     ``session/<session id>``, ``efs/<file system id>``, ``registry/registry``,
-    ``endpoint/<VPC endpoint id>``.
+    ``endpoint/<VPC endpoint id>``,
+    ``endpoint-check/<health check id>``.
     """
 
     key: str
@@ -78,6 +80,7 @@ Up = (
     | HookObserved
     | SessionOpened
     | FileSystemObserved
+    | EndpointObserved
     | PlanApplied
     | HostFaults
 )

@@ -19,6 +19,7 @@ from ecsd.agent.registry import HostRegistry
 from ecsd.agent.rooms import Ground, Report, Rooms
 from ecsd.agent.task_roles import TaskRoles
 from ecsd.agent.traffic.balancers import HostBalancers
+from ecsd.agent.traffic.endpoint_checks import HostEndpointChecks
 from ecsd.agent.traffic.proxies import HostProxies
 from ecsd.clock import SystemClock
 from ecsd.decisions.request_rate import Rate
@@ -94,6 +95,9 @@ class _Host:
         self.endpoints = HostEndpoints(
             clock, self.networks, self.networks.visitor, _doors(settings)
         )
+        self.endpoint_checks = HostEndpointChecks(
+            settings, clock, self._reporter("endpoint_checks")
+        )
         self.reconciler = Reconciler(
             clock,
             Rooms(
@@ -108,6 +112,7 @@ class _Host:
                 self.registry,
                 self.file_systems,
                 self.endpoints,
+                self.endpoint_checks,
             ),
             self.link.report,
             PlanLog(paths.plan_log(settings)),
@@ -124,6 +129,7 @@ class _Host:
             self.sessions.run(),
             self.registry.run(),
             self.file_systems.run(),
+            self.endpoint_checks.run(),
             self.reconciler.run(),
             self.link.run(),
             self._sweep(),
@@ -162,6 +168,7 @@ class _Host:
         self.sessions.observe_all()
         self.registry.observe_all()
         self.file_systems.observe_all()
+        self.endpoint_checks.observe_all()
         self.balancers.observe_all()
         self.proxies.observe_all()
         self.networks.observe_all()

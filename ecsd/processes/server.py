@@ -225,7 +225,7 @@ def _controllers(
         ServiceController(store, clock, ids),
         TaskController(store, clock, ids, shown),
         TargetGroupController(store, clock),
-        InstanceController(store, clock),
+        InstanceController(store, clock, ids),
         LogGroupController(store, streams, clock),
         BucketController(store, blobs, clock, ids),
         LogQueryController(store, streams, clock, ids, shown),

@@ -82,3 +82,19 @@ class FileSystemObserved(Message, frozen=True, kw_only=True):
     file_system_arn: str
     size: int | None
     at: datetime
+
+
+class EndpointObserved(Message, frozen=True, kw_only=True):
+    """How a health check of Route 53 went last.
+
+    healthy: what all its checks have come to; None: too few yet. checker: the address that it came
+    from; empty: it did not get that far.
+    """
+
+    account: str
+    health_check_id: str
+    healthy: bool | None
+    passed: bool
+    words: str
+    at: datetime
+    checker: str = ""

@@ -48,6 +48,7 @@ class RecordSetPlan(Message, frozen=True, kw_only=True):
     values: tuple[str, ...] = ()
     alias: str | None = None  # a load balancer, or a name of the same zone
     weight: int | None = None  # of weighted choices
+    failover: str | None = None  # PRIMARY, SECONDARY
     multivalue: bool = False
     healthy: bool = True
 
@@ -65,6 +66,28 @@ class ZonePlan(Message, frozen=True, kw_only=True):
     vpc_ids: tuple[str, ...] = ()  # of a private one
     services: tuple[ZoneService, ...] = ()
     record_sets: tuple[RecordSetPlan, ...] = ()
+
+
+class EndpointCheckPlan(Message, frozen=True, kw_only=True):
+    """What a health check of Route 53 asks. Seconds.
+
+    address: IPv4 or IPv6; empty: what the name leads to. is_balancer: it is the entrance of a load
+    balancer. name: for the Host header, and for TLS where ``sni`` says so.
+    """
+
+    health_check_id: str
+    account: str
+    kind: str  # HTTP, HTTPS, HTTP_STR_MATCH, HTTPS_STR_MATCH, TCP
+    address: str = ""
+    is_balancer: bool = False
+    name: str = ""
+    port: int
+    path: str = "/"
+    search: str = ""
+    interval: int
+    threshold: int
+    sni: bool = False
+    latency: bool = False  # findings tell how long things took
 
 
 # ------------------------------------------------------------------ down: load balancers
@@ -414,6 +437,7 @@ class SessionPlan(Message, frozen=True, kw_only=True):
 Plan = (
     VpcPlan
     | ZonePlan
+    | EndpointCheckPlan
     | BalancerPlan
     | FileSystemPlan
     | ProxyPlan

@@ -5,6 +5,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from ecsd.records.ecr.image import Image, ManifestToFree
+from ecsd.records.ecr.pull_through import UpstreamCheck
 from ecsd.records.ecr.repository import Registry, Repository
 from ecsd.store.images import Images
 from ecsd.store.scope import HOSTS, Scope
@@ -47,6 +48,12 @@ async def free(
 def remove_images(change: Transaction, path: str, images: list[Image]) -> None:
     """Remove images of a repository; what they leave in the registry is freed soon after."""
     change.remove(*images)
+    checks = (
+        change.get(UpstreamCheck, f"{one.repository_arn}:{tag}")
+        for one in images
+        for tag in one.image_tags
+    )
+    change.remove(*(one for one in checks if one is not None))
     change.put(*(ManifestToFree(path=path, digest=one.digest) for one in images))
 
 

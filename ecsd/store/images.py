@@ -94,11 +94,15 @@ class Images(Protocol):
 
 
 class Access(NamedTuple):
-    """What a token lets its holder do. reads: it may fetch bytes, not only ask for them."""
+    """What a token lets its holder do. reads: it may fetch bytes, not only ask for them.
+
+    imports: it may have an upstream's images fetched.
+    """
 
     path: str
     actions: tuple[str, ...]
     reads: bool = True
+    imports: bool = False
 
 
 def claims_of(
@@ -119,6 +123,7 @@ def claims_of(
             {"type": "repository", "name": one.path, "actions": list(one.actions)}
             for one in granted
         ],
+        "imports": [one.path for one in granted if one.imports],
     }
 
 

@@ -87,7 +87,7 @@ class World:
                 ServiceController(self.store, self.clock, self.ids),
                 TaskController(self.store, self.clock, self.ids, SHOWN),
                 TargetGroupController(self.store, self.clock),
-                InstanceController(self.store, self.clock),
+                InstanceController(self.store, self.clock, self.ids),
                 ReaperController(self.store, self.clock, SHOWN),
             ],
         )

@@ -8,6 +8,7 @@ from ecsd.clock import VirtualClock
 from ecsd.controllers.controller import Controllers
 from ecsd.controllers.discovery_instance import InstanceController
 from ecsd.decisions.dns.discovery import HEALTH_WAIT
+from ecsd.ids import SeededIds
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_set import TaskSet
 from ecsd.records.servicediscovery.instance import Instance
@@ -168,7 +169,7 @@ def test_what_a_crash_left_behind_is_taken_out_at_the_next_start(run_virtual):
         )
         async with store.transaction(SCOPE) as change:
             change.put(left)
-        controllers = Controllers(store, clock, [InstanceController(store, clock)])
+        controllers = Controllers(store, clock, [InstanceController(store, clock, SeededIds(5))])
         running = asyncio.create_task(controllers.run())
         await asyncio.sleep(0)
         await controllers.settle()

@@ -22,7 +22,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.integration.instance import INSTANCE
+from tests.integration.instance import INSTANCE, REGISTRY, UPSTREAM
 from tests.integration.sample import Account
 from tests.integration.task_world import provide_image
 
@@ -47,6 +47,7 @@ class Ecsd:
             "ECSD_DATA_DIR": str(folder / "data"),
             "ECSD_RUN_DIR": str(folder / "run"),
             "ECSD_LAMBDA_ENDPOINT": f"http://127.0.0.1:{LAMBDA_PORT}",
+            "ECSD_ECR_UPSTREAMS": f"quay.io={UPSTREAM},registry-1.docker.io={REGISTRY}",
             **more,
         }
 

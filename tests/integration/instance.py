@@ -12,6 +12,8 @@ INSTANCE = int(
     os.environ.get("TEST_INSTANCE")
     or OF_WORKERS.get(os.environ.get("PYTEST_XDIST_WORKER", ""), "1")
 )
+UPSTREAM = f"http://127.0.0.1:{4790 + INSTANCE}"  # where tests run somebody else's registry
+REGISTRY = f"http://localhost:{4769 + INSTANCE}"  # ecsd's own
 ALONE = 2  # of agents in tests: nobody else's ports
 SPARE = frozenset(
     {

@@ -277,6 +277,33 @@ resource "aws_route53_record" "weighted" {
     weight = each.value
   }
 }
+resource "aws_route53_health_check" "front" {
+  fqdn              = aws_lb.web.dns_name
+  type              = "HTTPS_STR_MATCH"
+  port              = 443 # Route 53 adds it by itself, and Terraform would take it away again
+  search_string     = "fine"
+  resource_path     = "/up"
+  request_interval  = 10
+  failure_threshold = var.ttl == 300 ? 3 : 5
+  measure_latency   = true
+  tags              = { team = "a" }
+}
+resource "aws_route53_health_check" "all" {
+  type                   = "CALCULATED"
+  child_health_threshold = 1
+  child_healthchecks     = [aws_route53_health_check.front.id]
+}
+resource "aws_route53_record" "failover" {
+  for_each        = { PRIMARY = aws_route53_health_check.all.id, SECONDARY = null }
+  zone_id         = aws_route53_zone.public.zone_id
+  name            = "both"
+  type            = "A"
+  ttl             = 60
+  records         = ["10.0.2.1"]
+  set_identifier  = each.key
+  health_check_id = each.value
+  failover_routing_policy { type = each.key }
+}
 data "aws_route53_zone" "found" {
   name         = "corp.internal"
   private_zone = true
@@ -316,6 +343,12 @@ def test_terraform_cycles_zones_and_records(ecsd, account, tmp_path):
         found = records()
         assert found["www.example.com.", "A", "green"]["Weight"] == 50
         assert found["a.corp.internal.", "A", None]["TTL"] == 77
+        checks = route53.list_health_checks()["HealthChecks"]
+        configs = {one["Id"]: one["HealthCheckConfig"] for one in checks}
+        thresholds = {one.get("FailureThreshold") for one in configs.values()}
+        assert thresholds == {None, 5}
+        total = found["both.example.com.", "A", "PRIMARY"]["HealthCheckId"]
+        assert configs[total]["Type"] == "CALCULATED"
         assert found["\\052.apps.example.com.", "CNAME", None]["TTL"] == 77
         for zone in route53.list_hosted_zones()["HostedZones"]:  # what Terraform knows nothing of
             extra = {"Name": f"extra.{zone['Name']}", "Type": "A", "TTL": 1}
@@ -327,3 +360,4 @@ def test_terraform_cycles_zones_and_records(ecsd, account, tmp_path):
     finally:
         terraform.run("destroy", "-auto-approve")
     assert route53.list_hosted_zones()["HostedZones"] == []
+    assert route53.list_health_checks()["HealthChecks"] == []

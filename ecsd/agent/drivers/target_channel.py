@@ -9,6 +9,9 @@ import ssl
 from functools import cache
 from typing import Protocol
 
+from ecsd.agent.drivers.plain_exchange import FAREWELL_SECONDS, LONGEST_ANSWER
+from ecsd.clock import Clock
+
 MOST_AT_ONCE = 1 << 16  # bytes
 
 
@@ -67,15 +70,34 @@ class SecureChannel:
         self._writer.transport.abort()
 
 
-async def opened(connection: socket.socket, address: str, port: int, alpn: str) -> Channel:
-    """Connect and return the channel. alpn: what is spoken over TLS; empty: no TLS."""
+async def opened(
+    connection: socket.socket, address: str, port: int, alpn: str, name: str = ""
+) -> Channel:
+    """Connect and return the channel.
+
+    alpn: what is spoken over TLS; empty: no TLS. name: what TLS says is asked for; empty: nothing.
+    """
     await asyncio.get_running_loop().sock_connect(connection, (address, port))
     if not alpn:
         return PlainChannel(connection)
     reader, writer = await asyncio.open_connection(
-        sock=connection, ssl=_trusting(alpn), server_hostname=""
+        sock=connection, ssl=_trusting(alpn), server_hostname=name
     )
     return SecureChannel(reader, writer)
+
+
+async def hear_out(channel: Channel, clock: Clock) -> None:
+    """Let the application finish its answer: hanging up early would be its error to log."""
+    heard = 0
+    try:
+        async with clock.deadline(FAREWELL_SECONDS):
+            while heard < LONGEST_ANSWER:
+                piece = await channel.receive()
+                if not piece:
+                    return
+                heard += len(piece)
+    except OSError:
+        return  # the verdict is known; how the rest ended does not matter
 
 
 @cache

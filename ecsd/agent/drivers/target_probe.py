@@ -6,13 +6,8 @@ Source: Application and Network Load Balancers guides, health checks; ecs_semant
 import socket
 from typing import NamedTuple
 
-from ecsd.agent.drivers.plain_exchange import (
-    FAREWELL_SECONDS,
-    LONGEST_ANSWER,
-    PlainExchange,
-    status_of,
-)
-from ecsd.agent.drivers.target_channel import Channel, opened
+from ecsd.agent.drivers.plain_exchange import LONGEST_ANSWER, PlainExchange, status_of
+from ecsd.agent.drivers.target_channel import Channel, hear_out, opened
 from ecsd.clock import Clock
 from ecsd.decisions.balancers.target_health import Outcome, matches
 
@@ -84,7 +79,7 @@ async def _by_channel(connection: socket.socket, question: Question, clock: Cloc
             channel = await opened(connection, question.address, question.port, alpn)
             code = await _code(channel, question)
         if question.version == "HTTP1":
-            await _hear_out(channel, clock)
+            await hear_out(channel, clock)
         return code
     finally:
         if channel is None:
@@ -117,17 +112,3 @@ async def _status(channel: Channel) -> int | None:
             break
         heard += piece
     return status_of(heard)
-
-
-async def _hear_out(channel: Channel, clock: Clock) -> None:
-    """Let the application finish its answer: hanging up early would be its error to log."""
-    heard = 0
-    try:
-        async with clock.deadline(FAREWELL_SECONDS):
-            while heard < LONGEST_ANSWER:
-                piece = await channel.receive()
-                if not piece:
-                    return
-                heard += len(piece)
-    except OSError:
-        return  # the verdict is known; how the rest ended does not matter

@@ -97,7 +97,8 @@ def _content(one: RecordSet) -> tuple[object, ...]:
     """Return what has to be the same for a DELETE: values in any order."""
     alias = one.alias
     leads = alias and (alias.hosted_zone_id, one.alias_name, alias.evaluate_target_health)
-    return one.ttl, frozenset(one.values), leads, one.weight, one.multivalue
+    routed = one.weight, one.failover, one.multivalue, one.health_check_id
+    return one.ttl, frozenset(one.values), leads, routed
 
 
 def contradictions(
@@ -138,6 +139,7 @@ def _unlike(choices: Sequence[RecordSet]) -> Iterator[str]:
     """Yield why these cannot be choices of one name and type."""
     last = choices[-1]
     called = f"RRSet with DNS name {last.name}, type {last.type}"
+    yield from _failing_over(choices, called)
     if len(choices) == 1:
         return
     if any(one.set_identifier is None for one in choices):
@@ -146,12 +148,34 @@ def _unlike(choices: Sequence[RecordSet]) -> Iterator[str]:
     called += f", SetIdentifier {last.set_identifier}"
     if len(choices) > MOST_CHOICES:
         yield f"{called} cannot be created as at most {MOST_CHOICES} may have one name and type."
-    if len({one.weight is None for one in choices}) > 1:
-        yield (
-            f"{called} cannot be created as a non-weighted set exists with the same name and type."
-        )
-    elif last.weight is not None and len({one.ttl for one in choices if one.ttl is not None}) > 1:
+    for routed, word in ((_is_weighted, "weighted"), (_is_failover, "failover")):
+        if len({routed(one) for one in choices}) > 1:
+            yield (
+                f"{called} cannot be created as a non-{word} set exists with the same name and "
+                "type."
+            )
+            return
+    if last.weight is not None and len({one.ttl for one in choices if one.ttl is not None}) > 1:
         yield f"{called} cannot be created as weighted sets must contain the same TTL."
+
+
+def _is_weighted(one: RecordSet) -> bool:
+    return one.weight is not None
+
+
+def _is_failover(one: RecordSet) -> bool:
+    return one.failover is not None
+
+
+def _failing_over(choices: Sequence[RecordSet], called: str) -> Iterator[str]:
+    """Yield why these cannot be a primary and a secondary choice."""
+    for one in choices:
+        if one.failover == "PRIMARY" and one.alias is None and one.health_check_id is None:
+            yield "A non-alias primary ResourceRecordSet must have an associated health check."
+    kinds = [one.failover for one in choices if one.failover is not None]
+    for kind in sorted(set(kinds)):
+        if kinds.count(kind) > 1:
+            yield f"{called} cannot be created as there is another {kind} set of it."
 
 
 def _lost_targets(

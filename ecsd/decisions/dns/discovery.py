@@ -35,12 +35,12 @@ def place(service_id: str, instance_id: str) -> str:
 
 def is_healthy(instance: Instance, service: DiscoveryService) -> bool:
     """Tell whether names may lead to it; without a health check everything is well."""
-    return instance.health == "HEALTHY" or not service.has_custom_health_check
+    return instance.health != "UNHEALTHY" or not service.has_health
 
 
 def shown_health(instance: Instance, service: DiscoveryService) -> str:
     """Return what GetInstancesHealthStatus says."""
-    return instance.health if service.has_custom_health_check else "UNKNOWN"
+    return instance.health if service.has_health else "UNKNOWN"
 
 
 def is_name(name: str) -> bool:
@@ -154,11 +154,11 @@ def discovered(
     """Return the instances that DiscoverInstances finds. wanted: its HealthStatus."""
     found = [one for one in instances if _matches(one, query)]
     found = [one for one in found if _matches(one, optional)] or found
-    if not service.has_custom_health_check or wanted == "ALL":
+    if not service.has_health or wanted == "ALL":
         return found
     if wanted == "UNHEALTHY":
         return [one for one in found if one.health == "UNHEALTHY"]
-    healthy = [one for one in found if one.health == "HEALTHY"]
+    healthy = [one for one in found if one.health != "UNHEALTHY"]
     return found if wanted == "HEALTHY_OR_ELSE_ALL" and not healthy else healthy
 
 

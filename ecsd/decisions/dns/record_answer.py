@@ -110,14 +110,25 @@ def _records(name: str, owner: str, kind: int, around: Surroundings) -> Iterator
 
 def _chosen(choices: Sequence[RecordSetPlan], chance: Chance) -> list[RecordSetPlan]:
     """Return the choices that one answer is made of; all count as well when none is."""
-    if not choices or choices[0].weight is None:
-        return chance.shuffled(choices)[:MOST_VALUES]
+    if not choices:
+        return []
+    if choices[0].failover is not None:
+        return [_standing_in(choices)]
+    if choices[0].weight is None:
+        well = [one for one in choices if one.healthy]
+        return chance.shuffled(well or choices)[:MOST_VALUES]
     weighed = [one for one in choices if one.weight] or list(choices)
     well = [one for one in weighed if one.healthy]
     if not well:  # then those of weight 0 stand in, and after them all
         well = [one for one in choices if one.healthy] or weighed
     weights = [one.weight or 0 for one in well]
     return [well[chance.drawn(weights if any(weights) else [1] * len(weights))]]
+
+
+def _standing_in(choices: Sequence[RecordSetPlan]) -> RecordSetPlan:
+    """Return the primary choice, or the secondary one while it alone is well."""
+    ordered = sorted(choices, key=lambda one: one.failover != "PRIMARY")
+    return next((one for one in ordered if one.healthy), ordered[0])
 
 
 def _plain(

@@ -1,6 +1,7 @@
-"""Which of several choices of a name are well: those of aliases that evaluate what they lead to.
+"""Which of several choices of a name are well: by health checks, and by what aliases lead to.
 
-Source: Route 53 API Reference, AliasTarget, EvaluateTargetHealth.
+Source: Route 53 API Reference, ResourceRecordSet (HealthCheckId), AliasTarget
+(EvaluateTargetHealth).
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -13,12 +14,16 @@ def is_well(
     record_set: RecordSet,
     others: Sequence[RecordSet],
     well: Collection[str],
+    unwell: Collection[str] = (),
     seen: frozenset[str] = frozenset(),
 ) -> bool:
-    """Tell whether a choice counts. others: of its zone; well: names of healthy load balancers.
+    """Tell whether a choice counts. others: of its zone.
 
-    Only an alias that evaluates its target can be unwell: there are no health checks beside.
+    well: names of healthy load balancers. unwell: ids of unhealthy health checks; one that is
+    gone says nothing.
     """
+    if record_set.health_check_id in unwell:
+        return False
     alias = record_set.alias
     if alias is None or not alias.evaluate_target_health or record_set.place in seen:
         return True
@@ -27,7 +32,7 @@ def is_well(
     target = alias_in_zone(record_set)
     seen |= {record_set.place}
     group = [one for one in others if one.name == target and one.type == record_set.type]
-    return not group or any(is_well(one, others, well, seen) for one in group)
+    return not group or any(is_well(one, others, well, unwell, seen) for one in group)
 
 
 def is_balancer_well(groups: Iterable[Collection[str]]) -> bool:

@@ -31,13 +31,15 @@ class HostedZoneParts(NamedTuple):
     """A hosted zone with everything in it.
 
     vpcs: those of its VPCs that exist. well: of the load balancers that aliases evaluate, the
-    names of those that are healthy.
+    names of those that are healthy. unwell: of the health checks that records name, the ids of
+    those that are unhealthy.
     """
 
     zone: HostedZone
     vpcs: Sequence[Vpc]
     record_sets: Sequence[RecordSet]
     well: Collection[str] = ()
+    unwell: Collection[str] = ()
     account: str = ""
 
 
@@ -88,7 +90,9 @@ def compile_hosted_zone(parts: HostedZoneParts) -> ZonePlan | None:
         public=not zone.private,
         vpc_ids=tuple(asking),
         record_sets=tuple(
-            _record_set(one, zone, healthy=is_well(one, parts.record_sets, parts.well))
+            _record_set(
+                one, zone, healthy=is_well(one, parts.record_sets, parts.well, parts.unwell)
+            )
             for one in sorted(parts.record_sets, key=rank)
         ),
     )
@@ -102,6 +106,7 @@ def _record_set(one: RecordSet, zone: HostedZone, *, healthy: bool = True) -> Re
         values=one.values,
         alias=_alias_of(one, zone),
         weight=one.weight,
+        failover=one.failover,
         multivalue=one.multivalue,
         healthy=healthy,
     )

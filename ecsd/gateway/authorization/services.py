@@ -62,6 +62,15 @@ ROUTE53_ZONE = spread(
         "ResourceIds": "ListTagsForResources",
     }
 )
+ROUTE53_CHECK = frozenset(
+    {
+        "DeleteHealthCheck",
+        "GetHealthCheck",
+        "GetHealthCheckLastFailureReason",
+        "GetHealthCheckStatus",
+        "UpdateHealthCheck",
+    }
+)
 ACM = spread(
     {
         "{CertificateArn}": "AddTagsToCertificate RemoveTagsFromCertificate DeleteCertificate "
@@ -155,6 +164,8 @@ def route53_needs(asked: Asked) -> Iterator[Need]:
     kind = str(asked.members.get("ResourceType", "hostedzone"))
     if asked.operation == "GetChange":
         member, kind = "Id", "change"
+    elif asked.operation in ROUTE53_CHECK:
+        member, kind = "HealthCheckId", "healthcheck"
     arns = [
         asked.arn("route53", f"{kind}/{value.rpartition('/')[2]}", account=False, region=False)
         for value in asked.values(member)

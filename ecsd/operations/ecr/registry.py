@@ -90,7 +90,7 @@ async def delete_registry_policy(call: Call, _request: Mapping[str, Any]) -> dic
 
 @operation("ecr", "PutRegistryPolicy")
 async def put_registry_policy(_call: Call, _request: Mapping[str, Any]) -> dict[str, Any]:
-    """Refuse: it would permit replication and pull through caches, which are not here."""
+    """Refuse: it would permit replication, which is not here, and other accounts' caches."""
     raise unsupported("policyText of a registry")
 
 
@@ -113,29 +113,6 @@ async def put_registry_scanning_configuration(
     if request.get("scanType", BASIC) != BASIC:
         raise unsupported(f"scanType {request['scanType']}")
     return {"registryScanningConfiguration": {"scanType": BASIC, "rules": []}}
-
-
-@operation("ecr", "DescribePullThroughCacheRules")
-async def describe_pull_through_cache_rules(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Return none: rules are refused."""
-    wanted = request.get("ecrRepositoryPrefixes")
-    if wanted:
-        raise AwsError(
-            "PullThroughCacheRuleNotFoundException",
-            f"The pull through cache rule with prefix '{wanted[0]}' does not exist in the registry "
-            f"with id '{call.scope.account}'",
-        )
-    return {"pullThroughCacheRules": []}
-
-
-@operation("ecr", "CreatePullThroughCacheRule")
-async def create_pull_through_cache_rule(_call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Refuse: images of other registries are not fetched."""
-    raise AwsError(
-        "UnsupportedUpstreamRegistryException",
-        f"upstreamRegistryUrl {request['upstreamRegistryUrl']} is not supported by this ecsd: pull "
-        "images of other registries by their own names, or push them to a repository",
-    )
 
 
 def _no_policy(call: Call) -> AwsError:

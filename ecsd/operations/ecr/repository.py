@@ -1,5 +1,6 @@
 """Repositories: created, described, deleted; whether their tags may move."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from ecsd.operations.ecr.refusal import invalid, unsupported
 from ecsd.operations.ecr.registry import put_in_use
 from ecsd.operations.ecr.tag import merged
 from ecsd.records.ecr.image import LayerUpload, ManifestToFree
+from ecsd.records.ecr.pull_through import UpstreamCheck
 from ecsd.records.ecr.repository import LifecyclePreview, Repository
 from ecsd.store.finders.ecr import (
     images_of,
@@ -41,7 +43,7 @@ async def create_repository(call: Call, request: dict[str, Any]) -> dict[str, An
         raise unsupported(f"encryptionConfiguration.encryptionType {kind}")
     if "kmsKey" in encryption:
         raise invalid("kmsKey", f"has no meaning with {AES256}")
-    mutability, filters = _mutability(request)
+    mutability, filters = read_mutability(request)
     repository = Repository(
         arn=place.arn,
         repository_name=name,
@@ -101,6 +103,7 @@ async def delete_repository(call: Call, request: dict[str, Any]) -> dict[str, An
         change.remove(
             *(one for one in change.select(LayerUpload) if one.repository_arn == repository.arn)
         )
+        change.remove(*change.select(UpstreamCheck, repository_arn=repository.arn))
         change.put(ManifestToFree(path=place.path))
     return {"repository": described(call, repository)}
 
@@ -108,7 +111,7 @@ async def delete_repository(call: Call, request: dict[str, Any]) -> dict[str, An
 @operation("ecr", "PutImageTagMutability")
 async def put_image_tag_mutability(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Say whether tags may move to other images from now on."""
-    mutability, filters = _mutability(request)
+    mutability, filters = read_mutability(request)
     scope = scope_of(call.scope, request)
     async with call.store.transaction(scope) as change:
         repository = require_repository(change, request["repositoryName"])
@@ -118,7 +121,7 @@ async def put_image_tag_mutability(call: Call, request: dict[str, Any]) -> dict[
         "registryId": scope.account,
         "repositoryName": repository.repository_name,
         "imageTagMutability": mutability,
-        **_filters(changed),
+        **shown_filters(changed.exclusion_filters),
     }
 
 
@@ -154,7 +157,7 @@ def described(call: Call, repository: Repository) -> dict[str, Any]:
         "repositoryUri": f"{call.settings.registry_name}/{place.path}",
         "createdAt": repository.created_at,
         "imageTagMutability": repository.image_tag_mutability,
-        **_filters(repository),
+        **shown_filters(repository.exclusion_filters),
         "imageScanningConfiguration": {"scanOnPush": repository.scan_on_push},
         "encryptionConfiguration": {"encryptionType": AES256},
     }
@@ -166,14 +169,14 @@ def _refuse_another_registry(call: Call, request: dict[str, Any]) -> None:
         raise invalid("registryId", f"repositories are made in the caller's own, not in {given}")
 
 
-def _filters(repository: Repository) -> dict[str, Any]:
-    if not repository.exclusion_filters:
-        return {}
-    filters = [{"filterType": "WILDCARD", "filter": one} for one in repository.exclusion_filters]
-    return {"imageTagMutabilityExclusionFilters": filters}
+def shown_filters(exclusion_filters: Iterable[str]) -> dict[str, Any]:
+    """Return filters in ECR's member, which is left out where there are none."""
+    filters = [{"filterType": "WILDCARD", "filter": one} for one in exclusion_filters]
+    return {"imageTagMutabilityExclusionFilters": filters} if filters else {}
 
 
-def _mutability(request: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+def read_mutability(request: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Return whether tags may move, and which are excepted, or refuse what contradicts itself."""
     mutability = request.get("imageTagMutability", "MUTABLE")
     given = request.get("imageTagMutabilityExclusionFilters") or ()
     filters = tuple(one["filter"] for one in given)

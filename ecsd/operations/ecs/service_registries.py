@@ -46,6 +46,11 @@ def parse(
 def _check_records(
     service: DiscoveryService, definition: TaskDefinition, registry: dict[str, Any]
 ) -> None:
+    if service.health_check is not None:
+        raise _invalid(
+            f"serviceRegistries: {service.arn} has HealthCheckConfig, and tasks' addresses are "
+            "private: they cannot be checked. HealthCheckCustomConfig can be used."
+        )
     types = {one.type for one in service.dns_records}
     port, container = registry.get("port"), registry.get("containerName")
     mode = definition.network_mode

@@ -11,6 +11,7 @@ from ecsd.decisions.dns.hosted_zone import MOST_ZONES, first_record_sets, name_s
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.route53.requests import (
+    SERVICE,
     account_change,
     account_view,
     id_of,
@@ -27,8 +28,6 @@ from ecsd.store.finders.route53 import (
     require_zone,
 )
 from ecsd.store.store import View
-
-SERVICE = "servicediscovery.amazonaws.com"
 
 
 @operation("route53", "CreateHostedZone")

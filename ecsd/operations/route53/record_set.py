@@ -25,6 +25,7 @@ from ecsd.records.route53.record_set import AliasTarget, RecordSet
 from ecsd.store.finders.route53 import (
     balancer_called,
     record_sets_of,
+    require_health_check,
     require_own_zone,
     require_zone,
 )
@@ -33,8 +34,6 @@ MOST = 300  # on a page
 LATER = (
     "Region",
     "GeoLocation",
-    "Failover",
-    "HealthCheckId",
     "TrafficPolicyInstanceId",
     "CidrRoutingConfig",
     "GeoProximityLocation",
@@ -48,6 +47,9 @@ async def change_resource_record_sets(call: Call, request: dict[str, Any]) -> di
     async with account_change(call) as change:
         zone = require_own_zone(change, id_of(request["HostedZoneId"]))
         asked = [_parse(one, zone) for one in batch["Changes"]]
+        for one in asked:
+            if one.action != "DELETE" and one.record_set.health_check_id is not None:
+                require_health_check(change, one.record_set.health_check_id)
         known = change.select(RecordSet, zone_id=zone.zone_id)
         made = apply_batch(
             zone, known, asked, lambda name: balancer_called(change, name) is not None
@@ -122,18 +124,24 @@ def _parse(given: dict[str, Any], zone: HostedZone) -> ChangeOf:
             alias=_alias(target) if target else None,
             set_identifier=own,
             weight=one.get("Weight"),
+            failover=one.get("Failover"),
             multivalue=bool(one.get("MultiValueAnswer")),
+            health_check_id=one.get("HealthCheckId"),
         ),
     )
 
 
 def _check_routing(one: dict[str, Any], called: str) -> None:
     """Refuse routing policies that contradict themselves."""
-    routed = one.get("Weight") is not None, bool(one.get("MultiValueAnswer"))
-    if all(routed):
+    routed = (
+        one.get("Weight") is not None,
+        one.get("Failover") is not None,
+        bool(one.get("MultiValueAnswer")),
+    )
+    if sum(routed) > 1:
         raise invalid(
-            "Invalid request: Expected exactly one of [Weight, MultiValueAnswer], but found more "
-            f"than one in {called}"
+            "Invalid request: Expected exactly one of [Weight, Failover, MultiValueAnswer], but "
+            f"found more than one in {called}"
         )
     if any(routed) and not one.get("SetIdentifier"):
         raise invalid(f"Invalid request: Missing field 'SetIdentifier' in {called}")
@@ -168,7 +176,9 @@ def _show(one: RecordSet) -> dict[str, Any]:
         "Type": one.type,
         "SetIdentifier": one.set_identifier,
         "Weight": one.weight,
+        "Failover": one.failover,
         "MultiValueAnswer": one.multivalue or None,
+        "HealthCheckId": one.health_check_id,
         "TTL": one.ttl,
         "ResourceRecords": [{"Value": each} for each in one.values] or None,
         "AliasTarget": None

@@ -12,6 +12,7 @@ from ecsd.records.route53.zone_change import ZoneChange
 from ecsd.store.store import Transaction, View
 
 Item = TypeVar("Item")
+SERVICE = "servicediscovery.amazonaws.com"  # whose zones and health checks Cloud Map has
 KEPT = timedelta(days=1)  # that a change is told of
 
 

@@ -5,8 +5,9 @@ from typing import Any
 from ecsd.decisions.dns.domain_name import order
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
-from ecsd.operations.route53.hosted_zone import SERVICE, show
+from ecsd.operations.route53.hosted_zone import show
 from ecsd.operations.route53.requests import (
+    SERVICE,
     account_view,
     cut,
     id_of,

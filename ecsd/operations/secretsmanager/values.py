@@ -15,6 +15,7 @@ from ecsd.operations.secretsmanager.requests import invalid
 from ecsd.records.secretsmanager.secret import Secret, SecretVersion
 from ecsd.store.finders.secretsmanager import find_version, versions_of
 from ecsd.store.kms_keys import ServiceKeys, Workshop, key_judge
+from ecsd.store.secret_values import secret_context
 from ecsd.store.store import Transaction, View
 
 DEFAULT_KEY = "alias/aws/secretsmanager"
@@ -96,7 +97,7 @@ def seal_anew(call: Call, change: Transaction, secret: Secret) -> None:
 
 def _opened(call: Call, view: View, version: SecretVersion) -> Value:
     blob = base64.b64decode(version.kept_value)
-    context = _context(version.secret_arn, version.version_id)
+    context = secret_context(version.secret_arn, version.version_id)
     try:
         content = _keys(call).decrypt(view, blob, context)
     except AwsError as error:
@@ -117,7 +118,7 @@ def _sealed(
             secret.kms_key_id or DEFAULT_KEY,
             "kms:GenerateDataKey",
             value.content,
-            _context(secret.arn, version_id),
+            secret_context(secret.arn, version_id),
         )
     except AwsError as error:
         raise _refusal(
@@ -145,10 +146,6 @@ def _make_room(change: Transaction, secret: Secret) -> None:
     if spare is None:
         raise AwsError("LimitExceededException", f"A secret may have at most {VERSIONS} versions.")
     change.remove(spare)
-
-
-def _context(arn: str, version_id: str) -> dict[str, str]:
-    return {"SecretARN": arn, "SecretVersionId": version_id}
 
 
 def _keys(call: Call) -> ServiceKeys:

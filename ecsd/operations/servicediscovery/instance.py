@@ -13,6 +13,7 @@ from ecsd.decisions.dns.discovery import (
     place,
     shown_health,
 )
+from ecsd.decisions.dns.instance_check import instance_problem
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.servicediscovery.operation import note
@@ -35,7 +36,9 @@ async def register_instance(call: Call, request: dict[str, Any]) -> dict[str, An
         service = require_service(change, request["ServiceId"])
         own = request["InstanceId"]
         name = name_of(change, service)
+        strict = call.settings.mode == "strict"
         problem = attributes_problem(service, name, own, attributes)
+        problem = problem or instance_problem(service, attributes, strict=strict)
         if problem is not None:
             raise invalid(problem)
         _check_alias(change, attributes)
@@ -48,7 +51,7 @@ async def register_instance(call: Call, request: dict[str, Any]) -> dict[str, An
             instance_id=own,
             attributes=attributes,
             creator_request_id=request.get("CreatorRequestId"),
-            health=attributes.get(INIT_HEALTH, "HEALTHY"),
+            health="UNKNOWN" if service.health_check else attributes.get(INIT_HEALTH, "HEALTHY"),
             task_arn=known.task_arn if known else None,
             registered_at=call.clock.now(),
         )

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ecsd.decisions.dns.discovery import is_name, records_problem
+from ecsd.decisions.dns.instance_check import service_problem
 from ecsd.decisions.dns.zone_plan import full_name
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
@@ -16,7 +17,7 @@ from ecsd.operations.servicediscovery import tag
 from ecsd.operations.servicediscovery.operation import note
 from ecsd.operations.servicediscovery.requests import EQUAL, invalid, is_own, page, test_of
 from ecsd.records.servicediscovery.namespace import Namespace
-from ecsd.records.servicediscovery.service import DiscoveryService, DnsRecord
+from ecsd.records.servicediscovery.service import DiscoveryService, DnsRecord, InstanceCheck
 from ecsd.store.finders.servicediscovery import (
     arn,
     instances_of,
@@ -32,7 +33,6 @@ MOST_ATTRIBUTES = 30
 @operation("servicediscovery", "CreateService")
 async def create_service(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Make a service; answers an equal one that the same CreatorRequestId made."""
-    _refuse_route53(request)
     config = request.get("DnsConfig") or {}
     reference = request.get("NamespaceId") or config.get("NamespaceId")
     if not reference:
@@ -48,6 +48,7 @@ async def create_service(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             routing_policy=config.get("RoutingPolicy") or "MULTIVALUE",
             dns_records=_records(namespace, request),
             has_custom_health_check=request.get("HealthCheckCustomConfig") is not None,
+            health_check=_check(request),
             description=request.get("Description"),
             creator_request_id=request.get("CreatorRequestId"),
             created_at=call.clock.now(),
@@ -55,6 +56,7 @@ async def create_service(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         )
         if wanted.dns_records and not is_name(full_name(wanted, namespace)):
             raise invalid(f"Name: {full_name(wanted, namespace)} is no domain name.")
+        _judge_check(wanted, namespace)
         known = _known(change, namespace, wanted)
         if known is None:
             change.put(wanted)
@@ -81,9 +83,8 @@ async def list_services(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("servicediscovery", "UpdateService")
 async def update_service(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Change the description, and the TTL of records."""
+    """Change the description, the TTL of records, and the health check: none given ends it."""
     given = request["Service"]
-    _refuse_route53(given)
     async with call.transaction() as change:
         service = require_service(change, request["Id"])
         namespace = require_namespace(change, service.namespace_id)
@@ -96,6 +97,8 @@ async def update_service(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             service = replace(service, dns_records=records)
         if "Description" in given:
             service = replace(service, description=given["Description"])
+        service = replace(service, health_check=_check(given))
+        _judge_check(service, namespace)
         change.put(service)
         own = namespace.namespace_id
         targets = {"SERVICE": service.service_id}
@@ -151,12 +154,22 @@ async def delete_service_attributes(call: Call, request: dict[str, Any]) -> dict
     return {}
 
 
-def _refuse_route53(request: dict[str, Any]) -> None:
-    if request.get("HealthCheckConfig") is not None:
-        raise invalid(
-            "HealthCheckConfig is not supported by ecsd yet: it needs Route 53 health checks. "
-            "HealthCheckCustomConfig is."
-        )
+def _check(request: dict[str, Any]) -> InstanceCheck | None:
+    given = request.get("HealthCheckConfig")
+    if given is None:
+        return None
+    return InstanceCheck(
+        type=given["Type"],
+        resource_path=given.get("ResourcePath"),
+        failure_threshold=given.get("FailureThreshold") or 1,
+    )
+
+
+def _judge_check(service: DiscoveryService, namespace: Namespace) -> None:
+    if service.health_check is not None:
+        problem = service_problem(service, namespace.type, service.health_check)
+        if problem is not None:
+            raise invalid(problem)
 
 
 def _records(namespace: Namespace, request: dict[str, Any]) -> tuple[DnsRecord, ...]:
@@ -225,6 +238,12 @@ def _summary(view: View, service: DiscoveryService) -> dict[str, Any]:
             "NamespaceId": service.namespace_id,
             "RoutingPolicy": service.routing_policy,
             "DnsRecords": [{"Type": one.type, "TTL": one.ttl} for one in service.dns_records],
+        }
+    if service.health_check is not None:
+        shown["HealthCheckConfig"] = {
+            "Type": service.health_check.type,
+            "ResourcePath": service.health_check.resource_path,
+            "FailureThreshold": service.health_check.failure_threshold,
         }
     if service.has_custom_health_check:
         shown["HealthCheckCustomConfig"] = {"FailureThreshold": 1}  # always, AWS says

@@ -14,11 +14,11 @@ class AliasTarget(Part, frozen=True, kw_only=True):
 
 
 class RecordSet(Record, frozen=True, kw_only=True):
-    """What a name answers with: values or an alias; simple, weighted or multivalue."""
+    """What a name answers with: values or an alias; simple, weighted, failover or multivalue."""
 
     KIND: ClassVar[str] = "record_set"
     KEY: ClassVar[str] = "place"
-    INDEXES: ClassVar[tuple[str, ...]] = ("zone_id", "alias_name")
+    INDEXES: ClassVar[tuple[str, ...]] = ("zone_id", "alias_name", "health_check_id")
 
     place: str  # <zone id>|<name>|<type>|<set identifier>: see decisions/dns/record_set.py
     zone_id: str
@@ -29,7 +29,9 @@ class RecordSet(Record, frozen=True, kw_only=True):
     alias: AliasTarget | None = None
     set_identifier: str | None = None
     weight: int | None = None  # 0 to 255, of weighted routing
+    failover: str | None = None  # PRIMARY, SECONDARY, of failover routing
     multivalue: bool = False
+    health_check_id: str | None = None
 
     @property
     def alias_name(self) -> str | None:

@@ -10,7 +10,8 @@ class Instance(Record, frozen=True, kw_only=True):
     """Something that answers to a service's name.
 
     health: HEALTHY or UNHEALTHY as last told and in force; a change that was asked for comes into
-    force at ``changes_at``. It means something only where the service has a custom health check.
+    force at ``changes_at``. Where Route 53 checks it, what that says, at first UNKNOWN. It means
+    something only where the service has health checks.
     """
 
     KIND: ClassVar[str] = "discovery_instance"

@@ -15,6 +15,14 @@ class DnsRecord(Part, frozen=True, kw_only=True):
     ttl: int
 
 
+class InstanceCheck(Part, frozen=True, kw_only=True):
+    """The health check of Route 53 that each instance gets. type: HTTP, HTTPS, TCP."""
+
+    type: str
+    resource_path: str | None = None
+    failure_threshold: int = 1
+
+
 class DiscoveryService(Record, frozen=True, kw_only=True):
     """A name in a namespace, and what its instances answer with.
 
@@ -32,6 +40,7 @@ class DiscoveryService(Record, frozen=True, kw_only=True):
     routing_policy: str = "MULTIVALUE"  # or WEIGHTED
     dns_records: tuple[DnsRecord, ...] = ()
     has_custom_health_check: bool = False
+    health_check: InstanceCheck | None = None
     description: str | None = None
     creator_request_id: str | None = None
     created_at: datetime
@@ -42,3 +51,8 @@ class DiscoveryService(Record, frozen=True, kw_only=True):
     shares: ConnectShares | None = None  # None: all its instances answer alike
     test_rule: HeaderRule | None = None
     tags: tuple[Tag, ...] = ()
+
+    @property
+    def has_health(self) -> bool:
+        """Whether its instances can be unhealthy."""
+        return self.has_custom_health_check or self.health_check is not None

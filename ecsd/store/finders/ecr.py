@@ -5,8 +5,10 @@ from typing import Any
 
 from ecsd.decisions.ecr.lifecycle import Candidate
 from ecsd.decisions.ecr.names import Place, aws_reference, own_reference
+from ecsd.decisions.ecr.pull_through import nearest
 from ecsd.errors import AwsError
 from ecsd.records.ecr.image import Image
+from ecsd.records.ecr.pull_through import PullThroughCacheRule
 from ecsd.records.ecr.repository import Repository
 from ecsd.store.scope import Scope
 from ecsd.store.store import View
@@ -43,6 +45,11 @@ def require_repository(view: View, name: str) -> Repository:
     return found
 
 
+def cache_rule(view: View, name: str) -> PullThroughCacheRule | None:
+    """Return the rule by which a repository's images come from elsewhere, or None."""
+    return nearest(name, view.select(PullThroughCacheRule))
+
+
 def scope_of(own: Scope, request: dict[str, Any]) -> Scope:
     """Return where a request's repositories are: another account's, if it names one."""
     return Scope(request.get("registryId") or own.account, own.region)
@@ -77,7 +84,8 @@ def ecr_images(
 ) -> dict[str, str]:
     """Return container → image at our own registry (host and port), of images that are there.
 
-    An image of another account of AWS's, which has no repository here, stays what it is.
+    Those that a pull through cache rule fetches count as there. An image of another account of
+    AWS's, which has no repository here, stays what it is.
     """
     found = {}
     for one in containers:
@@ -93,4 +101,4 @@ def ecr_images(
 
 def _is_here(view: View, place: Place) -> bool:
     own = view.of_account(place.account).in_region(place.region)
-    return own.get(Repository, place.arn) is not None
+    return own.get(Repository, place.arn) is not None or cache_rule(own, place.name) is not None

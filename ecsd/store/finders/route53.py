@@ -4,10 +4,11 @@ The zones of Cloud Map's namespaces are shown beside those that are stored. Sour
 Reference, errors.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from msgspec.structs import replace
 
+from ecsd.decisions.dns.health_check import is_healthy
 from ecsd.decisions.dns.hosted_zone import BALANCER_ZONE, first_record_sets, namespace_zone
 from ecsd.decisions.dns.namespace_records import namespace_record_sets
 from ecsd.decisions.dns.record_health import is_balancer_well
@@ -18,6 +19,7 @@ from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule
 from ecsd.records.elbv2.target_group import Target
 from ecsd.records.record import Record
+from ecsd.records.route53.health_check import HealthCheck
 from ecsd.records.route53.hosted_zone import HostedZone, ZoneVpc
 from ecsd.records.route53.record_set import RecordSet
 from ecsd.records.route53.zone_change import ZoneChange
@@ -106,8 +108,28 @@ def hosted_zone_parts(view: View, zone_id: str) -> HostedZoneParts | None:
         vpcs=[one for one in vpcs if one is not None],
         record_sets=record_sets,
         well=frozenset(_well(view, evaluated)) if evaluated else frozenset(),
+        unwell=frozenset(_unwell(view, record_sets)),
         account=view.scope.account,
     )
+
+
+def _unwell(view: View, record_sets: Iterable[RecordSet]) -> Iterator[str]:
+    for own in {one.health_check_id for one in record_sets} - {None}:
+        check = view.get(HealthCheck, own or "")
+        if check is not None and not is_healthy(check, lambda own: view.get(HealthCheck, own)):
+            yield check.health_check_id
+
+
+def require_health_check(view: View, health_check_id: str) -> HealthCheck:
+    """Return a health check by id, or refuse with NoSuchHealthCheck."""
+    found = view.get(HealthCheck, health_check_id)
+    if found is None:
+        raise AwsError(
+            "NoSuchHealthCheck",
+            f"No health check exists with the specified ID {health_check_id}.",
+            status=404,
+        )
+    return found
 
 
 def balancer_called(view: View, dns_name: str) -> LoadBalancer | None:
@@ -122,6 +144,8 @@ def zones_resting_on(view: View, record: Record) -> Iterator[str]:
     match record:
         case HostedZone() | RecordSet() | ZoneChange():
             yield record.zone_id
+        case HealthCheck():
+            yield from _zones_by_check(own, record)
         case Vpc():
             yield from (one.zone_id for one in own.select(HostedZone, vpc_ids=record.vpc_id))
         case LoadBalancer():
@@ -137,6 +161,24 @@ def zones_resting_on(view: View, record: Record) -> Iterator[str]:
                 yield from _aliases_of(own, view.get(LoadBalancer, arn))
         case _:
             return
+
+
+def _zones_by_check(own: View, check: HealthCheck) -> Iterator[str]:
+    """Yield the zones of the records that name a check, or one that sums it up."""
+    waiting, seen = [check.health_check_id], set[str]()
+    while waiting:
+        one = waiting.pop()
+        if one not in seen:
+            seen.add(one)
+            yield from (each.zone_id for each in own.select(RecordSet, health_check_id=one))
+            waiting += [each.health_check_id for each in own.select(HealthCheck, children=one)]
+
+
+def endpoints_named(view: View, record: Record) -> Iterator[str]:
+    """Yield the ids of the health checks that ask for a load balancer by its name."""
+    if isinstance(record, LoadBalancer):
+        for one in view.globally().select(HealthCheck, named_endpoint=record.dns_name):
+            yield one.health_check_id
 
 
 def _aliases_of(own: View, balancer: LoadBalancer | None) -> Iterator[str]:

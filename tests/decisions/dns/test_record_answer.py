@@ -206,6 +206,35 @@ def test_multivalue_answers_with_up_to_eight():
     assert len(seen) == 12
 
 
+def test_multivalue_leaves_out_who_is_unwell_unless_all_are():
+    def many(*states):
+        return [
+            record("www", "A", f"10.0.0.{n}", multivalue=True, healthy=one)
+            for n, one in enumerate(states)
+        ]
+
+    assert values(ask("www", where=zone(*many(True, False, True)))) == ["10.0.0.0", "10.0.0.2"]
+    assert len(values(ask("www", where=zone(*many(False, False))))) == 2
+
+
+@pytest.mark.parametrize(
+    ("primary", "secondary", "answered"),
+    [
+        (True, True, "10.0.0.1"),
+        (True, False, "10.0.0.1"),
+        (False, True, "10.0.0.2"),
+        (False, False, "10.0.0.1"),
+    ],
+)
+def test_the_secondary_stands_in_while_it_alone_is_well(primary, secondary, answered):
+    choices = [
+        record("www", "A", "10.0.0.2", failover="SECONDARY", healthy=secondary),
+        record("www", "A", "10.0.0.1", failover="PRIMARY", healthy=primary),
+    ]
+    assert values(ask("www", where=zone(*choices))) == [answered]
+    assert values(ask("www", where=zone(choices[0]))) == ["10.0.0.2"]
+
+
 def test_a_private_zone_serves_its_vpcs_and_a_public_one_its_account():
     other = VpcPlan(vpc_id="vpc-2", account="1", number=2, cidr="10.0.0.0/16", dns_support=True)
     foreign = VpcPlan(vpc_id="vpc-3", account="2", number=3, cidr="10.0.0.0/16", dns_support=True)

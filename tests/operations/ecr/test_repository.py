@@ -156,13 +156,6 @@ async def test_what_the_registry_does_not_do_is_refused_by_name(ask, refused):
     assert scanning == {"scanType": "BASIC", "rules": []}
     error = await refused("PutRegistryScanningConfiguration", scanType="ENHANCED")
     assert "scanType ENHANCED" in error.message
-    error = await refused(
-        "CreatePullThroughCacheRule",
-        ecrRepositoryPrefix="quay",
-        upstreamRegistryUrl="quay.io",
-    )
-    assert error.code == "UnsupportedUpstreamRegistryException"
-    assert (await ask("DescribePullThroughCacheRules"))["pullThroughCacheRules"] == []
 
 
 async def test_an_authorization_token_lasts_as_long_as_its_caller(client, images, clock, store):

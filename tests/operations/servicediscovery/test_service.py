@@ -61,15 +61,74 @@ async def test_records_that_go_together_are_taken(ask, namespace, service, types
     assert shown["DnsConfig"]["RoutingPolicy"] == "MULTIVALUE"
 
 
-async def test_what_has_no_effect_here_is_refused_by_name(refused, namespace):
+@pytest.mark.parametrize(
+    ("kind", "types", "more", "words"),
+    [
+        ("PrivateDns", ("A",), {}, "private DNS namespace"),
+        ("PublicDns", ("CNAME",), {}, "CNAME"),
+        ("PublicDns", ("A",), {"HealthCheckCustomConfig": {}}, "not both"),
+        ("PublicDns", ("A",), {"check": {"Type": "TCP", "ResourcePath": "/"}}, "ResourcePath"),
+    ],
+)
+async def test_a_health_check_of_route_53_is_for_what_it_can_reach(
+    refused, namespace, kind, types, more, words
+):
+    config = {"DnsRecords": [{"Type": one, "TTL": 1} for one in types], "RoutingPolicy": "WEIGHTED"}
+    check = more.pop("check", {"Type": "HTTP"})
     error = await refused(
         "CreateService",
         Name="x",
-        NamespaceId=await namespace("api", "Http"),
-        HealthCheckConfig={"Type": "HTTP"},
+        NamespaceId=await namespace("example.com", kind),
+        DnsConfig=config,
+        HealthCheckConfig=check,
+        **more,
     )
     assert error.code == "InvalidInput"
-    assert "HealthCheckConfig" in error.message
+    assert words in error.message
+
+
+async def test_a_health_check_is_shown_changed_and_ended(ask, namespace, service):
+    own = await namespace("example.com", "PublicDns")
+    made = await service(own, HealthCheckConfig={"Type": "HTTP", "ResourcePath": "/up"})
+
+    async def shown():
+        return (await ask("GetService", Id=made))["Service"].get("HealthCheckConfig")
+
+    assert await shown() == {"Type": "HTTP", "ResourcePath": "/up", "FailureThreshold": 1}
+    other = {"Type": "TCP", "FailureThreshold": 2}
+    await ask("UpdateService", Id=made, Service={"HealthCheckConfig": other})
+    assert await shown() == other
+    await ask("UpdateService", Id=made, Service={"Description": "x"})
+    assert await shown() is None
+
+
+async def test_only_an_instance_that_can_be_checked_is_registered(refused, ask, namespace, service):
+    own = await namespace("example.com", "PublicDns")
+    made = await service(own, HealthCheckConfig={"Type": "TCP"})
+    for attributes, words in (
+        ({"AWS_INSTANCE_IPV4": "127.0.0.1"}, "AWS_INSTANCE_PORT"),
+        ({"AWS_INSTANCE_IPV4": "10.0.0.1", "AWS_INSTANCE_PORT": "1"}, "10.0.0.1"),
+    ):
+        error = await refused(
+            "RegisterInstance", ServiceId=made, InstanceId="a", Attributes=attributes
+        )
+        assert (error.code, words in error.message) == ("InvalidInput", True)
+    well = {"AWS_INSTANCE_IPV4": "127.0.0.1", "AWS_INSTANCE_PORT": "1"}
+    await ask("RegisterInstance", ServiceId=made, InstanceId="a", Attributes=well)
+    status = await ask("GetInstancesHealthStatus", ServiceId=made)
+    assert status["Status"] == {"a": "UNKNOWN"}
+    found = await ask(
+        "DiscoverInstances", NamespaceName="example.com", ServiceName="web", HealthStatus="HEALTHY"
+    )
+    assert [one["InstanceId"] for one in found["Instances"]] == ["a"]
+    found = await namespace("api", "Http")
+    api = await ask(
+        "CreateService", Name="x", NamespaceId=found, HealthCheckConfig={"Type": "HTTP"}
+    )
+    error = await refused(
+        "RegisterInstance", ServiceId=api["Service"]["Id"], InstanceId="a", Attributes={"a": "b"}
+    )
+    assert "AWS_INSTANCE_IPV4" in error.message
 
 
 async def test_records_need_a_namespace_of_names(refused, namespace):

@@ -1,6 +1,7 @@
 """Which images of a task definition are in our own registry."""
 
 from ecsd.clock import VIRTUAL_START
+from ecsd.records.ecr.pull_through import PullThroughCacheRule
 from ecsd.records.ecr.repository import Repository
 from ecsd.store.finders.ecr import ecr_images
 from ecsd.store.scope import Scope
@@ -29,4 +30,26 @@ async def test_images_of_repositories_that_are_here_are_pulled_from_here(store):
     assert ecr_images(store.view(HOME), given, REGISTRY) == {
         "0": "localhost:4766/111111111111/eu-west-1/team/app:latest",
         "3": "localhost:4766/111111111111/eu-west-1/other:1",
+    }
+
+
+async def test_images_that_a_rule_fetches_are_pulled_from_here_before_they_are_here(store):
+    async with store.transaction(AWAY) as change:
+        change.put(
+            PullThroughCacheRule(
+                prefix="quay",
+                upstream_url="quay.io",
+                upstream_registry="quay",
+                created_at=VIRTUAL_START,
+                updated_at=VIRTUAL_START,
+            )
+        )
+    given = containers(
+        "111111111111.dkr.ecr.eu-west-1.amazonaws.com/quay/app:1",
+        "111111111111.dkr.ecr.eu-west-1.amazonaws.com/quay:1",
+        "111111111111.dkr.ecr.us-east-1.amazonaws.com/quay/app:1",
+        "quay.io/app:1",
+    )
+    assert ecr_images(store.view(HOME), given, REGISTRY) == {
+        "0": "localhost:4766/111111111111/eu-west-1/quay/app:1"
     }

@@ -26,7 +26,7 @@ from ecsd.records.plan import (
     TaskPlan,
     ZonePlan,
 )
-from ecsd.records.plan_files import FileSystemPlan
+from ecsd.records.plan_files import FileSystemPlan, ImagePlan
 from ecsd.records.plan_network import VpcPlan
 from ecsd.workqueue import WorkQueue
 
@@ -149,6 +149,8 @@ class Reconciler:
                 await self._told(key, lambda: self._rooms.balancers.apply(plan), traffic)
             case FileSystemPlan():
                 await self._told(key, lambda: self._rooms.file_systems.apply(plan))
+            case ImagePlan():
+                await self._told(key, lambda: self._rooms.disks.apply(plan))
             case TaskPlan():
                 await self._task(plan)
             case ProxyPlan() | RolesPlan() | HookPlan() | SessionPlan() | RegistryPlan():
@@ -197,5 +199,6 @@ class Reconciler:
             "session": self._rooms.sessions.remove,
             "registry": self._rooms.registry.remove,
             "efs": self._rooms.file_systems.remove,
+            "ebs": self._rooms.disks.remove,
         }
         await removers[kind](name)

@@ -28,6 +28,7 @@ from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
+from ecsd.records.ec2.volume import Snapshot, Volume
 from ecsd.records.ec2.vpc import (
     InternetGateway,
     NatGateway,
@@ -58,6 +59,7 @@ from ecsd.records.servicediscovery.instance import Instance
 from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.settings import Settings
+from ecsd.store.ebs_volumes import ebs_mounts, image_plan, unfinished_images
 from ecsd.store.efs_mounts import Asking, efs_mounts
 from ecsd.store.finders.acm import users_of
 from ecsd.store.finders.data_plane import (
@@ -123,6 +125,8 @@ class DataPlaneController:
         Registry,
         FileSystem,
         MountTarget,
+        Volume,
+        Snapshot,
         Host,
     )
 
@@ -151,6 +155,7 @@ class DataPlaneController:
             yield from self._hooks_everywhere()
             for scope, one in self._store.everywhere(Registry):
                 yield scope, f"registry/{one.key}"
+            yield from self._images_everywhere()
             return
         if isinstance(change.after, Registry):
             yield change.scope, f"registry/{change.key}"
@@ -171,26 +176,25 @@ class DataPlaneController:
         """Compile one plan and publish it once all it rests on is durable."""
         view = self._store.view(scope)
         kind, _, name = key.partition("/")
-        if kind == "task":
-            plan, host = self._task(view, name)
-        elif kind == "connect":
-            plan, host = self._proxy(view, name)
-        elif kind == "roles":
-            plan, host = self._roles(view, name)
-        elif kind == "hook":
-            plan, host = self._hook(view, name)
-        elif kind == "session":
-            plan, host = self._session(view, name)
-        elif kind == "registry":
-            plan, host = self._registry(view, name)
+        of_one_host = {
+            "task": self._task,
+            "connect": self._proxy,
+            "roles": self._roles,
+            "hook": self._hook,
+            "session": self._session,
+            "registry": self._registry,
+            "ebs": self._image,
+        }
+        of_all = {
+            "vpc": self._vpc,
+            "zone": self._zone,
+            "balancer": self._balancer,
+            "efs": _file_system,
+        }
+        if kind in of_one_host:
+            plan, host = of_one_host[kind](view, name)
         else:
-            compilers = {
-                "vpc": self._vpc,
-                "zone": self._zone,
-                "balancer": self._balancer,
-                "efs": _file_system,
-            }
-            plan, host = compilers[kind](view, name), None
+            plan, host = of_all[kind](view, name), None
         told = view.select(ZoneChange, waiting_zone=name) if kind == "zone" else ()
         await self._store.durable()
         if plan is None:
@@ -241,7 +245,11 @@ class DataPlaneController:
         if task.last_status in STARTING:
             home = self._store.view(view.scope.globally())
             asking = Asking(home, self._rules, self._clock.now())
-            plan = replace(plan, efs_mounts=efs_mounts(view, task, definition, asking))
+            plan = replace(
+                plan,
+                efs_mounts=efs_mounts(view, task, definition, asking),
+                ebs_mounts=ebs_mounts(view, task, definition, asking),
+            )
         return plan, task.host
 
     def _roles(self, view: View, task_arn: str) -> tuple[Plan | None, str | None]:
@@ -325,6 +333,20 @@ class DataPlaneController:
         )
         return plan, hosts[0]
 
+    def _image(self, view: View, image_id: str) -> tuple[Plan | None, str | None]:
+        """What no host has yet is made by one of them, whichever is the first by name."""
+        plan, host = image_plan(view, image_id)
+        hosts = sorted(one.name for one in self._store.view(HOSTS).select(Host))
+        if plan is None or not hosts:
+            return None, None
+        return plan, host or hosts[0]
+
+    def _images_everywhere(self) -> Iterable[Place]:
+        scopes = {scope for kind in (Volume, Snapshot) for scope, _ in self._store.everywhere(kind)}
+        for scope in scopes:
+            for image_id in unfinished_images(self._store.view(scope)):
+                yield scope, f"ebs/{image_id}"
+
     def _hooks_everywhere(self) -> Iterable[Place]:
         for scope, attempt in self._store.everywhere(ServiceDeployment):
             if is_open(attempt):
@@ -377,7 +399,7 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
     match record:
         case Task():
             yield from _of_task(record)
-        case ServiceDeployment() | ExecSession() | FileSystem():
+        case ServiceDeployment() | ExecSession() | FileSystem() | Volume() | Snapshot():
             yield from _own_plans(record)
         case SecurityGroupRule():
             for balancer in view.select(LoadBalancer, security_groups=record.group_id):
@@ -392,7 +414,9 @@ def _plans_of(view: View, record: Record) -> Iterable[str]:
     yield from (f"vpc/{one}" for one in vpcs_resting_on(view, record))
 
 
-def _own_plans(record: ServiceDeployment | ExecSession | FileSystem) -> Iterable[str]:
+def _own_plans(
+    record: ServiceDeployment | ExecSession | FileSystem | Volume | Snapshot,
+) -> Iterable[str]:
     match record:
         case ServiceDeployment():
             return _hooks_of(record)
@@ -400,6 +424,8 @@ def _own_plans(record: ServiceDeployment | ExecSession | FileSystem) -> Iterable
             return (f"session/{record.session_id}",)
         case FileSystem():
             return (f"efs/{record.file_system_id}",)
+        case Volume() | Snapshot():
+            return (f"ebs/{record.key}",)
 
 
 def _of_task(task: Task) -> Iterable[str]:

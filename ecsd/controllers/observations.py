@@ -25,11 +25,13 @@ from ecsd.records.host import Host
 from ecsd.records.observed import (
     FileSystemObserved,
     HookObserved,
+    ImageObserved,
     SessionOpened,
     TargetGroupObserved,
     TaskObserved,
 )
 from ecsd.store import service_events
+from ecsd.store.ebs_volumes import attached, observed
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Store, Transaction
 from ecsd.store.task_ends import end_task
@@ -89,6 +91,8 @@ class Observations:
                 await self._targets(message)
             case HookObserved() | SessionOpened() | FileSystemObserved():
                 await self._noted(message)
+            case ImageObserved():
+                await self._image(host, message)
             case PlanApplied():
                 await self._applied(host, message)
             case HostFaults():
@@ -117,6 +121,8 @@ class Observations:
             if task is None or task.last_status == "STOPPED":
                 return
             task = observe(task, seen, now)
+            if seen.volumes_attached:
+                task = attached(change, task, now)
             if seen.phase == "RUNNING" and task.last_status in STARTING and is_wanted(task):
                 self._register(change, task, now)
                 task = run(task, seen.started_at, now)
@@ -202,6 +208,11 @@ class Observations:
             elif known.state == DELETING:
                 change.remove(known)
 
+    async def _image(self, host: str, seen: ImageObserved) -> None:
+        async with self._store.transaction(Scope.of_arn(seen.arn)) as change:
+            outcome = (seen.outcome, seen.words)
+            observed(change, seen.arn.rpartition("/")[2], outcome, host, seen.at)
+
     async def _applied(self, host: str, applied: PlanApplied) -> None:
         kind, _, name = applied.key.partition("/")
         if kind == "balancer":
@@ -264,6 +275,8 @@ def _key(host: str, message: Up) -> str:
             return f"session/{message.session_id}"
         case FileSystemObserved():
             return f"efs/{message.file_system_arn}"
+        case ImageObserved():
+            return f"ebs/{message.arn}"
         case PlanApplied():
             return f"applied/{host}/{message.key}"
         case _:

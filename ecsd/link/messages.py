@@ -8,6 +8,7 @@ from ecsd.records.message import Message
 from ecsd.records.observed import (
     FileSystemObserved,
     HookObserved,
+    ImageObserved,
     SessionOpened,
     TargetGroupObserved,
     TaskObserved,
@@ -20,7 +21,8 @@ class Assign(Message, frozen=True, kw_only=True):
 
     key: ``vpc/<id>``, ``zone/<namespace or zone id>``, ``balancer/<arn>``, ``task/<arn>``,
     ``connect/<task arn>``, ``roles/<task arn>``, ``hook/<service deployment>|<hook id>``,
-    ``session/<session id>``, ``efs/<file system id>``, ``registry/registry``.
+    ``session/<session id>``, ``efs/<file system id>``, ``ebs/<volume or snapshot id>``,
+    ``registry/registry``.
     """
 
     key: str
@@ -77,6 +79,7 @@ Up = (
     | HookObserved
     | SessionOpened
     | FileSystemObserved
+    | ImageObserved
     | PlanApplied
     | HostFaults
 )

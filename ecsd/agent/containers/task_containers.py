@@ -53,6 +53,7 @@ class TaskContainers:
         self.pause: Seen = NOTHING
         self.ready = False  # the pause runs and has its interface
         self.volumes_ready = not plan.volumes
+        self.disks_ready = False  # it has volumes of EBS, and they are mounted
         self.values_ready = self._needs_no_values()
         self.failure: str | None = None  # why the task as a whole cannot start
         self._stale = False  # something half made is to be cleared away first
@@ -106,6 +107,7 @@ class TaskContainers:
         ran = self.plan.started or any(seen.started_at for seen in self.view.values())
         if self.pause.status == "RUNNING" and pause is not None:
             self.volumes_ready = self.volumes_ready or bool(self.view)
+            self.disks_ready = self.volumes_ready and bool(self.plan.ebs_mounts)
             if ran:
                 self.ready = True  # containers start only after the interface is there
                 if self.plan.proxied:
@@ -250,6 +252,12 @@ class TaskContainers:
         except FileSystemError as error:
             self.failure = stop_cause.efs_failure(str(error))
             return
+        try:
+            await self._host.disks.provide(self.plan)
+        except FileSystemError as error:
+            self.failure = stop_cause.ebs_failure(str(error))
+            return
+        self.disks_ready = bool(self.plan.ebs_mounts)
         self.volumes_ready = True
 
     async def provide_values(self) -> None:
@@ -406,6 +414,7 @@ class TaskContainers:
                 if self.pause.runtime_id:
                     await self._host.engine.remove(self.pause.runtime_id)
             await self._host.volumes.release(self.plan.task_arn)
+            await self._host.disks.release(self.plan.task_arn)
         except (BalancerError, EngineRefusalError, EngineSilentError, FileSystemError) as error:
             log.warning("pause is left", extra={"task": self.plan.task_arn, "cause": str(error)})
             await self._host.clock.sleep(REFUSED_PAUSE)
@@ -442,6 +451,7 @@ async def erase_task(host: TaskHost, task_arn: str) -> None:
         if owner == task_arn:
             await host.engine.remove_volume(name)
     await host.volumes.release(task_arn)
+    await host.disks.release(task_arn)
     host.cgroups.remove(task_arn.rpartition("/")[2])
 
 

@@ -73,7 +73,7 @@ class TaskHost:
     ) -> None:
         self.clock = clock
         self.engine = engine
-        self.networks, self.proxies, self.roles, self.volumes = ground
+        self.networks, self.proxies, self.roles, self.volumes, self.disks = ground
         self.report = report
         self.log_streams, self.startup_values, self.registry = services
         self.cgroups = Cgroups("cgroupfs")

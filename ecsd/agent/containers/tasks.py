@@ -30,6 +30,7 @@ from ecsd.agent.rooms import Ground, Report
 from ecsd.agent.turns import Turns
 from ecsd.clock import Clock
 from ecsd.decisions.containers.container_config import HostFacts
+from ecsd.decisions.containers.container_volumes import Roots
 from ecsd.decisions.tasks.task_metadata import TaskSeen
 from ecsd.errors import EngineError
 from ecsd.link.messages import HostFaults
@@ -123,7 +124,7 @@ class HostTasks:
     async def present(self) -> set[str]:
         """Return the ARNs of all tasks that have something here; waits for the Engine."""
         listed = {one.task_arn for one in await self._listed()} - {""}
-        return listed | self._host.volumes.present()
+        return listed | self._host.volumes.present() | self._host.disks.present()
 
     def seen_at(self, vpc_id: str, address: str) -> TaskSeen | None:
         """Return the task that has an address of a VPC."""
@@ -270,14 +271,16 @@ class HostTasks:
             cgroup_driver=host.cgroup_driver,
             open_files=open_files(self._settings.docker_socket),
             lacks=host.lacks,
-            efs_root=self._host.volumes.root,
+            roots=Roots(self._host.volumes.root, self._host.disks.root),
         )
         self._host.arrived(
             host, Cgroups(host.cgroup_driver, self._cgroups), partial(self._facts, facts)
         )
 
     def _facts(self, facts: HostFacts, plan: TaskPlan) -> HostFacts:
-        return replace(facts, credentials_endpoint=self._credentials.endpoint(plan))
+        endpoint = self._credentials.endpoint(plan)
+        devices = self._host.disks.devices(plan.task_id) if plan.ebs_mounts else {}
+        return replace(facts, credentials_endpoint=endpoint, devices=devices)
 
     def _happened(self, event: EngineEvent) -> None:
         runner = self._runners.get(event.task_arn)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ecsd.decisions.containers import container_names
 from ecsd.decisions.containers.container_config import image
 from ecsd.decisions.containers.container_order import NOTHING, Seen
-from ecsd.decisions.containers.container_volumes import EFS
+from ecsd.decisions.containers.container_volumes import EBS, EFS
 from ecsd.records.plan import TaskMetadata, TaskPlan
 
 UNITS = 1024  # of CPU in a vCPU
@@ -67,7 +67,7 @@ def task_document(seen: TaskSeen, version: int, *, tags: bool = False) -> dict[s
             "LaunchType": plan.launch_type,
             "ServiceName": told.service_name,
             "VPCID": plan.vpc_id,
-            "FaultInjectionEnabled": False,
+            "FaultInjectionEnabled": plan.fault_injection,
         }
     return _given(document)
 
@@ -149,7 +149,7 @@ def _volumes(plan: TaskPlan, container: Mapping[str, Any]) -> Iterator[dict[str,
         if volume is None:
             continue
         source = (volume.get("host") or {}).get("sourcePath")
-        named = not source and not volume.get(EFS)
+        named = not source and not volume.get(EFS) and not volume.get(EBS)
         yield _given(
             {
                 "DockerName": container_names.volume_name(plan, volume) if named else None,

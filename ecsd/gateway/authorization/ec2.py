@@ -27,6 +27,8 @@ MEMBERS = {
     "VpcPeeringConnectionId": "vpc-peering-connection",
     "PeerVpcId": "vpc",
     "DhcpOptionsId": "dhcp-options",
+    "VolumeId": "volume",
+    "SnapshotId": "snapshot",
 }
 BY_PREFIX = {
     "vpc": "vpc",
@@ -42,6 +44,8 @@ BY_PREFIX = {
     "pl": "prefix-list",
     "pcx": "vpc-peering-connection",
     "dopt": "dhcp-options",
+    "vol": "volume",
+    "snap": "snapshot",
 }
 CREATED = {
     "CreateVpc": "vpc",
@@ -56,6 +60,8 @@ CREATED = {
     "CreateNetworkAcl": "network-acl",
     "CreateVpcPeeringConnection": "vpc-peering-connection",
     "CreateDhcpOptions": "dhcp-options",
+    "CreateVolume": "volume",
+    "CreateSnapshot": "snapshot",
 }
 
 

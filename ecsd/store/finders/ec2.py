@@ -16,6 +16,7 @@ from ecsd.records.ec2.network_acl import NetworkAcl, NetworkAclAssociation
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
+from ecsd.records.ec2.volume import Snapshot, Volume
 from ecsd.records.ec2.vpc import (
     Address,
     InternetGateway,
@@ -135,6 +136,20 @@ IDENTITIES: dict[type[Record], Identity] = {
         "InvalidVpcPeeringConnectionId.Malformed",
         "The vpcPeeringConnection ID '{}' does not exist",
         "vpc-peering-connection",
+    ),
+    Volume: Identity(
+        "vol",
+        "InvalidVolume.NotFound",
+        "InvalidVolumeID.Malformed",
+        "The volume '{}' does not exist.",
+        "volume",
+    ),
+    Snapshot: Identity(
+        "snap",
+        "InvalidSnapshot.NotFound",
+        "InvalidSnapshotID.Malformed",
+        "The snapshot '{}' does not exist.",
+        "snapshot",
     ),
 }
 

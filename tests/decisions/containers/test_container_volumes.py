@@ -1,6 +1,6 @@
 """Volumes: a folder of the host, one of the task, a shared one, one of EFS."""
 
-from ecsd.decisions.containers.container_volumes import binds, volumes, volumes_from
+from ecsd.decisions.containers.container_volumes import Roots, binds, volumes, volumes_from
 from ecsd.records.plan import TaskPlan
 
 ALL = (
@@ -59,7 +59,7 @@ def test_mounts():
         ],
         "volumesFrom": [{"sourceContainer": "b", "readOnly": True}, {"sourceContainer": "c"}],
     }
-    assert binds(PLAN, container, "/run/efs") == [
+    assert binds(PLAN, container, Roots("/run/efs")) == [
         "/srv:/a:ro",
         "ecsd-ab-empty:/b:rw",
         "made:/c:rw",

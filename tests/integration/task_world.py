@@ -67,7 +67,7 @@ class NoVolumes:
         return set()
 
 
-GROUND = Ground(NoNetwork(), NoProxies(), TaskRoles(), NoVolumes())
+GROUND = Ground(NoNetwork(), NoProxies(), TaskRoles(), NoVolumes(), NoVolumes())
 
 
 class Ear:

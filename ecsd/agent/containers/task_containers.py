@@ -51,6 +51,7 @@ class TaskContainers:
         self.plan = plan
         self.view: dict[str, Seen] = {}
         self.pause: Seen = NOTHING
+        self.sandbox = ""  # the path of the task's network namespace, once it runs
         self.ready = False  # the pause runs and has its interface
         self.volumes_ready = not plan.volumes
         self.disks_ready = False  # it has volumes of EBS, and they are mounted
@@ -106,6 +107,7 @@ class TaskContainers:
         self.pause = pause.seen if pause is not None else GONE
         ran = self.plan.started or any(seen.started_at for seen in self.view.values())
         if self.pause.status == "RUNNING" and pause is not None:
+            self.sandbox = pause.sandbox
             self.volumes_ready = self.volumes_ready or bool(self.view)
             self.disks_ready = self.volumes_ready and bool(self.plan.ebs_mounts)
             if ran:
@@ -194,7 +196,7 @@ class TaskContainers:
         if found is None or found.seen.status != "RUNNING":
             self.failure = "CannotStartContainerError: the task's pause container ended at once"
             return
-        self.pause = found.seen
+        self.pause, self.sandbox = found.seen, found.sandbox
         await self._attach(found.sandbox)
 
     def _short_of_storage(self, wanted: int) -> str | None:

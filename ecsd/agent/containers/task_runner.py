@@ -73,6 +73,7 @@ class TaskRunner:
             progress.pull_started_at,
             progress.pull_stopped_at,
             progress.execution_stopped_at,
+            self._containers.sandbox,
         )
 
     def observe(self) -> None:

@@ -9,7 +9,6 @@ import logging
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -20,6 +19,7 @@ from ecsd.agent.containers.s3_objects import S3Objects
 from ecsd.agent.containers.startup_values import StartupValues
 from ecsd.agent.containers.task_containers import erase_task
 from ecsd.agent.containers.task_host import STARTS_AT_ONCE, ContainerEngine, Services, TaskHost
+from ecsd.agent.containers.task_measures import TaskMeasures
 from ecsd.agent.containers.task_runner import TaskRunner
 from ecsd.agent.drivers import pause
 from ecsd.agent.drivers.cgroups import ROOT, Cgroups
@@ -75,6 +75,7 @@ class HostTasks:
             RegistryAccess(self._credentials, clock),
         )
         self._host = TaskHost(clock, self._engine, ground, report, services)
+        self.measures = TaskMeasures(clock, self._engine)
         self._runners: dict[str, TaskRunner] = {}
         self._addresses: dict[tuple[str, str], str] = {}  # VPC and address → task
         self._lives: dict[str, asyncio.Task[None]] = {}
@@ -130,10 +131,6 @@ class HostTasks:
         """Return the task that has an address of a VPC."""
         runner = self._runners.get(self._addresses.get((vpc_id, address), ""))
         return runner.seen() if runner is not None else None
-
-    async def stats(self, runtime_id: str) -> dict[str, Any]:
-        """Return what the Engine measures of a container. Raises EngineError."""
-        return await self._engine.stats(runtime_id)
 
     def observe_all(self) -> None:
         """Report every task, and what is wrong with the host, again."""

@@ -6,6 +6,7 @@ Source: Amazon ECS Developer Guide, fault injection endpoints.
 
 import json
 import logging
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from ecsd.agent.drivers.link_local import Answered, Asked
@@ -20,6 +21,7 @@ from ecsd.errors import NetworkError
 
 log = logging.getLogger(__name__)
 
+Enter = Callable[..., Awaitable[tuple[int, str, str]]]  # namespace, argv, given → status, words
 SECONDS = 5.0  # for all that one request takes
 MOST_CALLERS = 10_000  # whose rates are remembered
 ABSENT = ("no such file", "cannot find", "does not exist")
@@ -29,8 +31,10 @@ UNKNOWN_KIND = ("qdisc kind is unknown", "unknown qdisc")
 class NetworkFaults:
     """Starts, stops and looks at faults."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, enter: Enter | None = None) -> None:
+        """enter: how a program is run in a namespace."""
         self._clock = clock
+        self._enter = enter or self._inside
         self._buckets: dict[tuple[str, str, str], Bucket] = {}
         self._turns: dict[str, Turns] = {}  # by namespace: one request at a time
 
@@ -92,7 +96,7 @@ class NetworkFaults:
                 return "running" if running else "not-running"
 
     async def _blackhole_runs(self, sandbox: str, fault: Blackhole) -> bool:
-        code, output, words = await self._inside(
+        code, output, words = await self._enter(
             sandbox, "nft", "-j", "list", "table", *faults.TABLE.split()
         )
         if code == 0:
@@ -102,7 +106,7 @@ class NetworkFaults:
         raise NetworkError(f"nft: {' '.join(words.split())[:300]}")
 
     async def _nft(self, sandbox: str, commands: str) -> None:
-        code, _, words = await self._inside(sandbox, "nft", "-f", "-", given=commands)
+        code, _, words = await self._enter(sandbox, "nft", "-f", "-", given=commands)
         if code != 0:
             raise NetworkError(f"nft: {' '.join(words.split())[:300]}")
 
@@ -128,13 +132,13 @@ class NetworkFaults:
                 begun = True
         except (NetworkError, TimeoutError):
             if begun:  # half a fault is none
-                await self._inside(sandbox, "tc", *faults.CALMING)
+                await self._enter(sandbox, "tc", *faults.CALMING)
             raise
         log.info("a fault is injected", extra={"fault": kind})
         return "running"
 
     async def _tc(self, sandbox: str, argv: tuple[str, ...]) -> str:
-        code, output, words = await self._inside(sandbox, "tc", *argv)
+        code, output, words = await self._enter(sandbox, "tc", *argv)
         if code == 0:
             return output
         told = " ".join(words.split())[:300]

@@ -145,7 +145,7 @@ def _required_peers(given: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _peers(given: Mapping[str, Any], member: str) -> tuple[str, ...]:
     """Return addresses and networks, as the kernel's tools read them."""
-    values = given.get(member) or ()
+    values = given.get(member) or []
     if not isinstance(values, list):
         raise _invalid(member, values)
     return tuple(_peer(member, one) for one in values)
@@ -153,7 +153,7 @@ def _peers(given: Mapping[str, Any], member: str) -> tuple[str, ...]:
 
 def _peer(member: str, value: object) -> str:
     try:
-        if not isinstance(value, str):
+        if not isinstance(value, str) or "%" in value:  # a zone may be any text, nft's too
             raise _invalid(member, value)
         if "/" in value:
             return str(ip_network(value, strict=False))

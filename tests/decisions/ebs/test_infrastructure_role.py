@@ -10,7 +10,7 @@ from ecsd.decisions.iam.evaluation import Policies, Source
 from ecsd.decisions.iam.principal import Principal, PrincipalKind
 from ecsd.decisions.iam.statement import compile_policy
 from ecsd.records.iam.role import Role
-from ecsd.store.finders.aws_managed_policies import MANAGED_POLICIES
+from ecsd.store.finders.aws_managed_policies import ARN_PREFIX, aws_managed_policies
 
 ACCOUNT, TASK = "0" * 12, "arn:aws:ecs:us-east-1:000000000000:task/prod/1"
 PRINCIPAL = Principal(PrincipalKind.SESSION, "arn:who", ACCOUNT, "AROA", "arn:role")
@@ -29,8 +29,9 @@ def missing(policy):
 
 
 def test_awss_own_policy_is_enough():
-    name = "AmazonECSInfrastructureRolePolicyForVolumes"
-    assert missing(MANAGED_POLICIES[name]) is None
+    name = "service-role/AmazonECSInfrastructureRolePolicyForVolumes"
+    (version,) = aws_managed_policies()[f"{ARN_PREFIX}/{name}"].versions
+    assert missing(version.document) is None
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,7 @@ def test_it_is_ecs_that_has_to_be_trusted(service, trusts):
         role_name="r",
         role_id="AROA",
         arn="arn:role",
+        path="/",
         assume_role_policy_document=document(statement),
         created_at=VIRTUAL_START,
     )

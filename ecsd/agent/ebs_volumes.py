@@ -88,11 +88,12 @@ class HostDisks:
         folder = self._tasks / task_arn.rpartition("/")[2]
         if not folder.exists():
             return
+        images = _held(folder).images
         try:
             for one in folder.iterdir():
                 if one.is_dir():
-                    disk_images.thaw(one)
-                    mounts.unmount(one)
+                    async with self._turn(images.get(one.name, "")):  # a copy of it is made whole
+                        await disk_images.unmount(one)
                     one.rmdir()  # never more: it would be somebody's files
             (folder / HELD).unlink(missing_ok=True)
             folder.rmdir()
@@ -131,9 +132,7 @@ class HostDisks:
                 self._tell(plan, "erased")
                 return
             try:
-                await disk_images.make(
-                    self._clock, self._images, plan.image, self._mounted(plan.image.source)
-                )
+                await self._make(plan.image)
             except FileSystemError as error:
                 log.warning("no image", extra={"image": own, "cause": str(error)})
                 self._tell(plan, "failed", str(error))
@@ -162,7 +161,13 @@ class HostDisks:
             disk_images.open_to(target, one.open_to)
 
     async def _make(self, image: DiskImage) -> None:
-        await disk_images.make(self._clock, self._images, image, self._mounted(image.source))
+        """Copies of what is mounted take turns with its unmounting, others not."""
+        if self._mounted(image.source) is None:
+            await disk_images.make(self._clock, self._images, image)
+            return
+        async with self._turn(image.source):
+            frozen = self._mounted(image.source)
+            await disk_images.make(self._clock, self._images, image, frozen)
 
     def _turn(self, image_id: str) -> AbstractAsyncContextManager[None]:
         return self._turns.setdefault(image_id, Turns(1)).turn()

@@ -424,8 +424,10 @@ def _own_plans(
             return (f"session/{record.session_id}",)
         case FileSystem():
             return (f"efs/{record.file_system_id}",)
-        case Volume() | Snapshot():
-            return (f"ebs/{record.key}",)
+        case Volume():
+            return (f"ebs/{record.volume_id}",)
+        case Snapshot():
+            return (f"ebs/{record.snapshot_id}", f"ebs/{record.volume_id}")
 
 
 def _of_task(task: Task) -> Iterable[str]:

@@ -129,11 +129,12 @@ def release_volumes(change: Transaction, task: Task) -> Task:
 def image_plan(view: View, image_id: str) -> tuple[ImagePlan | None, str | None]:
     """Return what a host is to do about an image, and which host; None: nothing any more.
 
-    A task's own volume is made with the task's start, not before.
+    A task's own volume is made with the task's start, not before. A volume stays until snapshots
+    of it are made.
     """
     place = f"arn:aws:ec2:{view.scope.region}:{view.scope.account}"
     volume, snapshot = view.get(Volume, image_id), view.get(Snapshot, image_id)
-    if volume is not None:
+    if volume is not None and not _is_copied(view, volume):
         made = volume.state == CREATING and not volume.managed
         if made or volume.state == DELETING:
             arn, erased = f"{place}:volume/{image_id}", volume.state == DELETING
@@ -169,6 +170,11 @@ def observed(
 
 
 # ---------------------------------------------------------------------- inside
+
+
+def _is_copied(view: View, volume: Volume) -> bool:
+    snapshots = view.select(Snapshot, volume_id=volume.volume_id)
+    return any(one.state == PENDING for one in snapshots)
 
 
 def _new(
@@ -234,6 +240,10 @@ def _refusal(view: View, task: Task, volume: Volume, role_arn: str, asking: Aski
         return failures.unready(snapshot.snapshot_id, snapshot.state)
     if snapshot.host not in {None, task.host}:
         return failures.elsewhere(snapshot.snapshot_id, snapshot.host or "")
+    if snapshot.filesystem not in {"", volume.filesystem}:
+        return failures.other_filesystem(
+            snapshot.snapshot_id, snapshot.filesystem, volume.filesystem
+        )
     if volume.size < snapshot.volume_size:
         return failures.too_small(volume.size, snapshot.snapshot_id, snapshot.volume_size)
     return None

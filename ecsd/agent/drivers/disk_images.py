@@ -8,8 +8,8 @@ import asyncio
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from ecsd.agent.drivers import mounts
@@ -91,6 +91,12 @@ def thaw(target: Path) -> None:
             _quietly(descriptor, THAW)
 
 
+async def unmount(target: Path) -> None:
+    """Have an image's file system written out and away. Raises OSError, FileSystemError."""
+    await asyncio.to_thread(thaw, target)
+    await asyncio.to_thread(mounts.unmount, target)
+
+
 async def erase(folder: Path, image_id: str) -> None:
     """Have an image gone; gone is good. Raises FileSystemError."""
     try:
@@ -122,7 +128,7 @@ def _require(source: Path) -> Path:
 
 
 async def _copy(clock: Clock, source: Path, draft: Path, frozen: Path | None) -> None:
-    with _frozen(frozen):
+    async with _frozen(frozen):
         argv = ("cp", "--reflink=auto", "--sparse=always", str(source), str(draft))
         await _run(clock, COPY_SECONDS, *argv)
 
@@ -146,14 +152,14 @@ def _keep(draft: Path, target: Path) -> None:
     draft.rename(target)
 
 
-@contextmanager
-def _frozen(target: Path | None) -> Iterator[None]:
+@asynccontextmanager
+async def _frozen(target: Path | None) -> AsyncIterator[None]:
     if target is None or not mounts.mounted(target):
         yield
         return
     with _opened(target) as descriptor:
-        fcntl.ioctl(descriptor, FREEZE, 0)
         try:
+            await asyncio.to_thread(fcntl.ioctl, descriptor, FREEZE, 0)  # writes out what there is
             yield
         finally:
             _quietly(descriptor, THAW)

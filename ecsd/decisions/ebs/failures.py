@@ -37,6 +37,11 @@ def elsewhere(snapshot_id: str, host: str) -> str:
     return f"The snapshot '{snapshot_id}' lies on the host {host}, the task on another."
 
 
+def other_filesystem(snapshot_id: str, has: str, wanted: str) -> str:
+    """Return the reason of a snapshot that holds another file system than the task asks for."""
+    return f"The snapshot '{snapshot_id}' holds {has}, filesystemType is {wanted}."
+
+
 def too_small(size: int, snapshot_id: str, least: int) -> str:
     """Return the reason of a volume that is smaller than its snapshot. GiB."""
     return f"The volume has {size} GiB, the snapshot '{snapshot_id}' {least} GiB."

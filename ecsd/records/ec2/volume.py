@@ -59,7 +59,7 @@ class Snapshot(Record, frozen=True, kw_only=True):
     volume_size: int  # GiB
     description: str = ""
     encrypted: bool = False
-    filesystem: str = ""
+    filesystem: str = ""  # that ECS made in the volume; empty: not known
     state: str = PENDING  # and ``deleting``, which the API does not show
     state_message: str = ""
     host: str | None = None

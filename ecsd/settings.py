@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     task_metadata_rps_limit: str = "40,60"  # of a task: requests a second, and at once
     efs_dir: Path | None = None  # where files of EFS lie; None: ``efs`` in data_dir
     efs_encrypted: Literal["on", "off"] = "off"  # strict mode: on: that disk is encrypted
+    ebs_dir: Path | None = None  # where volumes of EBS and snapshots lie; None: ``ebs`` in data_dir
+    ebs_encrypted: Literal["on", "off"] = "off"  # strict mode: on: that disk is encrypted
     instance: int = 0  # 0 to 7: several ecsd on one machine, each with its own ports and folders
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
@@ -66,6 +68,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def efs_folder(self) -> Path:
         """Return where the files of EFS lie, a folder per file system."""
         return self.efs_dir or self.data_dir / "efs"
+
+    @property
+    def ebs_folder(self) -> Path:
+        """Return where disk images of EBS lie."""
+        return self.ebs_dir or self.data_dir / "ebs"
+
+    @property
+    def ebs_encryption_vouched(self) -> bool:
+        """Tell whether somebody may ask for encrypted volumes: ecsd itself encrypts none."""
+        return self.ebs_encrypted == "on" or self.mode == "local"
 
     @property
     def api_place(self) -> tuple[str, int]:

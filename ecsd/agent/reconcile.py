@@ -27,7 +27,7 @@ from ecsd.records.plan import (
     TaskPlan,
     ZonePlan,
 )
-from ecsd.records.plan_files import FileSystemPlan
+from ecsd.records.plan_files import FileSystemPlan, ImagePlan
 from ecsd.records.plan_network import EndpointPlan, VpcPlan
 from ecsd.workqueue import WorkQueue
 
@@ -152,6 +152,8 @@ class Reconciler:
                 await self._told(key, lambda: self._rooms.endpoints.apply(plan))
             case FileSystemPlan():
                 await self._told(key, lambda: self._rooms.file_systems.apply(plan))
+            case ImagePlan():
+                await self._told(key, lambda: self._rooms.disks.apply(plan))
             case TaskPlan():
                 await self._task(plan)
             case None:
@@ -205,5 +207,6 @@ class Reconciler:
             "efs": self._rooms.file_systems.remove,
             "endpoint": self._rooms.endpoints.remove,
             "endpoint-check": self._rooms.endpoint_checks.remove,
+            "ebs": self._rooms.disks.remove,
         }
         await removers[kind](name)

@@ -19,7 +19,7 @@ from ecsd.records.plan import (
     TaskPlan,
     ZonePlan,
 )
-from ecsd.records.plan_files import FileSystemPlan
+from ecsd.records.plan_files import FileSystemPlan, ImagePlan
 from ecsd.records.plan_network import EndpointPlan, VpcPlan
 
 Report = Callable[[Up], None]  # queues an observation for the server; never blocks, never fails
@@ -220,6 +220,43 @@ class FileSystems(Protocol):
         ...
 
 
+class Disks(Protocol):
+    """Disks of EBS, as images and as tasks' volumes. Errors: FileSystemError."""
+
+    @property
+    def root(self) -> str:
+        """Where tasks' volumes are mounted: ``<root>/<task id>/<volume>``."""
+        ...
+
+    async def provide(self, plan: TaskPlan) -> None:
+        """Make and mount a task's volumes; what is there already stays."""
+        ...
+
+    async def release(self, task_arn: str) -> None:
+        """Unmount all that a task has; its data stays."""
+        ...
+
+    def present(self) -> set[str]:
+        """Return the ARNs of all tasks that have something mounted on this host."""
+        ...
+
+    def devices(self, task_id: str) -> dict[str, str]:
+        """Return the block devices of a task's volumes, by volume."""
+        ...
+
+    async def apply(self, plan: ImagePlan) -> None:
+        """Make an image, or erase it, and say how that went."""
+        ...
+
+    async def remove(self, image_id: str) -> None:
+        """Have nothing more to do about an image; it stays."""
+        ...
+
+    def observe_all(self) -> None:
+        """Report every outcome again (after a reconnection)."""
+        ...
+
+
 class Ground(NamedTuple):
     """What tasks stand on: all that their namespaces are given, and who they are."""
 
@@ -227,6 +264,7 @@ class Ground(NamedTuple):
     proxies: Proxies
     roles: TaskRoles
     volumes: Volumes
+    disks: Disks
 
 
 class Tasks(Protocol):
@@ -324,3 +362,4 @@ class Rooms(NamedTuple):
     file_systems: FileSystems
     endpoints: Endpoints
     endpoint_checks: EndpointChecks
+    disks: Disks

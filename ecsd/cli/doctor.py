@@ -17,6 +17,8 @@ TOOLS = {
     "haproxy": "load balancers need it: apt-get install haproxy",
     "nft": "security groups need it: apt-get install nftables",
     "ip": "networks need it: apt-get install iproute2",
+    "mkfs.ext4": "volumes of EBS need it: apt-get install e2fsprogs",
+    "mkfs.xfs": "volumes of EBS need it: apt-get install xfsprogs",
     "conntrack": "cutting connections needs it: apt-get install conntrack",
 }
 SECONDS = 3.0

@@ -74,6 +74,10 @@ def _delete_state(settings: Settings, *, sure: bool) -> bool:
         step(f"the files of {kept} of EFS in {settings.efs_folder} are part of the state")
     elif kept:
         step(f"the files of {kept} of EFS in {settings.efs_folder} are kept")
+    images = settings.ebs_folder
+    if images.exists() and any(images.iterdir()):
+        fate = "part of the state" if images.is_relative_to(settings.data_dir) else "kept"
+        step(f"volumes and snapshots of EBS in {images} are {fate}")
     if not sure:
         if not sys.stdin.isatty():
             failed(f"to delete {settings.data_dir} without being asked, add --yes")

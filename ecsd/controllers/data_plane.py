@@ -18,8 +18,6 @@ from ecsd.decisions.connect.service_connect_plan import Logs, awaits_certificate
 from ecsd.decisions.dns.health_check import compile_endpoint_check, is_only_seen
 from ecsd.decisions.dns.zone_plan import compile_hosted_zone, compile_namespace
 from ecsd.decisions.services.hook_plan import compile_hook
-from ecsd.decisions.services.lifecycle_hook import PAUSE
-from ecsd.decisions.services.service_deployment import is_open
 from ecsd.decisions.tasks.task import STARTING
 from ecsd.decisions.tasks.task_plan import Network, Surroundings, compile_task
 from ecsd.decisions.tasks.task_roles import RoleOfTask, roles_of
@@ -30,6 +28,7 @@ from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
+from ecsd.records.ec2.volume import Snapshot, Volume
 from ecsd.records.ec2.vpc import (
     InternetGateway,
     NatGateway,
@@ -63,21 +62,23 @@ from ecsd.records.servicediscovery.instance import Instance
 from ecsd.records.servicediscovery.namespace import Namespace
 from ecsd.records.servicediscovery.service import DiscoveryService
 from ecsd.settings import Settings
+from ecsd.store.ebs_volumes import ebs_mounts, image_plan
 from ecsd.store.efs_mounts import Asking, efs_mounts
-from ecsd.store.finders.acm import users_of
 from ecsd.store.finders.data_plane import (
     balancer_parts,
     proxy_parts,
     vpc_parts,
-    vpcs_resting_on,
 )
 from ecsd.store.finders.ecr import ecr_images
-from ecsd.store.finders.elbv2 import balancers_of_group, listeners_of_trust_store
+from ecsd.store.finders.plan_keys import (
+    is_placed,
+    plans_of_hosts,
+    plans_resting_on,
+    sessions_told,
+)
 from ecsd.store.finders.route53 import (
     balancer_called,
-    endpoints_named,
     hosted_zone_parts,
-    zones_resting_on,
 )
 from ecsd.store.finders.servicediscovery import namespace_parts
 from ecsd.store.finders.vpc_endpoint import interfaces_of
@@ -139,6 +140,8 @@ class DataPlaneController:
         Registry,
         FileSystem,
         MountTarget,
+        Volume,
+        Snapshot,
         Host,
     )
 
@@ -164,7 +167,7 @@ class DataPlaneController:
     def keys(self, change: Change) -> Iterable[Place]:
         """Return the plans that a change may alter, as the agent names them."""
         if Host in {type(change.before), type(change.after)}:
-            yield from self._of_one_host()
+            yield from plans_of_hosts(self._store)
             return
         if isinstance(change.after, Registry):
             yield change.scope, f"registry/{change.key}"
@@ -172,27 +175,19 @@ class DataPlaneController:
         if is_only_seen(change.before, change.after):
             return
         if Session in {type(change.before), type(change.after)}:
-            yield from _roles_told(change)
+            yield from sessions_told(change)
             return
-        if isinstance(change.after, Task) and _is_placed(change):
+        if isinstance(change.after, Task) and is_placed(change):
             yield change.scope, f"roles/{change.after.task_arn}"
         for record in (change.before, change.after):
             if record is not None:
-                yield from self._resting_on(change.scope, record)
-
-    def _resting_on(self, scope: Scope, record: Record) -> Iterable[Place]:
-        view = self._store.view(scope)
-        yield from ((scope, key) for key in _plans_of(view, record))
-        for own in endpoints_named(view, record):
-            yield scope.globally(), f"endpoint-check/{own}"
-        for zone_id in zones_resting_on(view, record):
-            yield scope.globally(), f"zone/{zone_id}"
+                yield from plans_resting_on(self._store.view(change.scope), record)
 
     async def reconcile(self, scope: Scope, key: str) -> datetime | None:
         """Compile one plan and publish it once all it rests on is durable."""
         view = self._store.view(scope)
         kind, _, name = key.partition("/")
-        placed = {
+        of_one_host = {
             "task": self._task,
             "connect": self._proxy,
             "roles": self._roles,
@@ -200,17 +195,19 @@ class DataPlaneController:
             "session": self._session,
             "registry": self._registry,
             "endpoint-check": self._endpoint_check,
+            "ebs": self._image,
         }
-        compilers = {
+        of_all = {
             "vpc": self._vpc,
             "zone": self._zone,
             "balancer": self._balancer,
             "efs": _file_system,
             "endpoint": self._endpoint,
         }
-        plan, host = (
-            placed[kind](view, name) if kind in placed else (compilers[kind](view, name), None)
-        )
+        if kind in of_one_host:
+            plan, host = of_one_host[kind](view, name)
+        else:
+            plan, host = of_all[kind](view, name), None
         told = view.select(ZoneChange, waiting_zone=name) if kind == "zone" else ()
         await self._store.durable()
         if plan is None:
@@ -271,7 +268,11 @@ class DataPlaneController:
         if task.last_status in STARTING:
             home = self._store.view(view.scope.globally())
             asking = Asking(home, self._rules, self._clock.now())
-            plan = replace(plan, efs_mounts=efs_mounts(view, task, definition, asking))
+            plan = replace(
+                plan,
+                efs_mounts=efs_mounts(view, task, definition, asking),
+                ebs_mounts=ebs_mounts(view, task, definition, asking),
+            )
         return plan, task.host
 
     def _roles(self, view: View, task_arn: str) -> tuple[Plan | None, str | None]:
@@ -369,15 +370,11 @@ class DataPlaneController:
     def _first_host(self) -> str | None:
         return min((one.name for one in self._store.view(HOSTS).select(Host)), default=None)
 
-    def _of_one_host(self) -> Iterable[Place]:
-        """Yield what one host does for all: which it is may change with the hosts."""
-        for scope, one in self._store.everywhere(Registry):
-            yield scope, f"registry/{one.key}"
-        for scope, check in self._store.everywhere(HealthCheck):
-            yield scope, f"endpoint-check/{check.key}"
-        for scope, attempt in self._store.everywhere(ServiceDeployment):
-            if is_open(attempt):
-                yield from ((scope, key) for key in _hooks_of(attempt))
+    def _image(self, view: View, image_id: str) -> tuple[Plan | None, str | None]:
+        """What no host has yet is made by one of them, whichever is the first by name."""
+        plan, host = image_plan(view, image_id)
+        host = host or self._first_host()
+        return (None, None) if plan is None or host is None else (plan, host)
 
 
 def _file_system(view: View, own: str) -> Plan | None:
@@ -389,29 +386,6 @@ def _file_system(view: View, own: str) -> Plan | None:
     )
 
 
-def _roles_told(change: Change) -> Iterable[Place]:
-    """Yield the plan of a task whose role has a session, new or ended."""
-    for record in (change.after or change.before,):
-        if isinstance(record, Session) and record.task_arn is not None:
-            yield Scope.of_arn(record.task_arn), f"roles/{record.task_arn}"
-
-
-def _is_placed(change: Change) -> bool:
-    """Tell whether a task's host, or whether it has stopped, has changed."""
-    before, after = change.before, change.after
-    return (
-        not isinstance(before, Task)
-        or not isinstance(after, Task)
-        or (before.host, before.last_status == "STOPPED")
-        != (after.host, after.last_status == "STOPPED")
-    )
-
-
-def _hooks_of(attempt: ServiceDeployment) -> list[str]:
-    asked = [one for one in attempt.hooks if one.target_type != PAUSE]
-    return [f"hook/{attempt.arn}|{one.hook_id}" for one in asked]
-
-
 def _network(view: View, task: Task) -> Network | None:
     interface = view.get(NetworkInterface, task.network_interface_id or "")
     vpc = view.get(Vpc, interface.vpc_id) if interface else None
@@ -419,114 +393,3 @@ def _network(view: View, task: Task) -> Network | None:
     if interface is None or vpc is None or subnet is None:
         return None
     return Network(vpc, subnet, interface)
-
-
-def _plans_of(view: View, record: Record) -> Iterable[str]:
-    """Yield the plans that rest on a record."""
-    match record:
-        case Task():
-            yield from _of_task(record)
-        case VpcEndpoint() | EndpointCertificate():
-            yield f"endpoint/{record.vpc_endpoint_id}"
-        case NetworkInterface(interface_type="vpc_endpoint"):
-            yield f"endpoint/{record.owner}"
-        case ServiceDeployment() | ExecSession() | FileSystem() | HealthCheck():
-            yield from _own_plans(record)
-        case SecurityGroupRule():
-            for balancer in view.select(LoadBalancer, security_groups=record.group_id):
-                yield f"balancer/{balancer.load_balancer_arn}"
-        case LoadBalancer() | Listener() | Rule() | TargetGroup() | Target():
-            yield from _with_vpcs(view, _balancers_of(view, record))
-        case Certificate() | TrustStore() | TrustStoreRevocation():
-            yield from _with_vpcs(view, _balancers_trusting(view, record))
-        case Namespace() | DiscoveryService() | Vpc() | Instance() | ConnectCertificate():
-            yield from (f"zone/{one}" for one in _namespaces_of(view, record))
-            yield from (f"connect/{one.task_arn}" for one in _tasks_to_tell(view, record))
-        case _:
-            pass  # what lies in a VPC is told below
-    yield from (f"vpc/{one}" for one in vpcs_resting_on(view, record))
-
-
-def _own_plans(
-    record: ServiceDeployment | ExecSession | FileSystem | HealthCheck,
-) -> Iterable[str]:
-    match record:
-        case ServiceDeployment():
-            return _hooks_of(record)
-        case ExecSession():
-            return (f"session/{record.session_id}",)
-        case FileSystem():
-            return (f"efs/{record.file_system_id}",)
-        case HealthCheck():
-            return (f"endpoint-check/{record.health_check_id}",)
-
-
-def _of_task(task: Task) -> Iterable[str]:
-    yield f"task/{task.task_arn}"
-    if task.is_connected:
-        yield f"connect/{task.task_arn}"
-
-
-def _tasks_to_tell(view: View, record: Record) -> list[Task]:
-    """Return the tasks whose proxies lead to a service's instances, or handle a certificate."""
-    match record:
-        case DiscoveryService(ecs_service_arn=str()):
-            return view.select(Task, reached_services=record.arn)
-        case Instance():
-            service = view.get(DiscoveryService, record.service_id)
-            if service is None or service.ecs_service_arn is None:
-                return []
-            return view.select(Task, reached_services=service.arn)
-        case ConnectCertificate():
-            arn = record.discovery_arn
-            offering = view.select(Task, offered_services=arn)
-            return [*view.select(Task, reached_services=arn), *offering]
-        case _:
-            return []
-
-
-def _with_vpcs(view: View, arns: Iterable[str]) -> Iterable[str]:
-    """Yield load balancers' plans, and VPCs in which a network one's name depends on targets."""
-    for arn in arns:
-        yield f"balancer/{arn}"
-        balancer = view.get(LoadBalancer, arn)
-        if balancer is not None and balancer.type == "network":
-            yield f"vpc/{balancer.vpc_id}"
-
-
-def _balancers_of(
-    view: View, record: LoadBalancer | Listener | Rule | TargetGroup | Target
-) -> Iterable[str]:
-    """Return the ARNs of the load balancers that a part belongs to."""
-    match record:
-        case LoadBalancer() | Listener():
-            return (record.load_balancer_arn,)
-        case Rule():
-            listener = view.get(Listener, record.listener_arn)
-            return (listener.load_balancer_arn,) if listener else ()
-        case TargetGroup() | Target():
-            return balancers_of_group(view, record.target_group_arn)
-
-
-def _balancers_trusting(
-    view: View, record: Certificate | TrustStore | TrustStoreRevocation
-) -> Iterable[str]:
-    """Return the ARNs of the load balancers that show a certificate, or verify clients'."""
-    if isinstance(record, Certificate):
-        return users_of(view, record.certificate_arn)
-    listeners = listeners_of_trust_store(view, record.trust_store_arn)
-    return sorted({one.load_balancer_arn for one in listeners})
-
-
-def _namespaces_of(view: View, record: Record) -> Iterable[str]:
-    """Return the ids of the namespaces that a record has a part in."""
-    match record:
-        case Namespace() | DiscoveryService():
-            return (record.namespace_id,)
-        case Instance():
-            service = view.get(DiscoveryService, record.service_id)
-            return (service.namespace_id,) if service else ()
-        case Vpc():
-            return [one.namespace_id for one in view.select(Namespace, vpc_id=record.vpc_id)]
-        case _:
-            return ()

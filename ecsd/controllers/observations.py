@@ -26,12 +26,14 @@ from ecsd.records.observed import (
     EndpointObserved,
     FileSystemObserved,
     HookObserved,
+    ImageObserved,
     SessionOpened,
     TargetGroupObserved,
     TaskObserved,
 )
 from ecsd.records.route53.health_check import CheckSeen, HealthCheck
 from ecsd.store import service_events
+from ecsd.store.ebs_volumes import attached, observed
 from ecsd.store.scope import GLOBAL, HOSTS, Scope
 from ecsd.store.store import Store, Transaction
 from ecsd.store.task_ends import end_task
@@ -91,6 +93,8 @@ class Observations:
                 await self._targets(message)
             case HookObserved() | SessionOpened() | FileSystemObserved() | EndpointObserved():
                 await self._noted(message)
+            case ImageObserved():
+                await self._image(host, message)
             case PlanApplied():
                 await self._applied(host, message)
             case HostFaults():
@@ -123,6 +127,8 @@ class Observations:
             if task is None or task.last_status == "STOPPED":
                 return
             task = observe(task, seen, now)
+            if seen.volumes_attached:
+                task = attached(change, task, now)
             if seen.phase == "RUNNING" and task.last_status in STARTING and is_wanted(task):
                 self._register(change, task, now)
                 task = run(task, seen.started_at, now)
@@ -224,6 +230,11 @@ class Observations:
                 )
             )
 
+    async def _image(self, host: str, seen: ImageObserved) -> None:
+        async with self._store.transaction(Scope.of_arn(seen.arn)) as change:
+            outcome = (seen.outcome, seen.words)
+            observed(change, seen.arn.rpartition("/")[2], outcome, host, seen.at)
+
     async def _applied(self, host: str, applied: PlanApplied) -> None:
         kind, _, name = applied.key.partition("/")
         if kind == "balancer":
@@ -288,6 +299,8 @@ def _key(host: str, message: Up) -> str:
             return f"efs/{message.file_system_arn}"
         case EndpointObserved():
             return f"endpoint-check/{message.health_check_id}"
+        case ImageObserved():
+            return f"ebs/{message.arn}"
         case PlanApplied():
             return f"applied/{host}/{message.key}"
         case _:

@@ -9,6 +9,7 @@ from ecsd.records.observed import (
     EndpointObserved,
     FileSystemObserved,
     HookObserved,
+    ImageObserved,
     SessionOpened,
     TargetGroupObserved,
     TaskObserved,
@@ -21,9 +22,8 @@ class Assign(Message, frozen=True, kw_only=True):
 
     key: ``vpc/<id>``, ``zone/<namespace or zone id>``, ``balancer/<arn>``, ``task/<arn>``,
     ``connect/<task arn>``, ``roles/<task arn>``, ``hook/<service deployment>|<hook id>``,
-    ``session/<session id>``, ``efs/<file system id>``, ``registry/registry``,
-    ``endpoint/<VPC endpoint id>``,
-    ``endpoint-check/<health check id>``.
+    ``session/<session id>``, ``efs/<file system id>``, ``ebs/<volume or snapshot id>``,
+    ``registry/registry``, ``endpoint/<VPC endpoint id>``, ``endpoint-check/<health check id>``.
     """
 
     key: str
@@ -81,6 +81,7 @@ Up = (
     | SessionOpened
     | FileSystemObserved
     | EndpointObserved
+    | ImageObserved
     | PlanApplied
     | HostFaults
 )

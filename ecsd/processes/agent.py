@@ -9,6 +9,7 @@ from pathlib import Path
 from ecsd.agent.containers.exec_sessions import HostSessions
 from ecsd.agent.containers.task_endpoint import TaskEndpoint
 from ecsd.agent.containers.tasks import HostTasks
+from ecsd.agent.ebs_volumes import HostDisks
 from ecsd.agent.endpoints import Doors, HostEndpoints
 from ecsd.agent.file_systems import HostFileSystems
 from ecsd.agent.hooks import HostHooks
@@ -85,7 +86,10 @@ class _Host:
             settings, clock, self.networks, self.roles, self._reporter("proxies")
         )
         self.file_systems = HostFileSystems(settings, clock, self._reporter("file systems"))
-        ground = Ground(self.networks, self.proxies, self.roles, self.file_systems.volumes)
+        self.disks = HostDisks(settings, clock, self.link.report)
+        ground = Ground(
+            self.networks, self.proxies, self.roles, self.file_systems.volumes, self.disks
+        )
         self.tasks = HostTasks(settings, clock, ground, self._reporter("tasks"))
         endpoint = TaskEndpoint(clock, self.tasks, self.roles, Rate(*settings.metadata_rate))
         self.networks.link_local.answer_with(endpoint.answer)
@@ -113,6 +117,7 @@ class _Host:
                 self.file_systems,
                 self.endpoints,
                 self.endpoint_checks,
+                self.disks,
             ),
             self.link.report,
             PlanLog(paths.plan_log(settings)),
@@ -130,6 +135,7 @@ class _Host:
             self.registry.run(),
             self.file_systems.run(),
             self.endpoint_checks.run(),
+            self.disks.run(),
             self.reconciler.run(),
             self.link.run(),
             self._sweep(),
@@ -169,6 +175,7 @@ class _Host:
         self.registry.observe_all()
         self.file_systems.observe_all()
         self.endpoint_checks.observe_all()
+        self.disks.observe_all()
         self.balancers.observe_all()
         self.proxies.observe_all()
         self.networks.observe_all()

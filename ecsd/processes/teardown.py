@@ -1,6 +1,7 @@
 """Taking everything that ecsd made off this machine, without server or agent."""
 
 from ecsd.agent.containers.tasks import HostTasks
+from ecsd.agent.ebs_volumes import HostDisks
 from ecsd.agent.efs_volumes import EfsVolumes
 from ecsd.agent.networks import HostNetworks
 from ecsd.agent.registry import HostRegistry
@@ -22,10 +23,12 @@ async def remove_everything(settings: Settings) -> list[str]:
     roles = TaskRoles()
     proxies = HostProxies(settings, clock, networks, roles, _unheard)
     volumes = EfsVolumes(settings, clock, _unheard)
-    ground = Ground(networks, proxies, roles, volumes)
+    disks = HostDisks(settings, clock, _unheard)
+    ground = Ground(networks, proxies, roles, volumes, disks)
     parts = (
         ("tasks", HostTasks(settings, clock, ground, _unheard)),
         ("volumes of EFS", volumes),
+        ("volumes of EBS", disks),
         ("proxies", proxies),
         ("load balancers", HostBalancers(settings, clock, networks, _unheard)),
         ("networks", networks),

@@ -33,6 +33,7 @@ class TaskObserved(Message, frozen=True, kw_only=True):
     phase: str
     containers: tuple[ContainerObserved, ...] = ()
     interface_attached: bool = False
+    volumes_attached: bool = False  # those of EBS
     pull_started_at: datetime | None = None
     pull_stopped_at: datetime | None = None
     started_at: datetime | None = None
@@ -98,3 +99,12 @@ class EndpointObserved(Message, frozen=True, kw_only=True):
     words: str
     at: datetime
     checker: str = ""
+
+
+class ImageObserved(Message, frozen=True, kw_only=True):
+    """A disk of EBS on its host. outcome: made, erased, failed (``words`` say why)."""
+
+    arn: str
+    outcome: str
+    words: str = ""
+    at: datetime

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ecsd.records.message import Message
-from ecsd.records.plan_files import EfsMount, FileSystemPlan
+from ecsd.records.plan_files import EbsMount, EfsMount, FileSystemPlan, ImagePlan
 from ecsd.records.plan_network import EndpointPlan, VpcPlan
 
 # ------------------------------------------------------------------ down: zones
@@ -258,6 +258,8 @@ class TaskPlan(Message, frozen=True, kw_only=True):
     image_references: dict[str, str] = {}  # container → what it runs instead of its image
     volumes: tuple[dict[str, Any], ...] = ()
     efs_mounts: tuple[EfsMount, ...] = ()  # until it runs: what its volumes of EFS are
+    ebs_mounts: tuple[EbsMount, ...] = ()  # until it runs: what its volumes of EBS are
+    fault_injection: bool = False  # its containers may have its network disturbed
     cpu: int | None = None  # units, of the task
     memory: int | None = None  # MiB, of the task
     ephemeral_storage: int | None = None  # GiB, where more than the default is asked for
@@ -440,6 +442,7 @@ Plan = (
     | EndpointCheckPlan
     | BalancerPlan
     | FileSystemPlan
+    | ImagePlan
     | ProxyPlan
     | TaskPlan
     | RolesPlan

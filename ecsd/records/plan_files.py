@@ -28,3 +28,38 @@ class EfsMount(Message, frozen=True, kw_only=True):
     user: PosixUser | None = None
     read_only: bool = False
     refusal: str = ""
+
+
+class DiskImage(Message, frozen=True, kw_only=True):
+    """A disk of EBS: a file of the host. filesystem: what is made in it; empty: nothing.
+
+    source: the image that it is a copy of; empty: of none.
+    """
+
+    image_id: str  # vol-…, snap-…
+    size: int  # GiB
+    filesystem: str = ""
+    source: str = ""
+
+
+class ImagePlan(Message, frozen=True, kw_only=True):
+    """An image to make, once, or to erase for good."""
+
+    arn: str
+    image: DiskImage
+    erased: bool = False
+
+
+class EbsMount(Message, frozen=True, kw_only=True):
+    """A volume of a task that is a disk of EBS. refusal: why it cannot have it.
+
+    open_to: the group (gid) of the containers' users that it is made writable for; -1: everybody;
+    None: only root. iops, throughput (MiB/s): what the volume may do.
+    """
+
+    volume: str
+    image: DiskImage
+    refusal: str = ""
+    open_to: int | None = None
+    iops: int | None = None
+    throughput: int | None = None

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from ecsd.decisions.invariants.balancing import Balancing, check_balancing, check_entrances
 from ecsd.decisions.invariants.discovery import Discovery, check_discovery
 from ecsd.decisions.invariants.ecs import Containers, check_ecs
-from ecsd.decisions.invariants.files import Files, check_files
+from ecsd.decisions.invariants.files import Files, check_disks, check_files
 from ecsd.decisions.invariants.finding import Finding
 from ecsd.decisions.invariants.images import Repositories, check_images
 from ecsd.decisions.invariants.logs import Logging, check_log_disk, check_logs
@@ -15,6 +15,7 @@ from ecsd.decisions.invariants.stored_values import StoredValues, check_stored_v
 from ecsd.decisions.invariants.zones import Zones, check_zones
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.volume import Volume
 from ecsd.records.ec2.vpc import (
     Vpc,
 )
@@ -90,6 +91,7 @@ def all_findings(store: Store, damaged: Mapping[str, str] | None = None) -> Iter
                 view.select(NetworkInterface),
             )
         )
+        yield from check_disks(view.select(Volume), view.select(Task))
         yield from check_logs(
             Logging(
                 view.select(LogGroup),

@@ -18,6 +18,7 @@ from ecsd.records.ec2.vpc import Subnet, Vpc
 from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.ecs.task import Task, spread_key
 from ecsd.records.ecs.task_definition import TaskDefinition
+from ecsd.store.ebs_volumes import attach_to_new
 from ecsd.store.finders.ec2 import (
     default_security_group,
     free_address,
@@ -73,6 +74,7 @@ def launch(
         endpoint_key=ids.hexadecimal(32),
     )
     task = new_task(cluster, definition, origin, place, names, now)
+    task = attach_to_new(change, task, definition, ids, service_task=origin.service_arn is not None)
     change.put(task)
     return task
 

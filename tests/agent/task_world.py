@@ -86,6 +86,15 @@ class Volumes:
         return set()
 
 
+class Disks(Volumes):
+    """Of EBS."""
+
+    root = "/ebs"
+
+    def devices(self, task_id):
+        return {"data": "/dev/loop7"}
+
+
 class World:
     """A host's tasks, everything below them faked."""
 
@@ -96,6 +105,7 @@ class World:
         self.proxies = Proxies()
         self.roles = TaskRoles()
         self.volumes = Volumes()
+        self.disks = Disks()
         self.heard = []
         self.settings = Settings(data_dir=folder, docker_socket=str(folder / "none.sock"))
 
@@ -115,7 +125,7 @@ class World:
                 running.cancel()
 
     def _ground(self):
-        return Ground(self.networks, self.proxies, self.roles, self.volumes)
+        return Ground(self.networks, self.proxies, self.roles, self.volumes, self.disks)
 
     async def apply(self, wanted, seconds=2):
         await self.tasks.apply(wanted)

@@ -82,7 +82,7 @@ class Host:
             Door(self.heard, kind)
             for kind in (
                 *("vpc", "balancer", "connect", "task", "roles", "hook", "session"),
-                *("registry", "efs", "endpoint", "endpoint-check"),
+                *("registry", "efs", "ebs", "endpoint", "endpoint-check"),
             )
         ]
         self.vpcs, self.balancers, self.proxies, self.tasks, *_ = doors

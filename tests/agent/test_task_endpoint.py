@@ -58,10 +58,20 @@ class Tasks:
         }.get((vpc_id, address))
         return TaskSeen(found, view, "RUNNING") if found else None
 
-    async def stats(self, runtime_id):
+    @property
+    def measures(self):
+        return self
+
+    async def stats(self, seen, runtime_ids, *, rates):
         if self.words:
             raise EngineError(self.words)
-        return {"id": runtime_id}
+        return {one: {"id": one, "rates": rates} for one in runtime_ids}
+
+    async def storage(self, seen):
+        return {"Utilized": 3, "Reserved": 20480}
+
+    def clock(self, seen):
+        return None
 
 
 @pytest.fixture
@@ -132,12 +142,17 @@ async def test_metadata_in_all_versions(ask):
         assert (await tell(path))[1]["Name"] == "app"
         for whole in ("task", "taskWithTags"):
             assert (await tell(f"{path}/{whole}"))[1]["TaskARN"] == ARN
-        assert (await tell(f"{path}/stats"))[1] == {"id": "c1"}
-        assert (await tell(f"{path}/task/stats"))[1] == {"c1": {"id": "c1"}}
+        stats = {"id": "c1", "rates": version == "v4"}
+        assert (await tell(f"{path}/stats"))[1] == stats
+        assert (await tell(f"{path}/task/stats"))[1] == {"c1": stats}
+    measured = (await tell(f"{V4}/task"))[1]
+    assert measured["EphemeralStorageMetrics"] == {"Utilized": 3, "Reserved": 20480}
+    assert "ClockDrift" not in measured  # it is not known
     assert (await tell("/v2/metadata"))[1]["TaskARN"] == ARN
     assert (await tell("/v2/metadata/c1"))[1]["Name"] == "app"
-    assert (await tell("/v2/stats"))[1] == {"c1": {"id": "c1"}}
-    assert (await tell("/v2/stats/c1"))[1] == {"id": "c1"}
+    stats = {"id": "c1", "rates": False}
+    assert (await tell("/v2/stats"))[1] == {"c1": stats}
+    assert (await tell("/v2/stats/c1"))[1] == stats
 
 
 @pytest.mark.parametrize(
@@ -221,6 +236,6 @@ async def test_protection_that_is_not_said_right_is_refused(ask, body):
 async def test_protection_needs_a_role_and_faults_are_not_injected(ask, roles):
     await roles.remove(ARN)
     assert (await ask()(STATE))[0] == HTTPStatus.FORBIDDEN
-    path = f"/api/{container_id('k', 'app')}/fault/v1/network-latency/start"
+    path = f"/api/{container_id('k', 'app')}/fault/v1/network-latency/stop"
     status, told = await ask()(path, method="POST")
     assert (status, "enableFaultInjection" in told["Error"]) == (400, True)

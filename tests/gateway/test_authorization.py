@@ -20,6 +20,7 @@ BOB = "arn:aws:iam::000000000000:user/bob"
 HOME = "us-east-1:000000000000"
 CLUSTERS = f"arn:aws:ecs:{HOME}:cluster"
 SERVICES = f"arn:aws:ecs:{HOME}:service"
+SNAPSHOTS = "arn:aws:ec2:us-east-1::snapshot"
 EFS = f"arn:aws:elasticfilesystem:{HOME}"
 REFUSED = {
     "json": ("AccessDeniedException", 400),
@@ -165,6 +166,9 @@ def test_tables_name_registered_operations_alone():
         ("efs", "TagResource", {"ResourceId": "fsap-1"}, f"{EFS}:access-point/fsap-1"),
         ("efs", "UntagResource", {"ResourceId": "fs-1"}, f"{EFS}:file-system/fs-1"),
         ("ec2", "DeleteVpc", {"VpcId": "vpc-1"}, f"arn:aws:ec2:{HOME}:vpc/vpc-1"),
+        ("ec2", "DeleteVolume", {"VolumeId": "vol-1"}, f"arn:aws:ec2:{HOME}:volume/vol-1"),
+        ("ec2", "DeleteSnapshot", {"SnapshotId": "snap-1"}, f"{SNAPSHOTS}/snap-1"),
+        ("ec2", "CreateTags", {"Resources": ["snap-1"]}, f"{SNAPSHOTS}/snap-1"),
         (
             "logs",
             "PutLogEvents",
@@ -223,6 +227,27 @@ def test_the_resource_is_the_same_however_it_is_named(service, operation, member
     view = Store.in_memory().view(Scope("000000000000", "us-east-1"))
     asked = Asked(operation, members, view, BOB)
     assert [need.resource for need in needs_of(service, service, asked)] == [resource]
+
+
+@pytest.mark.parametrize(
+    ("operation", "members", "resources"),
+    [
+        (
+            "CreateVolume",
+            {"SnapshotId": "snap-1"},
+            [f"arn:aws:ec2:{HOME}:volume/*", f"{SNAPSHOTS}/snap-1"],
+        ),
+        (
+            "CreateSnapshot",
+            {"VolumeId": "vol-1"},
+            [f"{SNAPSHOTS}/*", f"arn:aws:ec2:{HOME}:volume/vol-1"],
+        ),
+    ],
+)
+def test_a_copy_takes_a_permission_for_both_of_its_ends(operation, members, resources):
+    view = Store.in_memory().view(Scope("000000000000", "us-east-1"))
+    needs = needs_of("ec2", "ec2", Asked(operation, members, view, BOB))
+    assert [one.resource for one in needs] == resources
 
 
 async def test_a_permission_is_for_its_resource(client):
@@ -327,6 +352,11 @@ async def test_tags_of_request_and_resource_count(client):
             ["arn:h"],
         ),
         ("RunTask", {"overrides": {"taskRoleArn": "arn:t"}}, ["arn:t"]),
+        (
+            "RunTask",
+            {"volumeConfigurations": [{"name": "v", "managedEBSVolume": {"roleArn": "arn:v"}}]},
+            ["arn:v"],
+        ),
     ],
 )
 def test_every_role_that_is_handed_on_is_asked_for(operation, members, roles):

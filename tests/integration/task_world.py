@@ -53,12 +53,13 @@ class NoProxies:
 
 
 class NoVolumes:
-    """Tasks without volumes of EFS."""
+    """Tasks without volumes of EFS and of EBS."""
 
     root = ""
 
     async def provide(self, plan):
         assert not plan.efs_mounts
+        assert not plan.ebs_mounts
 
     async def release(self, task_arn):
         assert task_arn
@@ -67,7 +68,7 @@ class NoVolumes:
         return set()
 
 
-GROUND = Ground(NoNetwork(), NoProxies(), TaskRoles(), NoVolumes())
+GROUND = Ground(NoNetwork(), NoProxies(), TaskRoles(), NoVolumes(), NoVolumes())
 
 
 class Ear:

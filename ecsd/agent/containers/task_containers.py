@@ -51,8 +51,10 @@ class TaskContainers:
         self.plan = plan
         self.view: dict[str, Seen] = {}
         self.pause: Seen = NOTHING
+        self.sandbox = ""  # the path of the task's network namespace, once it runs
         self.ready = False  # the pause runs and has its interface
         self.volumes_ready = not plan.volumes
+        self.disks_ready = False  # it has volumes of EBS, and they are mounted
         self.values_ready = self._needs_no_values()
         self.failure: str | None = None  # why the task as a whole cannot start
         self._stale = False  # something half made is to be cleared away first
@@ -105,7 +107,9 @@ class TaskContainers:
         self.pause = pause.seen if pause is not None else GONE
         ran = self.plan.started or any(seen.started_at for seen in self.view.values())
         if self.pause.status == "RUNNING" and pause is not None:
+            self.sandbox = pause.sandbox
             self.volumes_ready = self.volumes_ready or bool(self.view)
+            self.disks_ready = self.volumes_ready and bool(self.plan.ebs_mounts)
             if ran:
                 self.ready = True  # containers start only after the interface is there
                 if self.plan.proxied:
@@ -192,7 +196,7 @@ class TaskContainers:
         if found is None or found.seen.status != "RUNNING":
             self.failure = "CannotStartContainerError: the task's pause container ended at once"
             return
-        self.pause = found.seen
+        self.pause, self.sandbox = found.seen, found.sandbox
         await self._attach(found.sandbox)
 
     def _short_of_storage(self, wanted: int) -> str | None:
@@ -250,6 +254,12 @@ class TaskContainers:
         except FileSystemError as error:
             self.failure = stop_cause.efs_failure(str(error))
             return
+        try:
+            await self._host.disks.provide(self.plan)
+        except FileSystemError as error:
+            self.failure = stop_cause.ebs_failure(str(error))
+            return
+        self.disks_ready = bool(self.plan.ebs_mounts)
         self.volumes_ready = True
 
     async def provide_values(self) -> None:
@@ -406,6 +416,7 @@ class TaskContainers:
                 if self.pause.runtime_id:
                     await self._host.engine.remove(self.pause.runtime_id)
             await self._host.volumes.release(self.plan.task_arn)
+            await self._host.disks.release(self.plan.task_arn)
         except (BalancerError, EngineRefusalError, EngineSilentError, FileSystemError) as error:
             log.warning("pause is left", extra={"task": self.plan.task_arn, "cause": str(error)})
             await self._host.clock.sleep(REFUSED_PAUSE)
@@ -442,6 +453,7 @@ async def erase_task(host: TaskHost, task_arn: str) -> None:
         if owner == task_arn:
             await host.engine.remove_volume(name)
     await host.volumes.release(task_arn)
+    await host.disks.release(task_arn)
     host.cgroups.remove(task_arn.rpartition("/")[2])
 
 

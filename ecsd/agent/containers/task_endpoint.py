@@ -1,4 +1,4 @@
-"""What a task's containers ask at 169.254.170.2: metadata, credentials, scale-in protection.
+"""What a task's containers ask at 169.254.170.2: metadata, credentials, protection, faults.
 
 A path holds an unguessable id, and counts only from the address of the task that it belongs to.
 Source: Amazon ECS Developer Guide, task metadata endpoint, task IAM role, task scale-in protection
@@ -12,12 +12,13 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from ecsd.agent.api_client import ApiClient, ApiError, Keys
+from ecsd.agent.containers.network_faults import NetworkFaults
 from ecsd.agent.drivers.link_local import Answered, Asked
 from ecsd.agent.task_roles import TaskRoles
 from ecsd.clock import Clock
 from ecsd.decisions.containers.task_endpoint import container_id, credentials_document
 from ecsd.decisions.request_rate import Bucket, Rate, take
-from ecsd.decisions.tasks.task_metadata import TaskSeen, container_document, task_document
+from ecsd.decisions.tasks.task_metadata import Measured, TaskSeen, container_document, task_document
 from ecsd.decisions.tasks.task_roles import TASK
 from ecsd.errors import EngineError
 
@@ -28,6 +29,24 @@ MOST_CALLERS = 10_000  # whose rates are remembered
 ECS = "AmazonEC2ContainerServiceV20141113"
 
 
+class Measures(Protocol):
+    """What is measured of a task."""
+
+    async def stats(
+        self, seen: TaskSeen, runtime_ids: list[str], *, rates: bool
+    ) -> dict[str, dict[str, Any]]:
+        """Return the stats of containers of a task, by id. Raises EngineError."""
+        ...
+
+    async def storage(self, seen: TaskSeen) -> dict[str, int] | None:
+        """Return EphemeralStorageMetrics; None where they are not to be had."""
+        ...
+
+    def clock(self, seen: TaskSeen) -> dict[str, Any] | None:
+        """Return ClockDrift; None where it is not known."""
+        ...
+
+
 class Tasks(Protocol):
     """What is known of this host's tasks."""
 
@@ -35,8 +54,9 @@ class Tasks(Protocol):
         """Return the task that has an address of a VPC."""
         ...
 
-    async def stats(self, runtime_id: str) -> dict[str, Any]:
-        """Return what the Engine measures of a container. Raises EngineError."""
+    @property
+    def measures(self) -> Measures:
+        """What is measured of them."""
         ...
 
 
@@ -46,6 +66,8 @@ class TaskEndpoint:
     def __init__(self, clock: Clock, tasks: Tasks, roles: TaskRoles, rate: Rate) -> None:
         self._clock = clock
         self._tasks = tasks
+        self._measures = tasks.measures
+        self._faults = NetworkFaults(clock)
         self._roles = roles
         self._rate = rate
         self._buckets: dict[tuple[str, str], Bucket] = {}
@@ -104,9 +126,9 @@ class TaskEndpoint:
             case ["v2", "metadata", key] if name := _by(seen, _is_runtime(seen, key)):
                 return _found(container_document(seen, name, 2))
             case ["v2", "stats"]:
-                return _found(await self._all_stats(seen))
+                return _found(await self._all_stats(seen, 2))
             case ["v2", "stats", key] if _by(seen, _is_runtime(seen, key)):
-                return _found(await self._tasks.stats(key))
+                return _found((await self._stats(seen, [key], 2))[key])
             case [("v3" | "v4") as version, key, *rest] if name := _by(seen, _is_own(seen, key)):
                 return await self._of_container(seen, name, METADATA_VERSIONS[version], rest)
             case _:
@@ -119,21 +141,33 @@ class TaskEndpoint:
             case []:
                 return _found(container_document(seen, name, version))
             case ["task"]:
-                return _found(task_document(seen, version))
+                return _found(task_document(seen, version, measured=await self._measured(seen)))
             case ["taskWithTags"]:
-                return _found(task_document(seen, version, tags=True))
+                measured = await self._measured(seen)
+                return _found(task_document(seen, version, tags=True, measured=measured))
             case ["stats"]:
                 known = seen.view.get(name)
                 runtime_id = known.runtime_id if known else None
-                return _found(await self._tasks.stats(runtime_id) if runtime_id else None)
+                if not runtime_id:
+                    return _found(None)
+                return _found((await self._stats(seen, [runtime_id], version))[runtime_id])
             case ["task", "stats"]:
-                return _found(await self._all_stats(seen))
+                return _found(await self._all_stats(seen, version))
             case _:
                 return _unfound(f"there is no /{'/'.join(rest)}")
 
-    async def _all_stats(self, seen: TaskSeen) -> dict[str, Any]:
+    async def _all_stats(self, seen: TaskSeen, version: int) -> dict[str, Any]:
         running = [one.runtime_id for one in seen.view.values() if one.status == "RUNNING"]
-        return {key: await self._tasks.stats(key) for key in running if key}
+        return await self._stats(seen, [key for key in running if key], version)
+
+    async def _stats(
+        self, seen: TaskSeen, runtime_ids: list[str], version: int
+    ) -> dict[str, dict[str, Any]]:
+        rates = version >= METADATA_VERSIONS["v4"]
+        return await self._measures.stats(seen, runtime_ids, rates=rates)
+
+    async def _measured(self, seen: TaskSeen) -> Measured:
+        return Measured(self._measures.clock(seen), await self._measures.storage(seen))
 
     # ------------------------------------------------------------------ the agent's API
 
@@ -142,9 +176,8 @@ class TaskEndpoint:
         match parts:
             case [key, "task-protection", "v1", "state"] if _by(seen, _is_own(seen, key)):
                 return await self._protection(seen, asked)
-            case [key, "fault", "v1", *_] if _by(seen, _is_own(seen, key)):
-                words = "enableFaultInjection is not enabled for the task: " + seen.plan.task_arn
-                return Answered(HTTPStatus.BAD_REQUEST, _json({"Error": words}))
+            case [key, "fault", "v1", *rest] if _by(seen, _is_own(seen, key)):
+                return await self._faults.answer(seen, key, rest, asked)
             case _:
                 return _unfound(f"unable to find what {asked.path} is about")
 

@@ -18,6 +18,7 @@ from ecsd.clock import Clock
 from ecsd.decisions.containers.container_config import HostFacts
 from ecsd.decisions.containers.container_volumes import Volume
 from ecsd.decisions.containers.startup_values import Login
+from ecsd.decisions.tasks.task_measures import Footprint
 from ecsd.errors import EngineError
 from ecsd.records.plan import TaskPlan
 
@@ -41,6 +42,8 @@ class ContainerEngine(Protocol):
     async def inspect(self, container: str) -> Inspected | None: ...  # noqa: D102
     async def last_lines(self, container: str, count: int) -> list[str]: ...  # noqa: D102
     async def stats(self, container: str) -> dict[str, Any]: ...  # noqa: D102
+    async def footprint(self, container: str) -> Footprint: ...  # noqa: D102
+    async def volume_folders(self, task_arn: str) -> list[str]: ...  # noqa: D102
     async def owned(self, task_arn: str | None = None) -> list[Owned]: ...  # noqa: D102
     async def pull(  # noqa: D102
         self, image: str, platform: str | None = None, login: Login | None = None
@@ -73,7 +76,7 @@ class TaskHost:
     ) -> None:
         self.clock = clock
         self.engine = engine
-        self.networks, self.proxies, self.roles, self.volumes = ground
+        self.networks, self.proxies, self.roles, self.volumes, self.disks = ground
         self.report = report
         self.log_streams, self.startup_values, self.registry = services
         self.cgroups = Cgroups("cgroupfs")

@@ -17,6 +17,7 @@ class Progress(Struct):
 
     launched: bool = False
     attached: bool = False
+    disks_attached: bool = False
     up: bool = False
     stopping: bool = False
     over: bool = False
@@ -48,6 +49,7 @@ def observation(plan: TaskPlan, view: View, progress: Progress) -> TaskObserved:
             for one in plan.containers
         ),
         interface_attached=progress.attached,
+        volumes_attached=progress.disks_attached,
         pull_started_at=progress.pull_started_at,
         pull_stopped_at=progress.pull_stopped_at,
         started_at=progress.started_at,

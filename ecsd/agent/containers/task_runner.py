@@ -73,6 +73,7 @@ class TaskRunner:
             progress.pull_started_at,
             progress.pull_stopped_at,
             progress.execution_stopped_at,
+            self._containers.sandbox,
         )
 
     def observe(self) -> None:
@@ -121,6 +122,7 @@ class TaskRunner:
         containers = self._containers
         self._progress.launched = containers.pause is not NOTHING
         self._progress.attached = containers.ready
+        self._progress.disks_attached |= containers.disks_ready
         if self.plan.started:  # it was whole once: what is missing is not made anew
             for one in self.plan.containers:
                 if one["name"] not in containers.view:
@@ -188,6 +190,7 @@ class TaskRunner:
         if creatable and not containers.values_ready:
             self._begin(VALUES, containers.provide_values)
         self._progress.attached = containers.ready
+        self._progress.disks_attached |= containers.disks_ready
         if containers.pause.runtime_id and containers.volumes_ready and containers.values_ready:
             for name in creatable:
                 self._begin(name, self._bound(containers.create, name))

@@ -9,7 +9,6 @@ import logging
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -20,6 +19,7 @@ from ecsd.agent.containers.s3_objects import S3Objects
 from ecsd.agent.containers.startup_values import StartupValues
 from ecsd.agent.containers.task_containers import erase_task
 from ecsd.agent.containers.task_host import STARTS_AT_ONCE, ContainerEngine, Services, TaskHost
+from ecsd.agent.containers.task_measures import TaskMeasures
 from ecsd.agent.containers.task_runner import TaskRunner
 from ecsd.agent.drivers import pause
 from ecsd.agent.drivers.cgroups import ROOT, Cgroups
@@ -30,6 +30,7 @@ from ecsd.agent.rooms import Ground, Report
 from ecsd.agent.turns import Turns
 from ecsd.clock import Clock
 from ecsd.decisions.containers.container_config import HostFacts
+from ecsd.decisions.containers.container_volumes import Roots
 from ecsd.decisions.tasks.task_metadata import TaskSeen
 from ecsd.errors import EngineError
 from ecsd.link.messages import HostFaults
@@ -74,6 +75,7 @@ class HostTasks:
             RegistryAccess(self._credentials, clock),
         )
         self._host = TaskHost(clock, self._engine, ground, report, services)
+        self.measures = TaskMeasures(clock, self._engine)
         self._runners: dict[str, TaskRunner] = {}
         self._addresses: dict[tuple[str, str], str] = {}  # VPC and address → task
         self._lives: dict[str, asyncio.Task[None]] = {}
@@ -123,16 +125,12 @@ class HostTasks:
     async def present(self) -> set[str]:
         """Return the ARNs of all tasks that have something here; waits for the Engine."""
         listed = {one.task_arn for one in await self._listed()} - {""}
-        return listed | self._host.volumes.present()
+        return listed | self._host.volumes.present() | self._host.disks.present()
 
     def seen_at(self, vpc_id: str, address: str) -> TaskSeen | None:
         """Return the task that has an address of a VPC."""
         runner = self._runners.get(self._addresses.get((vpc_id, address), ""))
         return runner.seen() if runner is not None else None
-
-    async def stats(self, runtime_id: str) -> dict[str, Any]:
-        """Return what the Engine measures of a container. Raises EngineError."""
-        return await self._engine.stats(runtime_id)
 
     def observe_all(self) -> None:
         """Report every task, and what is wrong with the host, again."""
@@ -270,14 +268,16 @@ class HostTasks:
             cgroup_driver=host.cgroup_driver,
             open_files=open_files(self._settings.docker_socket),
             lacks=host.lacks,
-            efs_root=self._host.volumes.root,
+            roots=Roots(self._host.volumes.root, self._host.disks.root),
         )
         self._host.arrived(
             host, Cgroups(host.cgroup_driver, self._cgroups), partial(self._facts, facts)
         )
 
     def _facts(self, facts: HostFacts, plan: TaskPlan) -> HostFacts:
-        return replace(facts, credentials_endpoint=self._credentials.endpoint(plan))
+        endpoint = self._credentials.endpoint(plan)
+        devices = self._host.disks.devices(plan.task_id) if plan.ebs_mounts else {}
+        return replace(facts, credentials_endpoint=endpoint, devices=devices)
 
     def _happened(self, event: EngineEvent) -> None:
         runner = self._runners.get(event.task_arn)

@@ -33,6 +33,7 @@ from ecsd.clock import Clock
 from ecsd.decisions.containers.container_names import OWNER, TASK
 from ecsd.decisions.containers.container_volumes import Volume
 from ecsd.decisions.containers.startup_values import Login
+from ecsd.decisions.tasks.task_measures import Footprint
 from ecsd.errors import EngineError
 
 log = logging.getLogger(__name__)
@@ -181,6 +182,27 @@ class Engine:
         async def ask() -> dict[str, Any]:
             found: list[dict[str, Any]] = await self._container(container).stats(stream=False)
             return found[0] if found else {}
+
+        return await self._call(ask, ANSWER_SECONDS)
+
+    async def footprint(self, container: str) -> Footprint:
+        """Return what a container takes on disk; the Engine goes through what it wrote."""
+
+        async def ask() -> Footprint:
+            found = await self._container(container).show(size="true")
+            sizes = (int(found.get("SizeRw") or 0), int(found.get("SizeRootFs") or 0))
+            return Footprint(str(found.get("Image", "")), *sizes)
+
+        return await self._call(ask, ANSWER_SECONDS)
+
+    async def volume_folders(self, task_arn: str) -> list[str]:
+        """Return where a task's own volumes are."""
+
+        async def ask() -> list[str]:
+            filters = {"label": [f"{OWNER}={self._owner}", f"{TASK}={task_arn}"]}
+            volumes: Any = self._docker().volumes
+            found = await volumes.list(filters=filters)
+            return [one["Mountpoint"] for one in found.get("Volumes") or ()]
 
         return await self._call(ask, ANSWER_SECONDS)
 

@@ -53,6 +53,15 @@ def mounted(target: Path) -> int:
     return points().count(str(target))
 
 
+def device(target: Path) -> str | None:
+    """Return the block device that is mounted on a directory; None: there is none."""
+    for line in TABLE.read_text().splitlines():
+        fields, _, rest = line.partition(" - ")
+        if ESCAPED.sub(_unescaped, fields.split()[MOUNT_POINT]) == str(target):
+            return rest.split()[1]
+    return None
+
+
 def points() -> list[str]:
     """Return where something is mounted, each place as often as that is so."""
     lines = TABLE.read_text().splitlines()

@@ -16,7 +16,9 @@ async def run(clock: Clock, *argv: str, given: str = "") -> str:
     return output
 
 
-async def attempt(clock: Clock, *argv: str, given: str = "") -> tuple[int, str, str]:
+async def attempt(
+    clock: Clock, *argv: str, given: str = "", seconds: float = SECONDS
+) -> tuple[int, str, str]:
     """Return a program's exit status, output and errors."""
     try:
         process = await asyncio.create_subprocess_exec(
@@ -28,10 +30,10 @@ async def attempt(clock: Clock, *argv: str, given: str = "") -> tuple[int, str, 
     except FileNotFoundError as error:
         raise NetworkError(f"{argv[0]} is not installed") from error
     try:
-        async with clock.deadline(SECONDS):
+        async with clock.deadline(seconds):
             output, words = await process.communicate(given.encode())
     except TimeoutError as error:
-        raise NetworkError(f"{argv[0]} did not end within {SECONDS:.0f} s") from error
+        raise NetworkError(f"{argv[0]} did not end within {seconds:.0f} s") from error
     finally:
         if process.returncode is None:  # it must not change the host when nobody waits for it
             process.kill()

@@ -223,6 +223,7 @@ class ServicePass:
             image_references=revision.image_references,
             enable_execute_command=service.enable_execute_command,
             tags=task_tags(service, cluster, definition),
+            volume_configurations=revision.volume_configurations,
         )
 
     def _stop(self, tasks: Sequence[Task]) -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from ecsd.decisions.containers import container_names
 from ecsd.decisions.containers.container_linux import MIB, linux_parameters, memory, shared_memory
 from ecsd.decisions.containers.container_logging import log_config
-from ecsd.decisions.containers.container_volumes import binds, volumes_from
+from ecsd.decisions.containers.container_volumes import Roots, binds, block_io, volumes_from
 from ecsd.decisions.containers.task_endpoint import ADDRESS, endpoint_variables
 from ecsd.records.plan import TaskPlan
 
@@ -31,7 +31,8 @@ class HostFacts(Struct, frozen=True, kw_only=True):
 
     open_files: the most that the Engine may grant a container. credentials_endpoint: for awslogs.
     lacks: what the Engine would pass over in silence, of ``apparmor``, ``selinux``, ``maxSwap``,
-    ``swappiness``. efs_root: where tasks' volumes of EFS are mounted.
+    ``swappiness``. roots: where tasks' volumes are mounted. devices: those of the task's volumes of
+    EBS, by volume.
     """
 
     owner: str
@@ -40,7 +41,8 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     open_files: int = FARGATE_FILES
     credentials_endpoint: str = ""
     lacks: frozenset[str] = frozenset()
-    efs_root: str = ""
+    roots: Roots = Roots()
+    devices: dict[str, str] = {}
 
 
 class TaskLimits(Struct, frozen=True, kw_only=True):
@@ -64,6 +66,7 @@ def refusal(plan: TaskPlan, host: HostFacts) -> str | None:
             "host",
             "dockerVolumeConfiguration",
             "efsVolumeConfiguration",
+            "configuredAtLaunch",
         }
         given = sorted(kind for kind in kinds if volume[kind])
         if given:
@@ -247,9 +250,10 @@ def _host_config(
             one["namespace"]: one["value"] for one in container.get("systemControls") or ()
         },
         "LogConfig": log_config(plan, container, host.credentials_endpoint),
-        "Binds": binds(plan, container, host.efs_root),
+        "Binds": binds(plan, container, host.roots),
         "VolumesFrom": volumes_from(plan, container, names),
         **_namespaces(plan, pause),
+        **block_io(plan, host.devices),
         **memory(plan, container),
         **linux_parameters(container),
     }

@@ -1,18 +1,28 @@
 """A task's volumes in the Engine's words.
 
-Four kinds: a folder of the host, a volume that lives as long as the task (also what an empty host
-volume is), a shared one that outlives it, and a directory of EFS, which is mounted on the host
-before. Source: Amazon ECS API Reference, Volume.
+Five kinds: a folder of the host, a volume that lives as long as the task (also what an empty host
+volume is), a shared one that outlives it, and a directory of EFS or a disk of EBS, which the host
+has mounted before. Source: Amazon ECS API Reference, Volume.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from ecsd.decisions.containers.container_linux import MIB
 from ecsd.decisions.containers.container_names import ownership, volume_name
 from ecsd.records.plan import TaskPlan
 
 EFS = "efsVolumeConfiguration"
+EBS = "configuredAtLaunch"
+
+
+class Roots(NamedTuple):
+    """Where the host mounts volumes: ``<root>/<task id>/<volume>``."""
+
+    efs: str = ""
+    ebs: str = ""
 
 
 class Volume(Struct, frozen=True, kw_only=True):
@@ -33,11 +43,11 @@ def volumes(plan: TaskPlan, owner: str) -> tuple[Volume, ...]:
     return tuple(
         _volume(plan, volume, owner)
         for volume in plan.volumes
-        if _source_path(volume) is None and not volume.get(EFS)
+        if _source_path(volume) is None and not volume.get(EFS) and not volume.get(EBS)
     )
 
 
-def binds(plan: TaskPlan, container: dict[str, Any], efs_root: str) -> list[str]:
+def binds(plan: TaskPlan, container: dict[str, Any], roots: Roots) -> list[str]:
     """Return a container's mounts as ``source:path:mode``; the Engine makes a missing folder.
 
     A directory of EFS is a slave mount: an access point's that has to be mounted anew is seen.
@@ -48,12 +58,29 @@ def binds(plan: TaskPlan, container: dict[str, Any], efs_root: str) -> list[str]
         volume = by_name[point["sourceVolume"]]
         mode = "ro" if point.get("readOnly") else "rw"
         if volume.get(EFS):
-            source = f"{efs_root}/{plan.task_id}/{volume['name']}"
+            source = f"{roots.efs}/{plan.task_id}/{volume['name']}"
             mode = f"{mode},rslave"
+        elif volume.get(EBS):
+            source = f"{roots.ebs}/{plan.task_id}/{volume['name']}"
         else:
             source = _source_path(volume) or volume_name(plan, volume)
         found.append(f"{source}:{point['containerPath']}:{mode}")
     return found
+
+
+def block_io(plan: TaskPlan, devices: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """Return how fast a container may use the task's disks of EBS: reads and writes each.
+
+    devices: block device by volume.
+    """
+    rates: dict[str, list[dict[str, Any]]] = {}
+    for mount in plan.ebs_mounts:
+        path = devices.get(mount.volume)
+        for unit, rate in (("IOps", mount.iops), ("Bps", (mount.throughput or 0) * MIB)):
+            for way in ("Read", "Write") if path and rate else ():
+                one = {"Path": path, "Rate": rate}
+                rates.setdefault(f"BlkioDevice{way}{unit}", []).append(one)
+    return rates
 
 
 def volumes_from(plan: TaskPlan, container: dict[str, Any], names: dict[str, str]) -> list[str]:

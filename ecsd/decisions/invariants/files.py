@@ -1,10 +1,13 @@
-"""What must always hold between file systems, the ways into them, and the network."""
+"""What must always hold between file systems, the ways into them, the network, and disks."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ecsd.decisions.invariants.finding import Finding, fatal
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.volume import DELETING as VOLUME_DELETING
+from ecsd.records.ec2.volume import Volume
+from ecsd.records.ecs.task import Task
 from ecsd.records.efs.access_point import AccessPoint
 from ecsd.records.efs.file_system import DELETING, FileSystem
 from ecsd.records.efs.mount_target import MountTarget
@@ -48,3 +51,16 @@ def _interfaces(files: Files) -> Iterator[Finding]:
     for one in files.interfaces:
         if one.owner.startswith("fsmt-") and one.owner not in known:
             yield fatal(one.network_interface_id, f"outlived {one.owner}")
+
+
+def check_disks(volumes: Sequence[Volume], tasks: Sequence[Task]) -> Iterator[Finding]:
+    """Yield where volumes of EBS and the tasks that have them contradict each other."""
+    living = {one.task_arn for one in tasks if one.last_status != "STOPPED"}
+    owners = {one.volume_id: one.task_arn for one in volumes if one.state != VOLUME_DELETING}
+    for volume, owner in owners.items():
+        if owner is not None and owner not in living:
+            yield fatal(volume, f"outlived {owner}")
+    for task in tasks:
+        for one in task.volume_attachments if task.task_arn in living else ():
+            if owners.get(one.volume_id) != task.task_arn:
+                yield fatal(task.task_arn, f"does not have {one.volume_id}")

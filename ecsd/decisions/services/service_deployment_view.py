@@ -114,6 +114,7 @@ def show_revision(revision: ServiceRevision, images: dict[str, str]) -> dict[str
         "loadBalancers": list(revision.load_balancers),
         "serviceRegistries": list(revision.service_registries),
         "serviceConnectConfiguration": revision.service_connect_configuration,
+        "volumeConfigurations": list(revision.volume_configurations) or None,
         "networkConfiguration": {"awsvpcConfiguration": network} if network else None,
         "containerImages": [_image(name, image, revision) for name, image in images.items()],
         "resolvedConfiguration": {"loadBalancers": [*map(_resolved, resolved)]}

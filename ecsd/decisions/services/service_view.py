@@ -170,6 +170,7 @@ def _deployment(
         "platformFamily": "Linux",
         "networkConfiguration": {"awsvpcConfiguration": network} if network else None,
         "serviceConnectConfiguration": revision.service_connect_configuration,
+        "volumeConfigurations": list(revision.volume_configurations) or None,
         "serviceConnectResources": _resources(revision),
         "rolloutState": deployment.rollout_state,
         "rolloutStateReason": deployment.rollout_state_reason,

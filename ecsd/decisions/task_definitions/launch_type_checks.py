@@ -25,6 +25,12 @@ def check_external(task: Mapping[str, Any]) -> Iterator[str]:
     """Yield what keeps the definition off external instances: an interface of a VPC."""
     if task.get("networkMode") == "awsvpc":
         yield "External instances do not support network mode 'awsvpc'."
+    for volume in task.get("volumes") or ():
+        if volume.get("configuredAtLaunch"):
+            yield (
+                "External instances do not support volumes of EBS: volume "
+                f"'{volume.get('name')}' is configuredAtLaunch."
+            )
 
 
 def check_managed_instances(task: Mapping[str, Any]) -> Iterator[str]:

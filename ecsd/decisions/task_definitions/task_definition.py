@@ -92,7 +92,15 @@ def _of_task(task: Mapping[str, Any]) -> Iterable[str]:
         yield "ecs.capability.task-cpu-mem-limit"
     if task.get("pidMode") or task.get("ipcMode"):
         yield "ecs.capability.pid-ipc-namespace-sharing"
+    if task.get("enableFaultInjection"):
+        yield "ecs.capability.fault-injection"
+    yield from _of_volumes(task)
+
+
+def _of_volumes(task: Mapping[str, Any]) -> Iterable[str]:
     for volume in task.get("volumes") or ():
+        if volume.get("configuredAtLaunch"):
+            yield "ecs.capability.storage.ebs-task-volume-attach"
         if volume.get("efsVolumeConfiguration"):
             yield "ecs.capability.efs"
             if volume["efsVolumeConfiguration"].get("authorizationConfig"):

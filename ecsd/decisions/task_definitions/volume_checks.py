@@ -28,6 +28,8 @@ def check_volumes(task: Mapping[str, Any]) -> Iterator[str]:
     names = [one.get("name") for one in volumes]
     for volume in volumes:
         yield from _volume(volume)
+    if sum(bool(one.get("configuredAtLaunch")) for one in volumes) > 1:
+        yield "Only one volume can be configured at launch (configuredAtLaunch)."
     if len(set(names)) < len(names):
         yield "Volume names must be unique."
     for container in task["containerDefinitions"]:

@@ -32,6 +32,7 @@ class Origin(Struct, frozen=True, kw_only=True):
     log_driver_mode: str | None = None  # of containers that name none; None: AWS's default
     enable_execute_command: bool = False
     tags: tuple[Tag, ...] = ()
+    volume_configurations: tuple[dict[str, Any], ...] = ()
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -89,6 +90,7 @@ def new_task(
         enable_execute_command=origin.enable_execute_command,
         tags=origin.tags,
         image_references=origin.image_references,
+        volume_configurations=origin.volume_configurations,
         target_bindings=tuple(
             TargetBinding(
                 target_group_arn=one["targetGroupArn"],

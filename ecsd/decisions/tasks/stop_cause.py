@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from ecsd.decisions.containers.container_order import NOTHING, View, restarts
+from ecsd.decisions.ebs import failures
 
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 ESSENTIAL_EXITED = "Essential container in task exited"
@@ -133,6 +134,11 @@ def volume_failure(words: str) -> str:
 def efs_failure(words: str) -> str:
     """Return the reason of a volume of EFS that cannot be mounted; it is whole already."""
     return _short(words)
+
+
+def ebs_failure(words: str) -> str:
+    """Return the reason of a volume of EBS that the task cannot have."""
+    return _short(failures.reason(words))
 
 
 def storage_failure(words: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ecsd.decisions.containers import container_names
 from ecsd.decisions.containers.container_config import image
 from ecsd.decisions.containers.container_order import NOTHING, Seen
-from ecsd.decisions.containers.container_volumes import EFS
+from ecsd.decisions.containers.container_volumes import EBS, EFS
 from ecsd.records.plan import TaskMetadata, TaskPlan
 
 UNITS = 1024  # of CPU in a vCPU
@@ -34,13 +34,23 @@ class TaskSeen(NamedTuple):
     pull_started_at: datetime | None = None
     pull_stopped_at: datetime | None = None
     execution_stopped_at: datetime | None = None
+    sandbox: str = ""  # the path of its network namespace, while it has one
 
 
-def task_document(seen: TaskSeen, version: int, *, tags: bool = False) -> dict[str, Any]:
-    """Return the task as ``/task`` shows it, and as ``/taskWithTags`` does.
+class Measured(NamedTuple):
+    """What is measured of a task on Fargate; None: it is not. In the endpoint's own shape."""
 
-    Version 4's ClockDrift and EphemeralStorageMetrics are left out: nobody measures them here.
-    """
+    clock: Mapping[str, Any] | None = None
+    storage: Mapping[str, int] | None = None
+
+
+UNMEASURED = Measured()
+
+
+def task_document(
+    seen: TaskSeen, version: int, *, tags: bool = False, measured: Measured = UNMEASURED
+) -> dict[str, Any]:
+    """Return the task as ``/task`` shows it, and as ``/taskWithTags`` does."""
     plan = seen.plan
     told = plan.metadata or TaskMetadata(cluster_arn=plan.cluster)
     document: dict[str, Any] = {
@@ -67,7 +77,9 @@ def task_document(seen: TaskSeen, version: int, *, tags: bool = False) -> dict[s
             "LaunchType": plan.launch_type,
             "ServiceName": told.service_name,
             "VPCID": plan.vpc_id,
-            "FaultInjectionEnabled": False,
+            "ClockDrift": measured.clock,
+            "EphemeralStorageMetrics": measured.storage,
+            "FaultInjectionEnabled": plan.fault_injection,
         }
     return _given(document)
 
@@ -149,7 +161,7 @@ def _volumes(plan: TaskPlan, container: Mapping[str, Any]) -> Iterator[dict[str,
         if volume is None:
             continue
         source = (volume.get("host") or {}).get("sourcePath")
-        named = not source and not volume.get(EFS)
+        named = not source and not volume.get(EFS) and not volume.get(EBS)
         yield _given(
             {
                 "DockerName": container_names.volume_name(plan, volume) if named else None,

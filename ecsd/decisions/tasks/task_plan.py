@@ -65,6 +65,7 @@ def compile_task(
         containers=tuple(with_overrides(definition, task.overrides)),
         image_references=task.image_references,
         volumes=definition.volumes,
+        fault_injection=bool(definition.enable_fault_injection),
         cpu=int(task.cpu) if task.cpu else None,
         memory=int(task.memory) if task.memory else None,
         ephemeral_storage=task.ephemeral_storage,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ecsd.records.ec2.network_interface import NetworkInterface
-from ecsd.records.ecs.task import Container, Task
+from ecsd.records.ecs.task import Container, Task, VolumeAttachment
 
 PLATFORM_VERSION = "1.4.0"
 STORAGE = 20  # GiB, Fargate's default
@@ -66,7 +66,41 @@ def _attachments(
     found = [_attachment(task, interface, dns_name)] if task.attachment_id else []
     if task.is_connected and task.connect_attachment_id is not None:
         found.append(_proxy(task))
-    return found
+    return [*found, *map(_volume, task.volume_attachments)]
+
+
+def _volume(one: VolumeAttachment) -> dict[str, Any]:
+    """Return the attachment of a volume of EBS.
+
+    Source: Amazon ECS API Reference, Attachment; Developer Guide, Verify the attachment status.
+    """
+    configuration = one.configuration
+    known = {
+        "roleArn": configuration["roleArn"],
+        "volumeName": one.volume_name,
+        "volumeId": one.volume_id,
+        "deviceName": one.device,
+        "volumeType": configuration["volumeType"],
+        "sizeInGiB": configuration["sizeInGiB"],
+        "filesystemType": configuration["filesystemType"],
+        "encrypted": configuration["encrypted"],
+        "iops": configuration.get("iops"),
+        "throughput": configuration.get("throughput"),
+        "snapshotId": configuration.get("snapshotId"),
+        "volumeInitializationRate": configuration.get("volumeInitializationRate"),
+        "deleteOnTermination": one.deleted,
+        "statusReason": one.status_reason or None,
+    }
+    return {
+        "id": one.attachment_id,
+        "type": "AmazonElasticBlockStorage",
+        "status": one.status,
+        "details": [
+            {"name": name, "value": str(value).lower() if isinstance(value, bool) else str(value)}
+            for name, value in known.items()
+            if value is not None
+        ],
+    }
 
 
 def _proxy(task: Task) -> dict[str, Any]:

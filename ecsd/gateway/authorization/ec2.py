@@ -38,6 +38,8 @@ MEMBERS = {
     "SecurityGroupIds": "security-group",
     "AddSecurityGroupIds": "security-group",
     "RemoveSecurityGroupIds": "security-group",
+    "VolumeId": "volume",
+    "SnapshotId": "snapshot",
 }
 BY_PREFIX = {
     "vpc": "vpc",
@@ -54,6 +56,8 @@ BY_PREFIX = {
     "pcx": "vpc-peering-connection",
     "dopt": "dhcp-options",
     "vpce": "vpc-endpoint",
+    "vol": "volume",
+    "snap": "snapshot",
 }
 CREATED = {
     "CreateVpc": "vpc",
@@ -69,6 +73,8 @@ CREATED = {
     "CreateVpcPeeringConnection": "vpc-peering-connection",
     "CreateDhcpOptions": "dhcp-options",
     "CreateVpcEndpoint": "vpc-endpoint",
+    "CreateVolume": "volume",
+    "CreateSnapshot": "snapshot",
 }
 
 
@@ -78,21 +84,26 @@ def needs(asked: Asked) -> Iterator[Need]:
     if name.startswith(("Describe", "Get")) and not name.startswith("GetManagedPrefixList"):
         yield Need(action)
         return
-    made = [asked.arn("ec2", f"{CREATED[name]}/*")] if name in CREATED else []
+    made = [_arn(asked, CREATED[name], "*")] if name in CREATED else []
     for resource in unique([*made, *_named(asked)]):
         yield Need(action, resource)
     if made and asked.members.get("TagSpecifications"):
         yield Need("ec2:CreateTags", made[0], {"ec2:createaction": (name,)})
 
 
+def _arn(asked: Asked, kind: str, own: str) -> str:
+    """Return a resource's ARN; that of a snapshot has no account."""
+    return asked.arn("ec2", f"{kind}/{own}", account=kind != "snapshot")
+
+
 def _named(asked: Asked) -> Iterator[str]:
     for member, kind in MEMBERS.items():
         for value in asked.values(member):
-            yield asked.arn("ec2", f"{kind}/{value}")
+            yield _arn(asked, kind, value)
     if asked.operation in ("CreateTags", "DeleteTags"):
         for value in asked.values("Resources"):
             kind = BY_PREFIX.get(value.partition("-")[0], ANY)
-            yield asked.arn("ec2", f"{kind}/{value}")
+            yield _arn(asked, kind, value)
     for value in asked.values("Groups"):
         yield asked.arn("ec2", f"security-group/{value}")
     yield from _named_otherwise(asked)

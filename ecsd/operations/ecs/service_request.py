@@ -11,7 +11,6 @@ from ecsd.operations.ecs.refusal import refuse_members
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 LATER = (
-    "volumeConfigurations",
     "vpcLatticeConfigurations",
     "gatewayConnectors",
     "monitoring",
@@ -21,7 +20,7 @@ LATER = (
 OF_TASK_SETS = (
     *("taskDefinition", "launchType", "capacityProviderStrategy", "platformVersion"),
     *("networkConfiguration", "loadBalancers", "serviceRegistries", "forceNewDeployment"),
-    "serviceConnectConfiguration",
+    *("serviceConnectConfiguration", "volumeConfigurations"),
 )
 LONGEST_GRACE = 2_147_483_647
 

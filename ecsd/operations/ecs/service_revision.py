@@ -17,6 +17,7 @@ from ecsd.operations.ecs import (
     network,
     service_connect,
     service_registries,
+    volume_configurations,
 )
 from ecsd.operations.ecs.execute_command import check_role
 from ecsd.records.ecs.service import Service
@@ -32,6 +33,7 @@ DEPLOYING = (
     "loadBalancers",
     "serviceRegistries",
     "serviceConnectConfiguration",
+    "volumeConfigurations",
     "forceNewDeployment",
 )
 MARKS = (  # what tells revisions apart that are alike
@@ -73,6 +75,9 @@ def first_revision(
         resolved_load_balancers=resolve(balancers, (), alternates=shifts),
         service_registries=registries,
         service_connect_configuration=connect,
+        volume_configurations=volume_configurations.parse(
+            view, definition, request.get("volumeConfigurations"), call.settings
+        ),
         created_at=call.clock.now(),
     )
 
@@ -103,6 +108,10 @@ def next_revision(
     connect = service_connect.parse(
         view, service, definition, now.service_connect_configuration if given is None else given
     )
+    given = request.get("volumeConfigurations")
+    volumes = volume_configurations.parse(
+        view, definition, now.volume_configurations if given is None else given, call.settings
+    )
     service_connect.check_protocols(definition, connect, now.service_connect)
     fresh = replace(
         now,
@@ -119,6 +128,7 @@ def next_revision(
         ),
         service_registries=registries,
         service_connect_configuration=connect,
+        volume_configurations=volumes,
         service_connect=None,
         image_digests={},
         image_references={},

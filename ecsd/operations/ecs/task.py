@@ -18,7 +18,7 @@ from ecsd.decisions.tasks.task_roles import roles_of
 from ecsd.decisions.tasks.task_view import show_task
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
-from ecsd.operations.ecs import capacity, network, tag_set
+from ecsd.operations.ecs import capacity, network, tag_set, volume_configurations
 from ecsd.operations.ecs.execute_command import check_role
 from ecsd.operations.ecs.paging import page
 from ecsd.operations.ecs.refusal import refuse_members
@@ -44,7 +44,7 @@ MOST_DESCRIBED = 100
 LONGEST_OVERRIDES = 8192
 LONGEST_REASON = 1024
 STARTED_BY = re.compile(r"[A-Za-z0-9_/-]{1,128}")
-LATER = ("placementConstraints", "placementStrategy", "volumeConfigurations")
+LATER = ("placementConstraints", "placementStrategy")
 OVERRIDES_LATER = ("inferenceAcceleratorOverrides",)
 CONTAINER_OVERRIDES_LATER = ("resourceRequirements",)
 
@@ -213,6 +213,9 @@ def _check(call: Call, view: View, request: dict[str, Any]) -> _Wanted:
         log_driver_mode=account_setting(view, LOG_DRIVER_MODE, call.caller.arn),
         enable_execute_command=enabled,
         tags=_tags(request, cluster, definition),
+        volume_configurations=volume_configurations.parse(
+            view, definition, request.get("volumeConfigurations"), call.settings
+        ),
     )
     return _Wanted(cluster, definition, origin, chosen.strategy, count)
 

@@ -39,7 +39,6 @@ CONTAINER_LATER = (
 VOLUME_LATER = (
     "fsxWindowsFileServerVolumeConfiguration",
     "s3filesVolumeConfiguration",
-    "configuredAtLaunch",
 )
 LAUNCH_TYPES = {
     "EXTERNAL": check_external,
@@ -194,7 +193,6 @@ def describe(definition: TaskDefinition) -> dict[str, Any]:
 
 def _refuse_later(request: dict[str, Any]) -> None:
     refuse_members(request, TASK_LATER, "ClientException")
-    refuse_members(request, ("enableFaultInjection",), "ClientException")
     for container in request["containerDefinitions"]:
         where = f"Container '{container.get('name')}': "
         refuse_members(container, CONTAINER_LATER, "ClientException", where)

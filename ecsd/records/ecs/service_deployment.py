@@ -32,6 +32,7 @@ class ServiceRevision(Record, frozen=True, kw_only=True):
     resolved_load_balancers: tuple[dict[str, Any], ...] = ()  # with the groups it registers in
     service_registries: tuple[dict[str, Any], ...] = ()  # AWS's shape, as given
     service_connect_configuration: dict[str, Any] | None = None  # AWS's shape, as given
+    volume_configurations: tuple[dict[str, Any], ...] = ()  # AWS's shape, as given
     service_connect: ServiceConnect | None = None  # what that comes to; None: not enabled
     image_digests: dict[str, str] = {}  # container → sha256:…, of its first task
     image_references: dict[str, str] = {}  # container → what the other tasks run

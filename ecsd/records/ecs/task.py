@@ -45,6 +45,22 @@ class RegistryBinding(Part, frozen=True, kw_only=True):
     port: int | None = None  # of its SRV record
 
 
+class VolumeAttachment(Part, frozen=True, kw_only=True):
+    """A volume of EBS that this task has. The volume is described here after it is gone, too.
+
+    status: PRECREATED, ATTACHED, DETACHED (kept), DELETED, FAILED.
+    """
+
+    attachment_id: str
+    volume_name: str
+    volume_id: str
+    configuration: dict[str, Any]  # managedEBSVolume in AWS's shape, defaults filled in
+    device: str
+    deleted: bool  # with the task
+    status: str = "PRECREATED"
+    status_reason: str = ""
+
+
 class Task(Record, frozen=True, kw_only=True):
     """A running copy of a task definition.
 
@@ -101,6 +117,8 @@ class Task(Record, frozen=True, kw_only=True):
     connect_log: dict[str, str] | None = None  # awslogs options of its proxy
     connect_traffic: str = ""  # the digest of the shares that its proxy was seen to keep to
     connect_fault: str | None = None  # what keeps its proxy from what was planned
+    volume_configurations: tuple[dict[str, Any], ...] = ()  # AWS's shape, as given
+    volume_attachments: tuple[VolumeAttachment, ...] = ()
     endpoint_key: str = ""  # unguessable: what paths of its metadata and credentials are made of
 
     host: str | None = None  # assigned

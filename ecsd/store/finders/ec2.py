@@ -17,6 +17,7 @@ from ecsd.records.ec2.network_acl import NetworkAcl, NetworkAclAssociation
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
 from ecsd.records.ec2.security_group import SecurityGroup, SecurityGroupRule
+from ecsd.records.ec2.volume import Snapshot, Volume
 from ecsd.records.ec2.vpc import (
     Address,
     InternetGateway,
@@ -144,6 +145,20 @@ IDENTITIES: dict[type[Record], Identity] = {
         "InvalidVpcEndpointId.Malformed",
         "The Vpc Endpoint Id '{}' does not exist",
         "vpc-endpoint",
+    ),
+    Volume: Identity(
+        "vol",
+        "InvalidVolume.NotFound",
+        "InvalidVolumeID.Malformed",
+        "The volume '{}' does not exist.",
+        "volume",
+    ),
+    Snapshot: Identity(
+        "snap",
+        "InvalidSnapshot.NotFound",
+        "InvalidSnapshotID.Malformed",
+        "The snapshot '{}' does not exist.",
+        "snapshot",
     ),
 }
 

@@ -208,7 +208,7 @@ def test_a_slice_under_systemd():
         ({"network_mode": "none"}, None),
         ({"network_mode": "bridge"}, "network mode bridge"),
         (
-            {"volumes": ({"name": "v", "configuredAtLaunch": True},)},
+            {"volumes": ({"name": "v", "s3filesVolumeConfiguration": {"rootDirectory": "/"}},)},
             "volume v",
         ),
         (

@@ -1,7 +1,16 @@
-"""Volumes: a folder of the host, one of the task, a shared one, one of EFS."""
+"""Volumes: a folder of the host, one of the task, a shared one, one of EFS, a disk of EBS."""
 
-from ecsd.decisions.containers.container_volumes import binds, volumes, volumes_from
+from msgspec.structs import replace
+
+from ecsd.decisions.containers.container_volumes import (
+    Roots,
+    binds,
+    block_io,
+    volumes,
+    volumes_from,
+)
 from ecsd.records.plan import TaskPlan
+from ecsd.records.plan_files import DiskImage, EbsMount
 
 ALL = (
     {"name": "folder", "host": {"sourcePath": "/srv"}},
@@ -19,6 +28,7 @@ ALL = (
     {"name": "made", "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": True}},
     {"name": "there", "dockerVolumeConfiguration": {"scope": "shared"}},
     {"name": "files", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}},
+    {"name": "disk", "configuredAtLaunch": True},
 )
 PLAN = TaskPlan(
     task_arn="arn:aws:ecs:us-east-1:000000000000:task/c/ab",
@@ -56,15 +66,32 @@ def test_mounts():
             {"sourceVolume": "made", "containerPath": "/c", "readOnly": False},
             {"sourceVolume": "files", "containerPath": "/d"},
             {"sourceVolume": "files", "containerPath": "/e", "readOnly": True},
+            {"sourceVolume": "disk", "containerPath": "/f"},
         ],
         "volumesFrom": [{"sourceContainer": "b", "readOnly": True}, {"sourceContainer": "c"}],
     }
-    assert binds(PLAN, container, "/run/efs") == [
+    assert binds(PLAN, container, Roots("/run/efs", "/run/ebs")) == [
         "/srv:/a:ro",
         "ecsd-ab-empty:/b:rw",
         "made:/c:rw",
         "/run/efs/ab/files:/d:rw,rslave",
         "/run/efs/ab/files:/e:ro,rslave",
+        "/run/ebs/ab/disk:/f:rw",
     ]
     names = {"b": "ecsd-ab-b", "c": "ecsd-ab-c"}
     assert volumes_from(PLAN, container, names) == ["ecsd-ab-b:ro", "ecsd-ab-c:rw"]
+
+
+def test_how_fast_a_disk_may_be_used():
+    image = DiskImage(image_id="vol-1", size=1)
+    disk = EbsMount(volume="disk", image=image, iops=3000, throughput=125)
+    told = replace(PLAN, ebs_mounts=(disk,))
+    assert block_io(told, {"disk": "/dev/loop7"}) == {
+        "BlkioDeviceReadIOps": [{"Path": "/dev/loop7", "Rate": 3000}],
+        "BlkioDeviceWriteIOps": [{"Path": "/dev/loop7", "Rate": 3000}],
+        "BlkioDeviceReadBps": [{"Path": "/dev/loop7", "Rate": 125 << 20}],
+        "BlkioDeviceWriteBps": [{"Path": "/dev/loop7", "Rate": 125 << 20}],
+    }
+    assert block_io(told, {}) == {}
+    unbound = replace(PLAN, ebs_mounts=(EbsMount(volume="disk", image=image),))
+    assert block_io(unbound, {"disk": "/dev/loop7"}) == {}  # such as st1

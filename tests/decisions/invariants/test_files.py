@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from ecsd.decisions.invariants.files import Files, check_files
+from ecsd.decisions.invariants.files import Files, check_disks, check_files
 from ecsd.records.ec2.network_interface import NetworkInterface
+from ecsd.records.ec2.volume import Volume
+from ecsd.records.ecs.task import Task, VolumeAttachment
 from ecsd.records.efs.access_point import AccessPoint
 from ecsd.records.efs.file_system import FileSystem
 from ecsd.records.efs.mount_target import MountTarget
@@ -64,3 +66,47 @@ def test_what_is_sound_has_no_findings():
 def test_each_contradiction_is_found(changes, subject, words):
     found = list(check_files(SOUND._replace(**changes)))
     assert any(one.subject == subject and words in one.words for one in found), found
+
+
+ATTACHED = VolumeAttachment(
+    attachment_id="a",
+    volume_name="data",
+    volume_id="vol-1",
+    configuration={},
+    device="/dev/xvdba",
+    deleted=True,
+)
+TASK = Task(
+    task_arn="arn:t",
+    task_id="t",
+    cluster="c",
+    cluster_arn="arn:c",
+    task_definition="f:1",
+    task_definition_arn="arn:f",
+    group="family:f",
+    containers=(),
+    created_at=FILES.created_at,
+    volume_attachments=(ATTACHED,),
+)
+DISK = Volume(
+    volume_id="vol-1",
+    availability_zone="us-east-1a",
+    size=1,
+    task_arn="arn:t",
+    created_at=FILES.created_at,
+)
+
+
+@pytest.mark.parametrize(
+    ("disk", "task", "found"),
+    [
+        (DISK, TASK, []),
+        (replace(DISK, task_arn=None), replace(TASK, last_status="STOPPED"), []),
+        (replace(DISK, state="deleting"), replace(TASK, last_status="STOPPED"), []),
+        (DISK, replace(TASK, last_status="STOPPED"), [("vol-1", "outlived arn:t")]),
+        (replace(DISK, task_arn=None), TASK, [("arn:t", "does not have vol-1")]),
+        (replace(DISK, state="deleting"), TASK, [("arn:t", "does not have vol-1")]),
+    ],
+)
+def test_a_disk_is_its_tasks_as_long_as_that_lives(disk, task, found):
+    assert [(one.subject, one.words) for one in check_disks([disk], [task])] == found

@@ -32,6 +32,9 @@ FS, AP = "fs-0123456789abcdef0", "fsap-0123456789abcdef0"
 AUTH, TLS, ROOT = "authorizationConfig", "transitEncryption", "rootDirectory"
 
 
+LAUNCHED = {"name": "v", "configuredAtLaunch": True}
+
+
 def efs(configuration):
     return {"volumes": [{"name": "v", "efsVolumeConfiguration": configuration}]}
 
@@ -155,6 +158,11 @@ def test_wrong_log_options_are_found(driver, options, words):
         ({"volumes": [{"name": "a b"}]}, "Invalid volume name"),
         ({"volumes": [{"name": "v"}, {"name": "v"}]}, "Volume names must be unique"),
         ({"volumes": [{"name": "v", "host": {"sourcePath": "x"}}]}, "must be an absolute path"),
+        (
+            {"volumes": [LAUNCHED, LAUNCHED | {"name": "w"}]},
+            "Only one volume can be configured at launch",
+        ),
+        ({"volumes": [LAUNCHED | {"host": {"sourcePath": "/x"}}]}, "only one of configuredAtL"),
         (efs({"fileSystemId": "x"}), "Invalid fileSystemId: 'x'"),
         (efs({"fileSystemId": FS, "rootDirectory": "x"}), "rootDirectory must be an absolute"),
         (efs({"fileSystemId": FS, "rootDirectory": "/a/../b"}), "without '..'"),
@@ -306,6 +314,7 @@ def test_seventy_four_sizes_fit_fargate():
         ({"logConfiguration": {"logDriver": "syslog"}}, {}, False, False),
         ({}, {"volumes": [{"name": "v", "host": {"sourcePath": "/x"}}]}, False, False),
         ({}, {"ipcMode": "task", "networkMode": "host"}, True, False),
+        ({}, {"volumes": [LAUNCHED], "networkMode": "host"}, False, True),
     ],
 )
 def test_other_launch_types_refuse_what_they_lack(container, members, external, managed):

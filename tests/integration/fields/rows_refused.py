@@ -106,7 +106,6 @@ ROWS: list[Row] = [
         "isolationMode",
         "attestationPolicy",
     ),
-    task_row("enableFaultInjection", True),
     volume_row(
         "s3filesVolumeConfiguration",
         {
@@ -133,7 +132,6 @@ ROWS: list[Row] = [
         "authorizationConfig.credentialsParameter",
         "authorizationConfig.domain",
     ),
-    volume_row("configuredAtLaunch", True),
     instance_row("links", ["side:other"]),
     instance_row("hostname", "somebody"),
     instance_row("dnsServers", ["10.0.0.2"]),

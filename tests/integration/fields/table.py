@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ecsd.protocol.table import Ref, Table, read_table
 from tests.integration.fields import (
     rows_container,
-    rows_efs,
+    rows_elsewhere,
     rows_linux,
     rows_order,
     rows_overrides,
@@ -17,7 +17,7 @@ from tests.integration.fields.rows import Row
 
 THEMES = (
     rows_task,
-    rows_efs,
+    rows_elsewhere,
     rows_container,
     rows_linux,
     rows_order,

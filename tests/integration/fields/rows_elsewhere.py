@@ -1,4 +1,4 @@
-"""Volumes of EFS: what another file's tasks show of them."""
+"""Volumes of EFS and EBS, and faults of a network: what other files' tasks show of them."""
 
 from tests.integration.fields.rows import Elsewhere, NotApplicable, Row
 
@@ -10,6 +10,11 @@ ENCRYPTED = {
 }
 SHARED = "integration/test_efs.py::test_two_tasks_share_files_through_an_access_point"
 DECIDED = "integration/test_efs.py::test_groups_policies_and_directories_decide_who_mounts"
+DISK = "integration/test_ebs.py::test_a_task_has_a_disk_of_its_own_and_a_snapshot_has_its_data"
+FAULTS = (
+    "integration/test_fault_injection.py::"
+    "test_a_task_disturbs_its_own_network_and_sees_what_it_uses"
+)
 
 ROWS: list[Row] = [
     Elsewhere(EFS, "a directory of a file system, the same for every task that has it", SHARED),
@@ -28,4 +33,6 @@ ROWS: list[Row] = [
         {"volumes": [{"name": "v", "efsVolumeConfiguration": ENCRYPTED}]},
         "files do not leave the machine: there is no tunnel that would need a port",
     ),
+    Elsewhere("volumes[].configuredAtLaunch", "a disk of its own, made at each task's start", DISK),
+    Elsewhere("enableFaultInjection", "its containers may disturb the task's network", FAULTS),
 ]

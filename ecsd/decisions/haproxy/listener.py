@@ -36,6 +36,15 @@ from ecsd.decisions.haproxy.backend import (
 )
 from ecsd.decisions.haproxy.condition import compile_conditions
 from ecsd.decisions.haproxy.headers import request_lines
+from ecsd.decisions.haproxy.observation import (
+    LONGEST_URI,
+    Observed,
+    answer_lines,
+    is_logged,
+    log_lines,
+    seen_lines,
+    traced_lines,
+)
 from ecsd.decisions.haproxy.server import server_options
 from ecsd.decisions.haproxy.text import word
 from ecsd.decisions.haproxy.tls import bind_options, certificate_files, crt_list
@@ -77,12 +86,14 @@ class Place(NamedTuple):
     """Where an HAProxy lives: its folder, and the host entrances that it may bind.
 
     agent_socket: where the agent answers what an HAProxy cannot; empty: that is never asked for.
+    observed: where it tells what it observes; None: nowhere.
     """
 
     folder: str
     limits: Limits
     entrances: Collection[tuple[str, int]] = ()
     agent_socket: str = ""
+    observed: Observed | None = None
 
 
 class Config(NamedTuple):
@@ -126,6 +137,21 @@ def entrance_binds(plans: Sequence[BalancerPlan]) -> list[tuple[str, int]]:
         for listener in plan.listeners
         if listener.open_to_world and plan.entrance and plan.kind == "application"
     ]
+
+
+def frontend_name(listener_arn: str) -> str:
+    """Return the frontend of a listener."""
+    return f"f_{_digest(listener_arn)}"
+
+
+def answer_prefix(listener_arn: str) -> str:
+    """Return how backends begin in which a listener's rules are answered by the balancer."""
+    return f"a_{_digest(listener_arn)}_"
+
+
+def asking_prefix(listener_arn: str) -> str:
+    """Return how backends begin that ask the agent about users of a listener."""
+    return f"u_{_digest(listener_arn)}_"
 
 
 def edge_socket(folder: str, listener_arn: str) -> str:
@@ -220,7 +246,10 @@ def compile_config(
         BalancerError: a rule that this balancer cannot enforce.
     """
     larger = any(authenticates(one) for one in plans)
-    sections = list(joined([global_lines(place.limits, larger=larger), default_lines()]))
+    whole = global_lines(place.limits, larger=larger)
+    if place.observed is not None and any(is_logged(one.attributes) for one in plans):
+        whole += (f"  tune.http.logurilen {LONGEST_URI}",)
+    sections = list(joined([whole, default_lines()]))
     lists: dict[str, str] = {}
     certificates: dict[str, str] = {}
     parts = parts or Parts()
@@ -258,9 +287,12 @@ def compile_part(plan: BalancerPlan, place: Place) -> Part:
     for arn in forwarded:
         group = groups.get(arn)
         if group and group.is_function:
-            backend = compile_function_backend(group, place.agent_socket)
+            backend = compile_function_backend(
+                group, place.agent_socket, place.observed, logged=is_logged(plan.attributes)
+            )
         else:
-            backend = compile_backend(plan, arn, group.attributes if group else {})
+            attributes = group.attributes if group else {}
+            backend = compile_backend(plan, arn, attributes, place.observed)
         sections.append((*backend, *(f"  {line}" for line in rewrites)))
     return Part(joined(sections), lists, certificates)
 
@@ -315,6 +347,7 @@ class _Listener:
         self._listener = listener
         self._name = _digest(listener.listener_arn)
         self._after: list[str] = []
+        self._logged = place.observed is not None and is_logged(plan.attributes)
         self.answers: list[tuple[str, ...]] = []
         self.groups: list[str] = []
         self.rewrites: list[str] = []  # for the backends
@@ -325,14 +358,20 @@ class _Listener:
         idle = attributes.get("idle_timeout.timeout_seconds", "60")
         lines = [
             *self._binds(self._place),
+            *log_lines(self._place.observed, logged=self._logged),
             f"timeout client {idle}s",
             f"timeout http-keep-alive {idle}s",
             *_life(int(attributes.get("client_keep_alive.seconds", "3600"))),
+            *seen_lines(logged=self._logged),
             *request_lines(attributes, self._listener),
+            *traced_lines(logged=self._logged),
             *(unforged_lines() if authenticates(self._plan) else []),
             *sorted(self._choices(), key=lambda one: one.startswith(USES)),
         ]
-        return [f"frontend f_{self._name}", *(f"  {line}" for line in lines + self._after)]
+        return [
+            f"frontend {frontend_name(self._listener.listener_arn)}",
+            *(f"  {line}" for line in lines + self._after),
+        ]
 
     def _binds(self, place: Place) -> list[str]:
         port, tls = self._listener.port, self._listener.tls
@@ -369,7 +408,7 @@ class _Listener:
             lines += self._authenticate(name, rule.rule_arn, rule.actions, condition)
             action = compile_action(rule.actions, own.protocol, own.port)
             lines += self._choose(name, action, condition)
-        if authentication_of(own.default_actions) is not None:
+        if self._logged or authentication_of(own.default_actions) is not None:
             lines.append(self._mark("default", ""))
         lines += self._authenticate("default", own.listener_arn, own.default_actions, "")
         action = compile_action(own.default_actions, own.protocol, own.port)
@@ -378,7 +417,7 @@ class _Listener:
     def _last_marked(self) -> int:
         """Return the last rule of which must be known whether it is the first that matches."""
         rules = self._listener.rules
-        if authentication_of(self._listener.default_actions) is not None:
+        if self._logged or authentication_of(self._listener.default_actions) is not None:
             return len(rules)
         asking = [
             number
@@ -416,7 +455,7 @@ class _Listener:
 
     def _asked(self, rule: str, header: str, arn: str) -> str:
         """Return a backend that asks the agent about a rule's user."""
-        name = f"u_{self._name}_{rule}"
+        name = f"{asking_prefix(self._listener.listener_arn)}{rule}"
         lines = agent_lines(self._place.agent_socket, header, arn)
         self.answers.append((f"backend {name}", *lines))
         return name
@@ -456,8 +495,9 @@ class _Listener:
         return lines
 
     def _answer(self, rule: str, lines: Sequence[str]) -> str:
-        name = f"a_{self._name}_{rule}"
-        self.answers.append((f"backend {name}", *(f"  {line}" for line in lines)))
+        name = f"{answer_prefix(self._listener.listener_arn)}{rule}"
+        told = answer_lines(self._place.observed, logged=self._logged)
+        self.answers.append((f"backend {name}", *(f"  {line}" for line in (*told, *lines))))
         return name
 
 

@@ -16,12 +16,13 @@ from ecsd.controllers.controller import Place
 from ecsd.decisions.balancers.balancer_plan import compile_balancer
 from ecsd.decisions.connect.service_connect_plan import Logs, awaits_certificate, compile_proxy
 from ecsd.decisions.dns.zone_plan import compile_hosted_zone, compile_namespace
+from ecsd.decisions.haproxy.observation import is_logged
 from ecsd.decisions.services.hook_plan import compile_hook
 from ecsd.decisions.services.lifecycle_hook import PAUSE
 from ecsd.decisions.services.service_deployment import is_open
 from ecsd.decisions.tasks.task import STARTING
 from ecsd.decisions.tasks.task_plan import Network, Surroundings, compile_task
-from ecsd.decisions.tasks.task_roles import RoleOfTask, roles_of
+from ecsd.decisions.tasks.task_roles import roles_of
 from ecsd.decisions.vpc.vpc_plan import compile_vpc
 from ecsd.records.acm.certificate import Certificate
 from ecsd.records.ec2.network_acl import NetworkAcl
@@ -223,7 +224,12 @@ class DataPlaneController:
             for one in parts.certificates
         }
         users = user_secrets(parts, self._seal)
-        return compile_balancer(parts, keys, self._lambda_endpoint, users)
+        plan = compile_balancer(parts, keys, self._lambda_endpoint, users)
+        sessions = self._store.view(view.scope.globally()).select(Session, load_balancer_arn=arn)
+        if not sessions or not is_logged(plan.attributes):
+            return plan
+        newest = max(sessions, key=lambda one: one.created_at)
+        return replace(plan, log_credentials=self._credentials(newest.arn, newest))
 
     def _task(self, view: View, arn: str) -> tuple[Plan | None, str | None]:
         task = view.get(Task, arn)
@@ -256,14 +262,14 @@ class DataPlaneController:
         roles = roles_of(definition, task.overrides, view.scope.account) if definition else ()
         if not roles or {one.purpose for one in roles} - newest.keys():
             return None, None
-        given = {one.purpose: self._credentials(one, newest[one.purpose]) for one in roles}
+        given = {one.purpose: self._credentials(one.arn, newest[one.purpose]) for one in roles}
         plan = RolesPlan(task_arn=task_arn, endpoint_key=task.endpoint_key, **given)
         return plan, task.host
 
-    def _credentials(self, role: RoleOfTask, session: Session) -> RoleCredentials:
+    def _credentials(self, arn: str, session: Session) -> RoleCredentials:
         key = session.access_key_id
         return RoleCredentials(
-            role_arn=role.arn,
+            role_arn=arn,
             access_key_id=key,
             secret_access_key=self._seal.unseal(session.sealed_secret, key),
             token=self._seal.unseal(session.sealed_token or "", key),
@@ -341,10 +347,13 @@ def _file_system(view: View, own: str) -> Plan | None:
 
 
 def _roles_told(change: Change) -> Iterable[Place]:
-    """Yield the plan of a task whose role has a session, new or ended."""
+    """Yield the plan of a task, or balancer, that has a session, new or ended."""
     for record in (change.after or change.before,):
         if isinstance(record, Session) and record.task_arn is not None:
             yield Scope.of_arn(record.task_arn), f"roles/{record.task_arn}"
+        if isinstance(record, Session) and record.load_balancer_arn is not None:
+            arn = record.load_balancer_arn
+            yield Scope.of_arn(arn), f"balancer/{arn}"
 
 
 def _is_placed(change: Change) -> bool:

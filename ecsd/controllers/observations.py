@@ -28,8 +28,11 @@ from ecsd.records.observed import (
     SessionOpened,
     TargetGroupObserved,
     TaskObserved,
+    TrafficObserved,
+    traffic_key,
 )
 from ecsd.store import service_events
+from ecsd.store.recent_traffic import RecentTraffic
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Store, Transaction
 from ecsd.store.task_ends import end_task
@@ -40,6 +43,7 @@ class Observations:
     """Takes messages from hosts and writes what they say."""
 
     def __init__(self, store: Store, clock: Clock, ids: IdSource) -> None:
+        self.traffic = RecentTraffic()
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -89,6 +93,8 @@ class Observations:
                 await self._targets(message)
             case HookObserved() | SessionOpened() | FileSystemObserved():
                 await self._noted(message)
+            case TrafficObserved():
+                self.traffic.enter(message)
             case PlanApplied():
                 await self._applied(host, message)
             case HostFaults():
@@ -264,6 +270,8 @@ def _key(host: str, message: Up) -> str:
             return f"session/{message.session_id}"
         case FileSystemObserved():
             return f"efs/{message.file_system_arn}"
+        case TrafficObserved():
+            return traffic_key(message)
         case PlanApplied():
             return f"applied/{host}/{message.key}"
         case _:

@@ -11,6 +11,7 @@ from ecsd.records.observed import (
     SessionOpened,
     TargetGroupObserved,
     TaskObserved,
+    TrafficObserved,
 )
 from ecsd.records.plan import Plan
 
@@ -77,6 +78,7 @@ Up = (
     | HookObserved
     | SessionOpened
     | FileSystemObserved
+    | TrafficObserved
     | PlanApplied
     | HostFaults
 )

@@ -89,6 +89,8 @@ class ServedConfig:
             raise BalancerError(f"HAProxy refuses a target: {'; '.join(refused[:3])}")
         self._write(config)
         servers = {name: dict(all_of) for name, all_of in config.servers.items()}
+        if gone:
+            await self._haproxy.note_counters()
         for backend, name in gone:
             if not await self._deleted(f"{backend}/{name}"):
                 server = running[backend][name]

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import signal
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -174,9 +175,11 @@ def test_requests_are_counted_and_logged(ecsd, account, command):
     assert totals.of("HTTPCode_ELB_3XX_Count") == 1
     assert totals.of("HTTPCode_ELB_4XX_Count") == 1
     assert totals.of("TargetResponseTime") > 0
-    os.kill(ecsd.pids()["agent"], signal.SIGKILL)  # what was counted is not counted again
-    eventually(lambda: account.get("/health")[0] == 200)
-    eventually(lambda: totals.of("RequestCount") > asked, 15)
-    assert totals.of("RequestCount") <= asked + 3
+    os.kill(ecsd.pids()["agent"], signal.SIGKILL)
+    more = 0  # what was counted is not counted again; what nobody saw may be missing
+    while totals.of("RequestCount") <= asked:
+        more += account.get()[0] == 200
+        time.sleep(0.2)
+    assert totals.of("RequestCount") <= asked + more
     code, words = command("ecsd", "status")
-    assert code == 0, words
+    assert (code, "requests/min" in words) == (0, True), words

@@ -273,16 +273,6 @@ def _distribution(metric: str, dimensions: Dimensions, times: Mapping[float, int
     )
 
 
-def percentile(point: Datapoint, share: float) -> float | None:
-    """Return the value that a share (0 to 1) of a distribution's samples does not exceed."""
-    wanted, seen = share * point.count, 0
-    for value, number in zip(point.values, point.counts, strict=True):
-        seen += number
-        if seen >= wanted:
-            return value
-    return None
-
-
 def _hosts(
     own: Dimensions, group: TargetGroupPlan, healths: Mapping[str, Healths]
 ) -> list[Datapoint]:

@@ -82,6 +82,7 @@ class LogFiles:
         self._ids = IdSource()
         self._objects = objects
         self._tell = tell
+        self._due = self._next_end()
         self._open: dict[tuple[str, str], _Open] = {}  # by balancer and kind
         self._keys: dict[str, Keys] = {}  # by balancer
         self._faults: dict[str, str] = {}
@@ -126,19 +127,22 @@ class LogFiles:
 
     async def run(self) -> None:
         """Write and deliver until cancelled; what is told until then is on disk."""
-        due = self._next_end()
         try:
             while True:
                 await self._clock.sleep(FLUSH_SECONDS)
-                await asyncio.to_thread(self._flush)
-                now = self._clock.now()
-                if now >= due:
-                    for one in self._open.values():
-                        self._turn(one, due)
-                    due = self._next_end()
-                await self._deliver(now)
+                await self.look()
         finally:
             self._flush()
+
+    async def look(self) -> None:
+        """Put lines on disk that wait, and into S3 what is due."""
+        await asyncio.to_thread(self._flush)
+        now = self._clock.now()
+        if now >= self._due:
+            for one in self._open.values():
+                self._turn(one, self._due)
+            self._due = self._next_end()
+        await self._deliver(now)
 
     # ------------------------------------------------------------------ disk
 

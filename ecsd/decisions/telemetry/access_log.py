@@ -20,6 +20,7 @@ NOT = "-1"  # a time that was not taken
 NO_RULE, DEFAULT_RULE = "-1", "0"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST = 16_384  # characters of a field that a user chose
+LONGEST_MS = 10**10  # of a request
 UNMAPPED = "Failed:UnmappedConnectionError"
 SWITCHING = "101"
 
@@ -126,7 +127,7 @@ def _times(told: Told, now: datetime) -> tuple[datetime, datetime]:
     if began < 0:
         return now, now
     came = EPOCH + timedelta(microseconds=began)
-    return came, came + timedelta(milliseconds=max(0, told.number("total_ms")))
+    return came, came + timedelta(milliseconds=min(LONGEST_MS, max(0, told.number("total_ms"))))
 
 
 def _iso(moment: datetime) -> str:

@@ -4,6 +4,7 @@ A line that is none is answered by None: whatever comes, nothing fails.
 """
 
 import binascii
+import re
 from base64 import b64decode
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from ecsd.decisions.haproxy.observation import (
 )
 
 ENCODED = frozenset(name for name, format_ in FIELDS.items() if "base64" in format_)
+OURS = re.compile(rb"[!#-\[\]-~]+\n?")  # neither spaces nor quotes: no user's bytes
+LARGEST = 10**16  # of numbers: microseconds until the year 2286
 SHAPES = {REQUEST: tuple(FIELDS), ERROR: ERROR_FIELDS, HANDSHAKE: tuple(HANDSHAKE_FIELDS)}
 
 
@@ -41,13 +44,16 @@ class Told(NamedTuple):
     def number(self, field: str) -> int:
         """Return a field's number; -1: there is none."""
         try:
-            return int(self.texts.get(field, ""))
+            found = int(self.texts.get(field, ""))
         except ValueError:
             return -1
+        return found if found < LARGEST else -1
 
 
 def read_line(line: bytes) -> Told | None:
     """Return what a line says; None: it is none of ours."""
+    if not OURS.fullmatch(line):
+        return None
     kind, *parts = line.decode("latin-1").rstrip("\n").split(SEPARATOR)
     names = SHAPES.get(kind)
     if names is None or len(names) != len(parts):

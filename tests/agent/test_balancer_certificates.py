@@ -47,6 +47,9 @@ class FakeHaproxy:
     async def note_counters(self):
         pass
 
+    def forget_counters(self, backend, server):
+        pass
+
     async def stop(self):
         self.frame = None
 

@@ -66,6 +66,12 @@ class Relays:
         self._kernel.tell("load")
         self.frame, self.text = frame, render("/admin.sock")
 
+    async def note_counters(self):
+        pass
+
+    def forget_counters(self, backend, server):
+        pass
+
     async def command(self, commands):
         self._kernel.tell("command")
         self.commands += commands

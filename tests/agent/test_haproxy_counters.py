@@ -175,5 +175,6 @@ async def test_servers_counts_are_taken_before_they_are_deleted(world):
     one = await world.worker(1)
     one.requests = 5
     await world.counters.note(one.path)
-    one.requests = 0  # the server has gone, and its counters
-    assert (await world.period(one)).counts[REQUESTS] == 5
+    world.counters.forget(*REQUESTS[:2])
+    one.requests = 7  # another of its name
+    assert (await world.period(one)).counts[REQUESTS] == 12

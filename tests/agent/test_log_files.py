@@ -1,5 +1,6 @@
 """Log lines of balancers on their way into S3."""
 
+import asyncio
 import gzip
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from ecsd.agent.api_client import ApiError, Keys
-from ecsd.agent.traffic.log_files import MOST_LINES, LogFiles
+from ecsd.agent.traffic.log_files import MOST_WAITING, LogFiles
+from ecsd.agent.traffic.log_spool import LogSpool
 from ecsd.records.plan import RoleCredentials
 from tests.decisions.listener_plans import ARN, plan
 
@@ -29,6 +31,9 @@ class Moment:
     def now(self):
         return self.time
 
+    async def sleep(self, seconds):
+        await asyncio.Event().wait()
+
 
 class Bucket:
     """S3's part: keeps what is put, or refuses."""
@@ -37,8 +42,11 @@ class Bucket:
         self.objects = {}
         self.keys = set()
         self.refusal = None
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def write(self, place, keys, at, content):
+        await self.answers.wait()
         if self.refusal:
             raise ApiError("AccessDenied", self.refusal)
         assert place == ("http://api", "us-east-1")
@@ -67,9 +75,13 @@ class World:
 
         return LogFiles(self.folder, ("http://api", 300), self.clock, self.bucket, tell)
 
+    async def look(self):
+        await self.files.write()
+        await self.files.deliver()
+
     async def after(self, minutes):
         self.clock.time += timedelta(minutes=minutes)
-        await self.files.look()
+        await self.look()
 
 
 @pytest.fixture
@@ -110,7 +122,7 @@ async def test_lines_go_into_the_bucket_every_five_minutes(world):
 async def test_what_one_agent_has_written_the_next_delivers(world):
     world.files.follow(logged_plan())
     world.files.add(ARN, "access", "one")
-    await world.files.look()
+    await world.look()
     world.files = world.another()
     world.files.follow(logged_plan())
     world.files.add(ARN, "access", "two")
@@ -122,16 +134,16 @@ async def test_what_one_agent_has_written_the_next_delivers(world):
 async def test_a_balancer_that_is_gone_leaves_its_last_lines(world):
     world.files.follow(logged_plan())
     world.files.add(ARN, "access", "one")
-    await world.files.look()
+    await world.look()
     world.files = world.another()  # which is told of no balancer
-    await world.files.look()
+    await world.look()
     assert [*world.bucket.logged().values()] == [["one"]]
 
     world.files.follow(logged_plan())
     world.files.add(ARN, "access", "two")
     world.files.forget(ARN)
     world.files.add(ARN, "access", "three")
-    await world.files.look()
+    await world.look()
     assert [*world.bucket.logged().values()] == [["one"], ["two"]]
 
 
@@ -186,8 +198,81 @@ async def test_what_cannot_be_delivered_for_a_day_goes(world):
 
 async def test_memory_is_bounded(world):
     world.files.follow(logged_plan())
-    for number in range(MOST_LINES + 5):
-        world.files.add(ARN, "access", str(number))
+    long = "x" * (MOST_WAITING // 8)
+    for _ in range(9):
+        world.files.add(ARN, "access", long)
     await world.after(5)
     [lines] = world.bucket.logged().values()
-    assert len(lines) == MOST_LINES
+    assert len(lines) == 8
+
+
+async def test_an_agent_that_is_killed_loses_only_what_was_not_on_disk(world):
+    world.files.follow(logged_plan())
+    world.files.add(ARN, "access", "one")
+    await world.look()
+    world.files.add(ARN, "access", "lost")
+    world.files = world.another()
+    world.files.follow(logged_plan(**{"access_logs.s3.bucket": "b"}))  # changed meanwhile
+    world.files.add(ARN, "access", "two")
+    await world.after(5)
+    found = {name.partition("/")[0]: lines for name, lines in world.bucket.logged().items()}
+    assert found == {"logs": ["one"], "b": ["two"]}
+
+
+async def test_an_agent_killed_while_it_renamed_loses_nothing(world):
+    world.files.follow(logged_plan())
+    world.files.add(ARN, "access", "one")
+    await world.look()
+    [note] = world.folder.glob("*/access.json")
+    note.with_name("access~20260301T120500~0.json").hardlink_to(note)
+    world.files = world.another()
+    world.files.follow(logged_plan())
+    await world.after(5)
+    assert [*world.bucket.logged().values()] == [["one"]]
+    assert {one.name for one in world.folder.glob("*/*")} == {"access.told"}
+
+
+async def test_a_delivery_that_hangs_keeps_no_line_from_the_disk(world):
+    world.files.follow(logged_plan())
+    world.files.add(ARN, "access", "one")
+    world.bucket.answers.clear()
+    hangs = asyncio.get_running_loop().create_task(world.files.deliver())
+    await world.files.write()
+    assert [one.read_text() for one in world.folder.glob("*/*.log")] == ["one\n"]
+    assert not hangs.done()
+    world.bucket.answers.set()
+    await hangs
+
+
+async def test_a_disk_that_is_full_is_told(world, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    world.files.follow(logged_plan())
+    await world.look()
+    monkeypatch.setattr(LogSpool, "append", full)
+    world.files.add(ARN, "access", "one")
+    await world.files.write()
+    [(part, words)] = world.told
+    assert part == "logs/app/web/1/access"
+    assert words.startswith("1 lines were lost: they cannot be written: ")
+
+
+async def test_files_that_wait_have_their_share_of_the_disk(world, monkeypatch):
+    monkeypatch.setattr("ecsd.agent.traffic.log_spool.MOST_BYTES", 8)
+    world.bucket.refusal = "no"
+    world.files.follow(logged_plan())
+    for text in ("one", "two", "six"):
+        world.files.add(ARN, "access", text)
+        await world.after(5)
+    assert [one.read_text() for one in sorted(world.folder.glob("*/*.log"))] == ["two\n", "six\n"]
+
+
+async def test_what_waits_when_an_agent_ends_is_on_disk(world):
+    world.files.follow(logged_plan())
+    running = asyncio.get_running_loop().create_task(world.files.run())
+    await asyncio.sleep(0)
+    world.files.add(ARN, "access", "one")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [one.read_text() for one in world.folder.glob("*/*.log")] == ["one\n"]

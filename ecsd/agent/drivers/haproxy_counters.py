@@ -111,6 +111,7 @@ class HaproxyCounters:
         self._base: dict[str, dict[Place, int]] = {}  # worker → counters as they were read last
         self._grown: dict[Place, int] = {}
         self._seen: set[str] = set()  # workers that were read in this period
+        self._noted = ""  # the worker of the latest note
         self._leaving: list[_Worker] = []
         self._lock = asyncio.Lock()
 
@@ -143,7 +144,14 @@ class HaproxyCounters:
     async def note(self, admin: Path) -> None:
         """Take in what has been counted so far: servers are about to be deleted."""
         async with self._lock:
-            await self._read(admin)
+            reading = await self._read(admin)
+            self._noted = reading.worker if reading else ""
+
+    def forget(self, backend: str, server: str) -> None:
+        """Know that the worker of the latest note has deleted a server."""
+        counts = self._base.get(self._noted, {})
+        for place in [one for one in counts if one[:2] == (backend, server)]:
+            del counts[place]
 
     async def tend(self) -> None:
         """Let workers go whose last clients have gone; others are told that somebody is there."""
@@ -180,6 +188,9 @@ class HaproxyCounters:
         if lasted > seconds * (1 + LATE):
             return None
         dropped = grown.pop(DROPPED, 0)
+        if dropped:
+            words = "log lines of HAProxy were lost: too many came at once"
+            log.warning(words, extra={"lines": dropped, "folder": str(self._folder)})
         return Grown(grown, levels, dropped == 0)
 
     def close(self) -> None:

@@ -1,89 +1,76 @@
 """Lines of load balancers' logs: on disk within a second or so, in S3 after a few minutes.
 
-What an agent has written down, the next one delivers. Delivery is tried until it succeeds; when the
-disk's share is used up, the oldest files go. Source: Application Load Balancers guide, access logs
-(delivery is best effort).
+What an agent has written down, the next one delivers. Delivery is tried for a day. Source:
+Application Load Balancers guide, access logs (delivery is best effort).
 """
 
 import asyncio
-import gzip
 import logging
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-import msgspec
+from typing import NamedTuple
 
 from ecsd.agent.api_client import ApiError, Keys
 from ecsd.agent.containers.s3_objects import S3Objects
+from ecsd.agent.traffic.log_spool import Delivery, LogSpool, Waiting
 from ecsd.clock import Clock
 from ecsd.decisions.telemetry.log_place import (
     KINDS,
-    LogPlace,
     balancer_id,
     is_enabled,
     log_place,
     object_name,
     trial_words,
 )
-from ecsd.ids import IdSource
 from ecsd.records.plan import BalancerPlan
 
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
-RETRY_SECONDS = 30
-MOST_LINES = 200_000  # that wait for the disk; more are lost, and that is told
-LARGEST_FILE = 64 << 20  # bytes; then another object is begun
-MOST_BYTES = 512 << 20  # on disk, of files that wait for delivery
+RETRY = timedelta(seconds=30)
+MOST_WAITING = 64 << 20  # characters that wait for the disk; more are lost, and that is told
 LONGEST_WAIT = timedelta(days=1)  # for a delivery to succeed
-STAMP = "%Y%m%dT%H%M%S"
 Tell = Callable[[str, str | None], None]  # part, what is wrong with it
 
 
-class Delivery(msgspec.Struct, frozen=True):
-    """Where a file's lines go."""
+class _Log:
+    """A log that is kept."""
 
-    load_balancer_arn: str
-    kind: str
-    place: LogPlace
-    address: str
-
-
-class _Open:
-    """A file that lines are added to."""
-
-    def __init__(self, folder: Path, delivery: Delivery) -> None:
+    def __init__(self, delivery: Delivery) -> None:
         self.delivery = delivery
-        self.path = folder / f"{delivery.kind}.log"
         self.lines: list[str] = []
-        self.lost = 0
         self.tried_at: datetime | None = None
+
+
+class _Batch(NamedTuple):
+    """What is to be put on disk at once. kept: the files that go on growing."""
+
+    lines: Sequence[tuple[Delivery, list[str]]]
+    kept: Sequence[Delivery]
+    end: datetime
 
 
 class LogFiles:
     """The logs of all balancers of this host that keep any.
 
-    endpoint: of the API. period: seconds. tell: hears what is wrong, and when it is not any more.
+    settings: the API's endpoint, and the seconds that an object covers. tell: hears what is wrong,
+    and when it is not any more.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        settings: tuple[str, int],
-        clock: Clock,
-        objects: S3Objects,
-        tell: Tell,
+        self, folder: Path, settings: tuple[str, int], clock: Clock, objects: S3Objects, tell: Tell
     ) -> None:
-        self._folder = folder
+        self._spool = LogSpool(folder)
         self._endpoint, self._period = settings
         self._clock = clock
-        self._ids = IdSource()
         self._objects = objects
         self._tell = tell
         self._due = self._next_end()
-        self._open: dict[tuple[str, str], _Open] = {}  # by balancer and kind
+        self._logs: dict[tuple[str, str], _Log] = {}  # by balancer and kind
+        self._ended: list[_Log] = []  # whose last lines wait for the disk
+        self._size = 0  # characters that wait
+        self._lost = 0  # lines
         self._keys: dict[str, Keys] = {}  # by balancer
         self._faults: dict[str, str] = {}
         self._later: dict[Path, datetime] = {}  # file → when its delivery is tried again
@@ -91,193 +78,153 @@ class LogFiles:
     def follow(self, plan: BalancerPlan) -> None:
         """Keep the logs that a balancer's attributes ask for."""
         arn = plan.load_balancer_arn
-        given = plan.log_credentials
-        if given is not None:
-            self._keys[arn] = Keys.of(given)
+        if plan.log_credentials is not None:
+            self._keys[arn] = Keys.of(plan.log_credentials)
         for name, kind in KINDS.items():
-            known = self._open.get((arn, name))
-            if not is_enabled(kind, plan.attributes):
-                if known is not None:
-                    self._end(known)
-                continue
-            place = log_place(kind, plan.attributes, arn)
-            address = plan.addresses[0] if plan.addresses else "0.0.0.0"
-            delivery = Delivery(arn, name, place, address)
-            if known is not None and known.delivery == delivery:
-                continue
-            if known is not None:
-                self._end(known)
-            self._open[arn, name] = _Open(self._home(arn), delivery)
+            known = self._logs.get((arn, name))
+            delivery = None
+            if is_enabled(kind, plan.attributes):
+                address = plan.addresses[0] if plan.addresses else "0.0.0.0"
+                place = log_place(kind, plan.attributes, arn)
+                delivery = Delivery(arn, name, place, address)
+            if known is not None and known.delivery != delivery:
+                self._ended.append(self._logs.pop((arn, name)))
+                known = None
+            if known is None and delivery is not None:
+                self._logs[arn, name] = _Log(delivery)
 
     def forget(self, load_balancer_arn: str) -> None:
         """Keep no more of a balancer; what was kept is delivered."""
-        for (arn, _), one in [*self._open.items()]:
-            if arn == load_balancer_arn:
-                self._end(one)
+        for key in [one for one in self._logs if one[0] == load_balancer_arn]:
+            self._ended.append(self._logs.pop(key))
 
     def add(self, load_balancer_arn: str, kind: str, line: str) -> None:
         """Keep a line; nothing where that log is not kept."""
-        known = self._open.get((load_balancer_arn, kind))
+        known = self._logs.get((load_balancer_arn, kind))
         if known is None:
             return
-        if len(known.lines) >= MOST_LINES:
-            known.lost += 1
+        if self._size >= MOST_WAITING:
+            self._lost += 1
         else:
+            self._size += len(line)
             known.lines.append(line)
 
     async def run(self) -> None:
         """Write and deliver until cancelled; what is told until then is on disk."""
+        since = self._spool.written_at()
+        if since is not None:
+            words = "load balancers' logs lack what passed while no agent ran"
+            log.warning(words, extra={"since": since.isoformat()})
         try:
-            while True:
-                await self._clock.sleep(FLUSH_SECONDS)
-                await self.look()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._often(self.write))
+                group.create_task(self._often(self.deliver))
         finally:
-            self._flush()
+            self._store(self._taken())
 
-    async def look(self) -> None:
-        """Put lines on disk that wait, and into S3 what is due."""
-        await asyncio.to_thread(self._flush)
+    async def write(self) -> None:
+        """Put lines on disk that wait."""
+        batch = self._taken()  # which a cancellation does not stop on its way
+        for delivery, words in await asyncio.shield(asyncio.to_thread(self._store, batch)):
+            self._say(delivery, words)
+
+    async def deliver(self) -> None:
+        """Put into S3 what is due."""
         now = self._clock.now()
-        if now >= self._due:
-            for one in self._open.values():
-                self._turn(one, self._due)
-            self._due = self._next_end()
-        await self._deliver(now)
+        for one in [*self._logs.values()]:
+            await self._try_out(one, now)
+        waiting = await asyncio.to_thread(self._spool.waiting)
+        left = {one.file for one in waiting}
+        self._later = {file: at for file, at in self._later.items() if file in left}
+        for one in waiting:
+            if now >= self._later.get(one.file, now):
+                await self._put(one, now)
+
+    async def _often(self, act: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await self._clock.sleep(FLUSH_SECONDS)
+            await act()
 
     # ------------------------------------------------------------------ disk
-
-    def _home(self, arn: str) -> Path:
-        return self._folder / balancer_id(arn).replace("/", ".")
 
     def _next_end(self) -> datetime:
         began = int(self._clock.now().timestamp()) // self._period * self._period
         return datetime.fromtimestamp(began + self._period, UTC)
 
-    def _flush(self) -> None:
-        """Put the lines that wait on disk."""
-        for one in [*self._open.values()]:
-            lines, one.lines = one.lines, []
-            lost, one.lost = one.lost, 0
-            if lost:
-                log.warning("log lines of a load balancer were lost", extra={"lines": lost})
-            if not lines:
-                continue
+    def _taken(self) -> _Batch:
+        """Return what is to be put on disk now."""
+        if self._lost:
+            log.warning("log lines of load balancers were lost", extra={"lines": self._lost})
+        now = self._clock.now()
+        open_ = [*self._logs.values()]
+        lines = [(one.delivery, one.lines) for one in (*self._ended, *open_) if one.lines]
+        for one in open_:
+            one.lines = []
+        self._ended, self._size, self._lost = [], 0, 0
+        if now < self._due:
+            return _Batch(lines, [one.delivery for one in open_], now)
+        end, self._due = self._due, self._next_end()
+        return _Batch(lines, [], end)
+
+    def _store(self, batch: _Batch) -> list[tuple[Delivery, str]]:
+        """Put lines on disk; return what is wrong. In a thread of its own."""
+        wrong = []
+        for delivery, lines in batch.lines:
             try:
-                self._begin(one)
-                with one.path.open("a") as file:
-                    file.writelines(f"{line}\n" for line in lines)
-                if one.path.stat().st_size >= LARGEST_FILE:
-                    self._turn(one, self._clock.now())
+                self._spool.append(delivery, lines, batch.end)
             except OSError as error:
-                words = f"{len(lines)} log lines of a load balancer were lost: {error}"
-                self._say(one.delivery, words)
-
-    def _begin(self, one: _Open) -> None:
-        """Note beside a file where it goes, before it has a line."""
-        note = one.path.with_suffix(".json")
-        if not note.exists():
-            one.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            note.write_bytes(msgspec.json.encode(one.delivery))
-
-    def _turn(self, one: _Open, end: datetime) -> None:
-        """Let a file be delivered, and begin another."""
-        if not one.path.exists():
-            return
-        name = f"{one.delivery.kind}~{end:{STAMP}}~{self._ids.hexadecimal(8)}"
-        note = one.path.with_suffix(".json")
-        note.rename(note.with_name(f"{name}.json"))
-        one.path.rename(one.path.with_name(f"{name}.log"))
-
-    def _end(self, one: _Open) -> None:
-        self._open.pop((one.delivery.load_balancer_arn, one.delivery.kind))
-        if one.lines:
-            self._begin(one)
-            with one.path.open("a") as file:
-                file.writelines(f"{line}\n" for line in one.lines)
-        self._turn(one, self._clock.now())
-
-    def _waiting(self) -> list[Path]:
-        """Return the files that wait for delivery, the oldest first; too many are not kept."""
-        found = [*self._folder.glob("*/*~*.log")]
-        found.sort(key=lambda one: one.name.split("~")[1])
-        sizes = {one: one.stat().st_size for one in found}
-        while sum(sizes.values()) > MOST_BYTES:
-            oldest = found.pop(0)
-            sizes.pop(oldest)
-            _remove(oldest)
-            log.warning("an undelivered log file had to go", extra={"file": str(oldest)})
-        return found
-
-    def _left(self) -> Iterator[_Open]:
-        """Yield the files that an earlier agent left open, of balancers that keep no such log."""
-        for note in self._folder.glob("*/*.json"):
-            delivery = _read_note(note)
-            if "~" in note.name or delivery is None:
-                continue
-            known = self._open.get((delivery.load_balancer_arn, delivery.kind))
-            if known is None or known.delivery != delivery:
-                yield _Open(note.parent, delivery)
+                words = f"{len(lines)} lines were lost: they cannot be written: {error}"
+                wrong.append((delivery, words))
+        try:
+            self._spool.turn(batch.kept, batch.end)
+        except OSError as error:
+            log.warning(
+                "log files of load balancers cannot be renamed", extra={"cause": str(error)}
+            )
+        return wrong
 
     # ------------------------------------------------------------------ delivery
 
-    async def _deliver(self, now: datetime) -> None:
-        for left in self._left():
-            self._turn(left, now)
-        for one in [*self._open.values()]:
-            await self._try_out(one, now)
-        for file in await asyncio.to_thread(self._waiting):
-            if now >= self._later.get(file, now):
-                await self._put(file, now)
-
-    async def _try_out(self, one: _Open, now: datetime) -> None:
+    async def _try_out(self, one: _Log, now: datetime) -> None:
         """Leave an object where logs will go, once, as ELB does."""
-        marker = one.path.with_suffix(".told")
-        words = "/".join(one.delivery.place)
-        if marker.exists() and marker.read_text() == words:
-            return
-        if one.tried_at and now < one.tried_at + timedelta(seconds=RETRY_SECONDS):
+        delivery = one.delivery
+        if self._spool.tried_out(delivery) or (one.tried_at and now < one.tried_at + RETRY):
             return
         one.tried_at = now
-        kind = KINDS[one.delivery.kind]
-        said = trial_words(one.delivery.load_balancer_arn, now).encode()
-        if await self._write(one.delivery, f"{one.delivery.place.folder}{kind.test_file}", said):
-            marker.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            marker.write_text(words)
+        name = f"{delivery.place.folder}{KINDS[delivery.kind].test_file}"
+        said = trial_words(delivery.load_balancer_arn, now).encode()
+        if await self._sent(delivery, name, said):
+            self._spool.note_trial(delivery)
 
-    async def _put(self, file: Path, now: datetime) -> None:
-        delivery = _read_note(file.with_suffix(".json"))
-        if delivery is None:
-            log.warning("a log file is of no balancer", extra={"file": str(file)})
-            _remove(file)
-            return
-        _, stamp, unique = file.stem.split("~")
-        end = datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
+    async def _put(self, one: Waiting, now: datetime) -> None:
+        delivery = one.delivery
         name = object_name(
             KINDS[delivery.kind],
             delivery.place,
             delivery.load_balancer_arn,
-            end,
-            (delivery.address, unique),
+            one.end,
+            (delivery.address, one.unique),
         )
-        content = await asyncio.to_thread(lambda: gzip.compress(file.read_bytes(), 6))
-        if await self._write(delivery, name, content):
-            self._later.pop(file, None)
-            _remove(file)
+        content = await asyncio.to_thread(one.packed)
+        if await self._sent(delivery, name, content):
+            self._spool.remove(one)
+        elif now - one.end > LONGEST_WAIT:
+            log.warning("log lines cannot be delivered", extra={"file": str(one.file)})
+            self._spool.remove(one)
+            if (delivery.load_balancer_arn, delivery.kind) not in self._logs:
+                self._say(delivery, None)  # it is nobody's concern any more
         else:
-            self._later[file] = now + timedelta(seconds=RETRY_SECONDS)
-            if now - end > LONGEST_WAIT:
-                log.warning("a log file cannot be delivered", extra={"file": str(file)})
-                _remove(file)
+            self._later[one.file] = now + RETRY
 
-    async def _write(self, delivery: Delivery, name: str, content: bytes) -> bool:
-        _, _, _, region, account, _ = delivery.load_balancer_arn.split(":", 5)
+    async def _sent(self, delivery: Delivery, name: str, content: bytes) -> bool:
         arn = delivery.load_balancer_arn
+        _, _, _, region, account, _ = arn.split(":", 5)
         keys = self._keys.get(arn)
-        if keys is None and (arn, delivery.kind) in self._open:
+        if keys is None and (arn, delivery.kind) in self._logs:
             return False  # they are on their way
         keys = keys or Keys(account, account)
+        at = (delivery.place.bucket, name)
         try:
-            at = (delivery.place.bucket, name)
             await self._objects.write((self._endpoint, region), keys, at, content)
         except ApiError as error:
             self._say(delivery, f"logs cannot be put into {delivery.place.bucket}: {error}")
@@ -295,20 +242,3 @@ class LogFiles:
             log.warning("a load balancer's log is not kept", extra={"cause": words})
             self._faults[part] = words
         self._tell(part, words)
-
-
-def remove_logs(folder: Path) -> None:
-    """Remove all that is not delivered."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _read_note(file: Path) -> Delivery | None:
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=Delivery)
-    except (FileNotFoundError, msgspec.DecodeError):
-        return None  # it was cut off as it was written: before any line
-
-
-def _remove(file: Path) -> None:
-    file.unlink(missing_ok=True)
-    file.with_suffix(".json").unlink(missing_ok=True)

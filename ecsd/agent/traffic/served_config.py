@@ -92,7 +92,9 @@ class ServedConfig:
         if gone:
             await self._haproxy.note_counters()
         for backend, name in gone:
-            if not await self._deleted(f"{backend}/{name}"):
+            if await self._deleted(f"{backend}/{name}"):
+                self._haproxy.forget_counters(backend, name)
+            else:
                 server = running[backend][name]
                 servers[backend][name] = server._replace(used=False)
         self._servers = servers

@@ -47,7 +47,7 @@ class FakeHaproxy:
     async def note_counters(self):
         pass
 
-    def forget_counters(self, backend, server):
+    async def forget_counters(self, backend, server):
         pass
 
     async def stop(self):

@@ -69,7 +69,7 @@ class Relays:
     async def note_counters(self):
         pass
 
-    def forget_counters(self, backend, server):
+    async def forget_counters(self, backend, server):
         pass
 
     async def command(self, commands):

@@ -175,6 +175,6 @@ async def test_servers_counts_are_taken_before_they_are_deleted(world):
     one = await world.worker(1)
     one.requests = 5
     await world.counters.note(one.path)
-    world.counters.forget(*REQUESTS[:2])
+    await world.counters.forget(*REQUESTS[:2])
     one.requests = 7  # another of its name
     assert (await world.period(one)).counts[REQUESTS] == 12

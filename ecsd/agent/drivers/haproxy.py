@@ -140,10 +140,10 @@ class Haproxy:
         if self.counters is not None and self._running is not None:
             await self.counters.note(self.admin)
 
-    def forget_counters(self, backend: str, server: str) -> None:
+    async def forget_counters(self, backend: str, server: str) -> None:
         """Know that a server has been deleted: another of its name counts from nothing."""
         if self.counters is not None:
-            self.counters.forget(backend, server)
+            await self.counters.forget(backend, server)
 
     async def command(self, commands: list[str]) -> list[str]:
         """Give commands to the running worker; return its answers, line by line.

@@ -147,11 +147,12 @@ class HaproxyCounters:
             reading = await self._read(admin)
             self._noted = reading.worker if reading else ""
 
-    def forget(self, backend: str, server: str) -> None:
+    async def forget(self, backend: str, server: str) -> None:
         """Know that the worker of the latest note has deleted a server."""
-        counts = self._base.get(self._noted, {})
-        for place in [one for one in counts if one[:2] == (backend, server)]:
-            del counts[place]
+        async with self._lock:
+            counts = self._base.get(self._noted, {})
+            for place in [one for one in counts if one[:2] == (backend, server)]:
+                del counts[place]
 
     async def tend(self) -> None:
         """Let workers go whose last clients have gone; others are told that somebody is there."""

@@ -136,9 +136,9 @@ class LogFiles:
         waiting = await asyncio.to_thread(self._spool.waiting)
         left = {one.file for one in waiting}
         self._later = {file: at for file, at in self._later.items() if file in left}
-        for one in waiting:
-            if now >= self._later.get(one.file, now):
-                await self._put(one, now)
+        for due in waiting:
+            if now >= self._later.get(due.file, now):
+                await self._put(due, now)
 
     async def _often(self, act: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -93,7 +93,7 @@ class ServedConfig:
             await self._haproxy.note_counters()
         for backend, name in gone:
             if await self._deleted(f"{backend}/{name}"):
-                self._haproxy.forget_counters(backend, name)
+                await self._haproxy.forget_counters(backend, name)
             else:
                 server = running[backend][name]
                 servers[backend][name] = server._replace(used=False)

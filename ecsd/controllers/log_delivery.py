@@ -14,9 +14,11 @@ from ecsd.ids import IdSource
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.iam.session import Session
 from ecsd.records.record import Record
+from ecsd.settings import Settings
 from ecsd.store.log_delivery import open_delivery_session
 from ecsd.store.scope import Scope
 from ecsd.store.store import Change, Store
+from ecsd.store.task_roles import Rules
 
 RENEWED = timedelta(hours=5)  # of six
 
@@ -27,11 +29,14 @@ class LogDeliveryController:
     name = "log_delivery"
     watches: tuple[type[Record], ...] = (LoadBalancer,)
 
-    def __init__(self, store: Store, clock: Clock, ids: IdSource, authority: Authority) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, ids: IdSource, authority: Authority, settings: Settings
+    ) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
         self._seal = authority.seal
+        self._judged = Rules.of(settings).judged
 
     def keys(self, change: Change) -> Iterable[Place]:
         """Return the balancer that changed, where it keeps logs or kept them."""
@@ -51,5 +56,6 @@ class LogDeliveryController:
         if newest is None or now >= newest + RENEWED:
             newest = now
             async with self._store.transaction(scope.globally()) as change:
-                change.put(open_delivery_session(key, (self._ids, self._seal, now)))
+                made_by = self._ids, self._seal, now
+                change.put(open_delivery_session(key, made_by, judged=self._judged))
         return newest + RENEWED

@@ -234,7 +234,7 @@ def _controllers(
         KeyController(store, clock, ids, authority.seal),
         PlannedEndController(store, clock),
         TaskCredentialsController(store, clock, ids, authority, settings),
-        LogDeliveryController(store, clock, ids, authority),
+        LogDeliveryController(store, clock, ids, authority, settings),
         CertificateController(store, clock, authority, issue),
         ConnectCertificateController(store, clock, authority, issue),
         ReaperController(store, clock, shown),

@@ -65,9 +65,12 @@ def fault_of_place(
 
 
 def open_delivery_session(
-    load_balancer_arn: str, made_by: tuple[IdSource, Seal, datetime]
+    load_balancer_arn: str, made_by: tuple[IdSource, Seal, datetime], *, judged: bool
 ) -> Session:
-    """Return a new session for a balancer's logs, to be stored in its account's global scope."""
+    """Return a new session for a balancer's logs, to be stored in its account's global scope.
+
+    judged: the bucket's policy counts in local mode too.
+    """
     ids, seal, now = made_by
     session, credentials = new_session(
         ids,
@@ -78,5 +81,6 @@ def open_delivery_session(
         user_id=SERVICE,
         role_name=None,
         load_balancer_arn=load_balancer_arn,
+        is_judged=judged,
     )
     return session.with_token(seal.seal(credentials.session_token, session.access_key_id))

@@ -26,6 +26,7 @@ from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule, Zone
 from ecsd.store.finders.elbv2 import require_all, require_load_balancer
 from ecsd.store.log_delivery import fault_of_place
 from ecsd.store.store import View
+from ecsd.store.task_roles import Rules
 
 NAME = re.compile(r"(?!internal-)(?!-)[A-Za-z0-9-]{1,32}(?<!-)")
 MOST_BALANCERS = 50  # of a type in a region
@@ -232,9 +233,8 @@ def _check_logs(call: Call, balancer: LoadBalancer, held: dict[str, str]) -> Non
             )
         if call.settings.s3_endpoint:
             continue
-        judged = call.settings.mode == "strict" or call.settings.iam == "on"
-        arn = balancer.load_balancer_arn
-        fault = fault_of_place(call.store, place, arn, judged=judged)
+        judged = Rules.of(call.settings).judged
+        fault = fault_of_place(call.store, place, balancer.load_balancer_arn, judged=judged)
         if fault is not None:
             raise AwsError("InvalidConfigurationRequest", fault)
 

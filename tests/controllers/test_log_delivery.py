@@ -11,6 +11,7 @@ from ecsd.controllers.controller import Controllers
 from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.controllers.log_delivery import LogDeliveryController
 from ecsd.ids import SeededIds
+from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.iam.session import Session
 from ecsd.settings import Settings
 from ecsd.store.store import Store
@@ -36,7 +37,8 @@ class World:
     async def put(self, **attributes):
         made = load_balancer(VIRTUAL_START)
         async with self.store.transaction(SCOPE) as change:
-            change.put(replace(made, attributes={**attributes}))
+            change.put(Vpc(vpc_id="vpc-1", cidr_block="10.0.0.0/16", number=1))
+            change.put(replace(made, attributes=attributes))
         await self.controllers.settle()
 
     @property
@@ -53,6 +55,7 @@ def test_a_balancer_has_a_session_while_it_keeps_logs(run_virtual):
 
     async def scenario():
         running = asyncio.create_task(world.controllers.run())
+        await asyncio.sleep(0)
         await world.put()
         assert (world.sessions, world.given) == ([], None)
         await world.put(**ON)

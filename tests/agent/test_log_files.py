@@ -18,6 +18,7 @@ ON = {
     "access_logs.s3.bucket": "logs",
     "access_logs.s3.prefix": "my",
 }
+FINE = [("access", None), ("connection", None)]  # said of what an earlier agent may have said
 FOLDER = "my/AWSLogs/000000000000/"
 TRIAL = f"{FOLDER}ELBAccessLogTestFile"
 
@@ -71,7 +72,7 @@ class World:
         told = self.told
 
         def tell(part, words):
-            told.append((part, words))
+            told.append((part.removeprefix("logs/app/web/1/"), words))
 
         return LogFiles(self.folder, ("http://api", 300), self.clock, self.bucket, tell)
 
@@ -128,7 +129,7 @@ async def test_what_one_agent_has_written_the_next_delivers(world):
     world.files.add(ARN, "access", "two")
     await world.after(5)
     assert [*world.bucket.logged().values()] == [["one", "two"]]
-    assert world.told == []
+    assert world.told == FINE * 2
 
 
 async def test_a_balancer_that_is_gone_leaves_its_last_lines(world):
@@ -166,21 +167,21 @@ async def test_a_refusal_is_told_and_tried_again(world):
     world.files.follow(logged_plan())
     world.files.add(ARN, "access", "one")
     await world.after(5)
-    part = "logs/app/web/1/access"
-    assert world.told == [(part, "logs cannot be put into logs: AccessDenied: no")]
+    fault = ("access", "logs cannot be put into logs: AccessDenied: no")
+    assert world.told == [*FINE, fault]
     world.bucket.refusal = None
     await world.after(0.1)
     assert world.bucket.objects == {}
     await world.after(1)
     assert [*world.bucket.logged().values()] == [["one"]]
-    assert world.told[1:] == [(part, None)]
+    assert world.told[3:] == [("access", None)]
 
 
 async def test_nobody_is_asked_before_credentials_have_come(world):
     world.files.follow(plan(attributes=ON))
     world.files.add(ARN, "access", "one")
     await world.after(5)
-    assert (world.bucket.objects, world.told) == ({}, [])
+    assert (world.bucket.objects, world.told) == ({}, FINE)
     world.files.follow(logged_plan())
     await world.after(1)
     assert [*world.bucket.logged().values()] == [["one"]]
@@ -253,8 +254,8 @@ async def test_a_disk_that_is_full_is_told(world, monkeypatch):
     monkeypatch.setattr(LogSpool, "append", full)
     world.files.add(ARN, "access", "one")
     await world.files.write()
-    [(part, words)] = world.told
-    assert part == "logs/app/web/1/access"
+    kind, words = world.told[-1]
+    assert kind == "access"
     assert words.startswith("1 lines were lost: they cannot be written: ")
 
 
@@ -276,3 +277,16 @@ async def test_what_waits_when_an_agent_ends_is_on_disk(world):
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert [one.read_text() for one in world.folder.glob("*/*.log")] == ["one\n"]
+
+
+async def test_a_fault_is_over_with_its_log_or_its_balancer(world):
+    world.bucket.refusal = "no"
+    for over in (
+        lambda: world.files.follow(logged_plan(**{"access_logs.s3.enabled": "false"})),
+        lambda: world.files.forget(ARN),
+    ):
+        world.files.follow(logged_plan())
+        await world.after(1)
+        assert world.told[-1][1].startswith("logs cannot be put")
+        over()
+        assert world.told[-1] == ("access", None)

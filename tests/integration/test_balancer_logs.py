@@ -115,6 +115,13 @@ def ask(account):
     assert account.get("/dead")[0] == 502
 
 
+def ask_through_reloads(account):
+    for number in range(4, 7):
+        rule(account, number, f"/{number}", Type="fixed-response", FixedResponseConfig=FIXED)
+        for _ in range(20):
+            assert account.get("/?again")[0] == 200
+
+
 def check_lines(account, found, address):
     def about(path):
         return [one for one in found if f":80{path} " in one["request"]][-1]
@@ -171,6 +178,14 @@ def test_requests_are_counted_and_logged(ecsd, account, command):
 
     eventually(lambda: totals.of("HTTPCode_ELB_502_Count") >= 1)
     eventually(lambda: totals.of("RequestCount") - before >= 6, 10)
+    ask_through_reloads(account)
+
+    def agree():
+        sent = [one for one in lines(s3, bucket) if one[NAMED.index("target")] != "-"]
+        again = sum("/?again" in one[NAMED.index("request")] for one in sent)
+        return again == 60 and totals.of("RequestCount") == len(sent)
+
+    eventually(agree, 15)
     asked = totals.of("RequestCount")
     assert totals.of("HTTPCode_ELB_3XX_Count") == 1
     assert totals.of("HTTPCode_ELB_4XX_Count") == 1

@@ -2,7 +2,8 @@
 
 The kernel lets so many datagrams wait as the network namespace says in which the socket was made,
 by default ten: fewer than come while one is read. So it is made in a namespace of its own, which
-nothing else is in; its path is reached from anywhere. Source: unix(7); net.unix.max_dgram_qlen.
+nothing else is in; its path is reached from anywhere. What is left is the sender's own limit,
+about 150 lines. Source: unix(7); net.unix.max_dgram_qlen.
 """
 
 import asyncio

@@ -72,7 +72,7 @@ class LogFiles:
         self._size = 0  # characters that wait
         self._lost = 0  # lines
         self._keys: dict[str, Keys] = {}  # by balancer
-        self._faults: dict[str, str] = {}
+        self._said: dict[str, str | None] = {}  # part → what was told of it last
         self._later: dict[Path, datetime] = {}  # file → when its delivery is tried again
 
     def follow(self, plan: BalancerPlan) -> None:
@@ -87,6 +87,8 @@ class LogFiles:
                 address = plan.addresses[0] if plan.addresses else "0.0.0.0"
                 place = log_place(kind, plan.attributes, arn)
                 delivery = Delivery(arn, name, place, address)
+            if known is None or known.delivery != delivery:
+                self._say((arn, name), None)  # what an earlier agent said is over, too
             if known is not None and known.delivery != delivery:
                 self._ended.append(self._logs.pop((arn, name)))
                 known = None
@@ -97,6 +99,7 @@ class LogFiles:
         """Keep no more of a balancer; what was kept is delivered."""
         for key in [one for one in self._logs if one[0] == load_balancer_arn]:
             self._ended.append(self._logs.pop(key))
+            self._say(key, None)
 
     def add(self, load_balancer_arn: str, kind: str, line: str) -> None:
         """Keep a line; nothing where that log is not kept."""
@@ -126,7 +129,7 @@ class LogFiles:
         """Put lines on disk that wait."""
         batch = self._taken()  # which a cancellation does not stop on its way
         for delivery, words in await asyncio.shield(asyncio.to_thread(self._store, batch)):
-            self._say(delivery, words)
+            self._say((delivery.load_balancer_arn, delivery.kind), words)
 
     async def deliver(self) -> None:
         """Put into S3 what is due."""
@@ -212,7 +215,9 @@ class LogFiles:
             log.warning("log lines cannot be delivered", extra={"file": str(one.file)})
             self._spool.remove(one)
             if (delivery.load_balancer_arn, delivery.kind) not in self._logs:
-                self._say(delivery, None)  # it is nobody's concern any more
+                self._say(
+                    (delivery.load_balancer_arn, delivery.kind), None
+                )  # it is nobody's concern any more
         else:
             self._later[one.file] = now + RETRY
 
@@ -227,18 +232,20 @@ class LogFiles:
         try:
             await self._objects.write((self._endpoint, region), keys, at, content)
         except ApiError as error:
-            self._say(delivery, f"logs cannot be put into {delivery.place.bucket}: {error}")
+            self._say(
+                (delivery.load_balancer_arn, delivery.kind),
+                f"logs cannot be put into {delivery.place.bucket}: {error}",
+            )
             return False
-        self._say(delivery, None)
+        self._say((delivery.load_balancer_arn, delivery.kind), None)
         return True
 
-    def _say(self, delivery: Delivery, words: str | None) -> None:
-        part = f"logs/{balancer_id(delivery.load_balancer_arn)}/{delivery.kind}"
-        if self._faults.get(part) == words:
+    def _say(self, about: tuple[str, str], words: str | None) -> None:
+        arn, kind = about
+        part = f"logs/{balancer_id(arn)}/{kind}"
+        if part in self._said and self._said[part] == words:
             return
-        if words is None:
-            del self._faults[part]
-        else:
-            log.warning("a load balancer's log is not kept", extra={"cause": words})
-            self._faults[part] = words
+        if words is not None:
+            log.warning("a load balancer's log is not kept", extra={"cause": words, "part": part})
+        self._said[part] = words
         self._tell(part, words)

@@ -290,3 +290,23 @@ async def test_a_fault_is_over_with_its_log_or_its_balancer(world):
         assert world.told[-1][1].startswith("logs cannot be put")
         over()
         assert world.told[-1] == ("access", None)
+
+
+async def test_a_disk_that_refuses_ends_nothing(world, monkeypatch):
+    again = asyncio.Event()
+    calls = []
+
+    def waiting(_):
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError(28, "No space left on device")
+        again.set()
+        return []
+
+    monkeypatch.setattr(LogSpool, "waiting", waiting)
+    monkeypatch.setattr(world.clock, "sleep", lambda _: asyncio.sleep(0.01))
+    running = asyncio.get_running_loop().create_task(world.files.run())
+    async with asyncio.timeout(5):
+        await again.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

@@ -146,7 +146,11 @@ class LogFiles:
     async def _often(self, act: Callable[[], Awaitable[None]]) -> None:
         while True:
             await self._clock.sleep(FLUSH_SECONDS)
-            await act()
+            try:
+                await act()
+            except OSError as error:  # such as a full disk: nothing else may end of it
+                words = "load balancers' logs cannot be kept on disk"
+                log.warning(words, extra={"cause": str(error)})
 
     # ------------------------------------------------------------------ disk
 

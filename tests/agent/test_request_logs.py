@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ecsd.agent.drivers.log_socket import LogSocket
 from ecsd.agent.traffic.request_logs import RequestLogs
 from ecsd.decisions.haproxy.backend import backend_name
-from ecsd.decisions.haproxy.listener import frontend_name
+from ecsd.decisions.haproxy.listener_names import frontend_name
 from ecsd.decisions.haproxy.observation import (
     ERROR,
     ERROR_FIELDS,

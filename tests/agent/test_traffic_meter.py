@@ -10,7 +10,7 @@ from ecsd.agent.traffic.request_logs import Errors
 from ecsd.agent.traffic.traffic_meter import Sources, TrafficMeter
 from ecsd.decisions.balancers.target_health import Health
 from ecsd.decisions.haproxy.backend import backend_name
-from ecsd.decisions.haproxy.listener import frontend_name
+from ecsd.decisions.haproxy.listener_names import frontend_name
 from ecsd.records.observed import RECENT
 from tests.decisions.listener_plans import ARN, GROUP, plan
 

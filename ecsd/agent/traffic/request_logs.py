@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ecsd.agent.traffic.log_files import LogFiles
 from ecsd.clock import Clock
 from ecsd.decisions.haproxy.backend import backend_name
-from ecsd.decisions.haproxy.listener import frontend_name
+from ecsd.decisions.haproxy.listener_names import frontend_name
 from ecsd.decisions.haproxy.observation import ERROR, HANDSHAKE
 from ecsd.decisions.telemetry.access_log import Listened, access_line, connection_line
 from ecsd.decisions.telemetry.balancer_metrics import own_answer

@@ -35,7 +35,14 @@ from ecsd.decisions.haproxy.backend import (
     cookie_lines,
 )
 from ecsd.decisions.haproxy.condition import compile_conditions
-from ecsd.decisions.haproxy.headers import request_lines
+from ecsd.decisions.haproxy.headers import life_lines, request_lines
+from ecsd.decisions.haproxy.listener_names import (
+    answer_prefix,
+    asking_prefix,
+    edge_socket,
+    frontend_name,
+    listener_digest,
+)
 from ecsd.decisions.haproxy.observation import (
     LONGEST_URI,
     Observed,
@@ -137,26 +144,6 @@ def entrance_binds(plans: Sequence[BalancerPlan]) -> list[tuple[str, int]]:
         for listener in plan.listeners
         if listener.open_to_world and plan.entrance and plan.kind == "application"
     ]
-
-
-def frontend_name(listener_arn: str) -> str:
-    """Return the frontend of a listener."""
-    return f"f_{_digest(listener_arn)}"
-
-
-def answer_prefix(listener_arn: str) -> str:
-    """Return how backends begin in which a listener's rules are answered by the balancer."""
-    return f"a_{_digest(listener_arn)}_"
-
-
-def asking_prefix(listener_arn: str) -> str:
-    """Return how backends begin that ask the agent about users of a listener."""
-    return f"u_{_digest(listener_arn)}_"
-
-
-def edge_socket(folder: str, listener_arn: str) -> str:
-    """Return the path on which a listener awaits the shared edge."""
-    return f"{folder}/{_digest(listener_arn)}.sock"
 
 
 class Part(NamedTuple):
@@ -345,7 +332,7 @@ class _Listener:
         self._plan = plan
         self._place = place
         self._listener = listener
-        self._name = _digest(listener.listener_arn)
+        self._name = listener_digest(listener.listener_arn)
         self._after: list[str] = []
         self._logged = place.observed is not None and is_logged(plan.attributes)
         self.answers: list[tuple[str, ...]] = []
@@ -361,7 +348,7 @@ class _Listener:
             *log_lines(self._place.observed, logged=self._logged),
             f"timeout client {idle}s",
             f"timeout http-keep-alive {idle}s",
-            *_life(int(attributes.get("client_keep_alive.seconds", "3600"))),
+            *life_lines(int(attributes.get("client_keep_alive.seconds", "3600"))),
             *seen_lines(logged=self._logged),
             *request_lines(attributes, self._listener),
             *traced_lines(logged=self._logged),
@@ -504,16 +491,3 @@ class _Listener:
 def _use(backend: str, condition: str) -> str:
     condition = condition.strip()
     return f"use_backend {backend} if {condition}" if condition else f"default_backend {backend}"
-
-
-def _life(seconds: int) -> list[str]:
-    """A client's connection ends with the first answer after its longest life."""
-    old = f"{{ date,sub(sess.began) ge {seconds} }}"
-    return [
-        "tcp-request connection set-var(sess.began) date",
-        f"http-after-response set-header Connection close if {old}",
-    ]
-
-
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:16]

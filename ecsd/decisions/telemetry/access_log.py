@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from ecsd.decisions.balancers.authenticate_checks import AUTHENTICATE, in_order
-from ecsd.decisions.haproxy.listener import answer_prefix, asking_prefix
+from ecsd.decisions.haproxy.listener_names import answer_prefix, asking_prefix
 from ecsd.decisions.telemetry.log_place import balancer_id
 from ecsd.decisions.telemetry.request_line import Told
 from ecsd.records.plan import ListenerPlan, TargetGroupPlan

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ecsd.decisions.balancers.target_health import Health
 from ecsd.decisions.haproxy.backend import backend_name, server_name
-from ecsd.decisions.haproxy.listener import frontend_name
+from ecsd.decisions.haproxy.listener_names import frontend_name
 from ecsd.decisions.haproxy.observation import bucket_middle
 from ecsd.decisions.telemetry.counters import CODES, FRONTEND, TIMES, Place
 from ecsd.decisions.telemetry.log_place import balancer_id

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ecsd.decisions.haproxy.backend import backend_name
-from ecsd.decisions.haproxy.listener import answer_prefix, asking_prefix, frontend_name
+from ecsd.decisions.haproxy.listener_names import answer_prefix, asking_prefix, frontend_name
 from ecsd.decisions.haproxy.observation import ERROR, FIELDS, HANDSHAKE, REQUEST, SEPARATOR
 from ecsd.decisions.telemetry.access_log import (
     Listened,

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from ecsd.decisions.balancers.target_health import Health
 from ecsd.decisions.haproxy.backend import backend_name, server_name
-from ecsd.decisions.haproxy.listener import answer_prefix, frontend_name
+from ecsd.decisions.haproxy.listener_names import answer_prefix, frontend_name
 from ecsd.decisions.haproxy.observation import bucket_middle, buckets_file
 from ecsd.decisions.telemetry.balancer_metrics import (
     Minute,

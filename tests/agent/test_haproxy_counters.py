@@ -121,6 +121,16 @@ async def test_a_worker_that_leaves_is_counted_until_its_last_client_has_gone(wo
     assert (await world.period(new)).counts == {REQUESTS: 2}
 
 
+async def test_an_haproxy_that_stops_is_let_go_even_while_it_is_asked(world):
+    world.counters.begin()
+    old = await world.worker(1)
+    await world.counters.hold(old.path)
+    asking = asyncio.get_running_loop().create_task(world.counters.tend())
+    await asyncio.sleep(0)
+    world.counters.close()
+    await asking  # which fails where one that has gone is let go again
+
+
 async def test_a_reload_that_failed_counts_nothing_twice(world):
     world.counters.begin()
     one = await world.worker(1)

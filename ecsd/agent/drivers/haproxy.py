@@ -173,6 +173,8 @@ class Haproxy:
                 await self._end(self._running.process)
         finally:
             self._stopping = False
+        if self.counters is not None:
+            self.counters.close()
         self._unfollow()
         if self._notify is not None:
             asyncio.get_running_loop().remove_reader(self._notify)

@@ -201,7 +201,8 @@ class HaproxyCounters:
 
     def _let_go(self, worker: _Worker) -> None:
         worker.close()
-        self._leaving.remove(worker)
+        if worker in self._leaving:  # it may have been let go while it was asked
+            self._leaving.remove(worker)
 
     async def _read(self, admin: Path) -> Reading | None:
         worker = _Worker(self._clock)

@@ -135,6 +135,7 @@ class HaproxyCounters:
             try:
                 await worker.open(admin)
             except BalancerError as error:
+                worker.close()
                 log.warning("a worker's last requests are not counted", extra={"cause": str(error)})
                 return
             self._leaving.append(worker)

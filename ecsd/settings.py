@@ -15,6 +15,7 @@ import msgspec
 
 INSTANCES = 8
 DNS_PORT = 53
+LONGEST_PERIOD = 3600  # seconds
 RATE = re.compile(r"[1-9][0-9]{0,6},[1-9][0-9]{0,6}")
 MIRROR = re.compile(r"[a-z0-9][a-z0-9.-]*=https?://[A-Za-z0-9.:\[\]-]+")
 LOOPBACK = ("127.", "::1", "localhost")
@@ -44,6 +45,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3_endpoint: str = ""  # URL of the S3 that ecsd itself reads; empty: its own
     s3_access_key_id: str = ""  # for that S3
     s3_secret_access_key: str = ""
+    balancer_log_seconds: int = 300  # how often logs of load balancers are delivered
+    balancer_metric_seconds: int = 60  # a period of load balancers' metrics
     logs_disk: int = 20_480  # MiB of log events on disk; then the oldest go. 0: no end to it
     ended_shown: int = 3600  # seconds that what has ended stays visible: tasks, services
     access_key_id: str = ""  # strict mode: the root credentials
@@ -178,15 +181,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 IPv4Address(self.host_names)
             except AddressValueError as error:
                 raise ValueError(f"host_names must be an IPv4 address: {error}") from error
+        self._check_mirrors()
+        for name in ("balancer_log_seconds", "balancer_metric_seconds"):
+            if not 1 <= getattr(self, name) <= LONGEST_PERIOD:
+                raise ValueError(f"{name} must be 1 to {LONGEST_PERIOD}, got {getattr(self, name)}")
+        if self.logs_disk < 0:
+            raise ValueError(f"logs_disk must not be negative, got {self.logs_disk}")
+        if self.ended_shown < 0:
+            raise ValueError(f"ended_shown must not be negative, got {self.ended_shown}")
+
+    def _check_mirrors(self) -> None:
         for one in filter(None, self.ecr_upstreams.split(",")):
             if not MIRROR.fullmatch(one):
                 raise ValueError(
                     f"ecr_upstreams must be like quay.io=http://127.0.0.1:5000, got {one}"
                 )
-        if self.logs_disk < 0:
-            raise ValueError(f"logs_disk must not be negative, got {self.logs_disk}")
-        if self.ended_shown < 0:
-            raise ValueError(f"ended_shown must not be negative, got {self.ended_shown}")
 
 
 def child_environment() -> Mapping[str, str]:

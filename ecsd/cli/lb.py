@@ -15,6 +15,7 @@ from ecsd.cli.balancers import (
 )
 from ecsd.cli.find import apis
 from ecsd.cli.screen import failed, on_terminal, paint, state
+from ecsd.cli.traffic import latest_traffic, traffic_words
 from ecsd.clock import SystemClock
 from ecsd.settings import Settings
 
@@ -51,9 +52,11 @@ def collect(settings: Settings, name: str | None = None) -> list[dict[str, Any]]
     """Return load balancers with everything that they lead to, and where they live."""
     found = []
     for api in apis(settings):
+        traffic = latest_traffic(api)
         for one in balancers(api):
             if name is None or one["LoadBalancerName"] == name:
                 add_details(api, one)
+                one["Traffic"] = traffic_words(traffic.get(one["LoadBalancerArn"]))
                 found.append({"Account": api.account, "Region": api.region, **one})
     return found
 
@@ -69,6 +72,7 @@ def _lines(balancer: dict[str, Any]) -> Iterator[str]:
     where = f"{balancer['Type']}, {balancer['Scheme']}, {balancer['Account']} {balancer['Region']}"
     reason = f": {status['Reason']}" if status.get("Reason") else ""
     yield f"{paint(name, 'bold')} {state(status['Code'])}{reason} {paint(f'({where})', 'dim')}"
+    yield f"  latest minute: {balancer['Traffic']}"
     names = {one["TargetGroupArn"]: one["TargetGroupName"] for one in balancer["TargetGroups"]}
     if not balancer["Listeners"]:
         yield f"  no listener: {balancer['DNSName']} answers nothing"

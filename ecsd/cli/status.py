@@ -7,6 +7,7 @@ from typing import Any
 from ecsd.cli.api import Api
 from ecsd.cli.balancers import balancers
 from ecsd.cli.screen import paint, state, table
+from ecsd.cli.traffic import latest_traffic, traffic_words
 from ecsd.settings import Settings
 
 CHUNK = 10
@@ -79,12 +80,14 @@ def _all(api: Api, operation: str, member: str, **request: object) -> list[str]:
 
 
 def _balancers(api: Api) -> list[dict[str, Any]]:
+    traffic = latest_traffic(api)
     return [
         {
             "arn": one["LoadBalancerArn"],
             "name": one["LoadBalancerName"],
             "state": one["State"]["Code"],
             "reason": one["State"].get("Reason"),
+            "traffic": traffic_words(traffic.get(one["LoadBalancerArn"])),
             "urls": [url for listener in one["Listeners"] for url in listener["Urls"]],
         }
         for one in balancers(api)
@@ -158,7 +161,12 @@ def _address(task: dict[str, Any]) -> str:
 
 def _balancer_table(balancers: list[dict[str, Any]]) -> str:
     rows = [
-        (one["name"], state(one["state"]), " ".join(one["urls"]) or "(no listener)")
+        (
+            one["name"],
+            state(one["state"]),
+            " ".join(one["urls"]) or "(no listener)",
+            one["traffic"],
+        )
         for one in balancers
     ]
-    return table(("LOAD BALANCER", "STATE", "URL"), rows)
+    return table(("LOAD BALANCER", "STATE", "URL", "LATEST MINUTE"), rows)

@@ -17,10 +17,11 @@ from ecsd.decisions.balancers.balancer_plan import compile_balancer
 from ecsd.decisions.connect.service_connect_plan import Logs, awaits_certificate, compile_proxy
 from ecsd.decisions.dns.health_check import compile_endpoint_check, is_only_seen
 from ecsd.decisions.dns.zone_plan import compile_hosted_zone, compile_namespace
+from ecsd.decisions.haproxy.observation import is_logged
 from ecsd.decisions.services.hook_plan import compile_hook
 from ecsd.decisions.tasks.task import STARTING
 from ecsd.decisions.tasks.task_plan import Network, Surroundings, compile_task
-from ecsd.decisions.tasks.task_roles import RoleOfTask, roles_of
+from ecsd.decisions.tasks.task_roles import roles_of
 from ecsd.decisions.vpc.endpoint_plan import compile_endpoint
 from ecsd.decisions.vpc.vpc_plan import compile_vpc
 from ecsd.records.acm.certificate import Certificate
@@ -70,18 +71,18 @@ from ecsd.store.finders.data_plane import (
     vpc_parts,
 )
 from ecsd.store.finders.ecr import ecr_images
-from ecsd.store.finders.plan_keys import (
-    is_placed,
-    plans_of_hosts,
-    plans_resting_on,
-    sessions_told,
-)
 from ecsd.store.finders.route53 import (
     balancer_called,
     hosted_zone_parts,
 )
 from ecsd.store.finders.servicediscovery import namespace_parts
 from ecsd.store.finders.vpc_endpoint import interfaces_of
+from ecsd.store.plan_keys import (
+    is_placed,
+    plans_of_hosts,
+    plans_resting_on,
+    sessions_told,
+)
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Change, Store, View
 from ecsd.store.task_roles import Rules
@@ -250,7 +251,12 @@ class DataPlaneController:
             for one in parts.certificates
         }
         users = user_secrets(parts, self._seal)
-        return compile_balancer(parts, keys, self._lambda_endpoint, users)
+        plan = compile_balancer(parts, keys, self._lambda_endpoint, users)
+        sessions = self._store.view(view.scope.globally()).select(Session, load_balancer_arn=arn)
+        if not sessions or not is_logged(plan.attributes):
+            return plan
+        newest = max(sessions, key=lambda one: one.created_at)
+        return replace(plan, log_credentials=self._credentials(newest.arn, newest))
 
     def _task(self, view: View, arn: str) -> tuple[Plan | None, str | None]:
         task = view.get(Task, arn)
@@ -287,14 +293,14 @@ class DataPlaneController:
         roles = roles_of(definition, task.overrides, view.scope.account) if definition else ()
         if not roles or {one.purpose for one in roles} - newest.keys():
             return None, None
-        given = {one.purpose: self._credentials(one, newest[one.purpose]) for one in roles}
+        given = {one.purpose: self._credentials(one.arn, newest[one.purpose]) for one in roles}
         plan = RolesPlan(task_arn=task_arn, endpoint_key=task.endpoint_key, **given)
         return plan, task.host
 
-    def _credentials(self, role: RoleOfTask, session: Session) -> RoleCredentials:
+    def _credentials(self, arn: str, session: Session) -> RoleCredentials:
         key = session.access_key_id
         return RoleCredentials(
-            role_arn=role.arn,
+            role_arn=arn,
             access_key_id=key,
             secret_access_key=self._seal.unseal(session.sealed_secret, key),
             token=self._seal.unseal(session.sealed_token or "", key),

@@ -30,10 +30,13 @@ from ecsd.records.observed import (
     SessionOpened,
     TargetGroupObserved,
     TaskObserved,
+    TrafficObserved,
+    traffic_key,
 )
 from ecsd.records.route53.health_check import CheckSeen, HealthCheck
 from ecsd.store import service_events
 from ecsd.store.ebs_volumes import attached, observed
+from ecsd.store.recent_traffic import RecentTraffic
 from ecsd.store.scope import GLOBAL, HOSTS, Scope
 from ecsd.store.store import Store, Transaction
 from ecsd.store.task_ends import end_task
@@ -44,6 +47,7 @@ class Observations:
     """Takes messages from hosts and writes what they say."""
 
     def __init__(self, store: Store, clock: Clock, ids: IdSource) -> None:
+        self.traffic = RecentTraffic()
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -91,22 +95,27 @@ class Observations:
                 await self._task(message)
             case TargetGroupObserved():
                 await self._targets(message)
-            case HookObserved() | SessionOpened() | FileSystemObserved() | EndpointObserved():
-                await self._noted(message)
-            case ImageObserved():
-                await self._image(host, message)
             case PlanApplied():
                 await self._applied(host, message)
             case HostFaults():
                 await self._faults(host, message.faults)
             case Hello():
                 await self.host_came(host, message.boot_id)
+            case ImageObserved():
+                await self._image(host, message)
+            case _:
+                await self._noted(message)
         if self._messages.get(key) == entry:
             del self._messages[key]
         return None
 
     async def _noted(
-        self, message: HookObserved | SessionOpened | FileSystemObserved | EndpointObserved
+        self,
+        message: HookObserved
+        | SessionOpened
+        | FileSystemObserved
+        | EndpointObserved
+        | TrafficObserved,
     ) -> None:
         match message:
             case HookObserved():
@@ -117,6 +126,8 @@ class Observations:
                 await self._file_system(message)
             case EndpointObserved():
                 await self._endpoint_check(message)
+            case TrafficObserved():
+                self.traffic.enter(message)
 
     # -------------------------------------------------------------- tasks
 
@@ -301,6 +312,8 @@ def _key(host: str, message: Up) -> str:
             return f"endpoint-check/{message.health_check_id}"
         case ImageObserved():
             return f"ebs/{message.arn}"
+        case TrafficObserved():
+            return traffic_key(message)
         case PlanApplied():
             return f"applied/{host}/{message.key}"
         case _:

@@ -16,7 +16,14 @@ from ecsd.clock import Clock
 from ecsd.errors import LinkError
 from ecsd.link.hub import MAX_MESSAGE, encode, first_to_end
 from ecsd.link.messages import Down, Hello, PlanApplied, Up
-from ecsd.records.observed import HookObserved, SessionOpened, TargetGroupObserved, TaskObserved
+from ecsd.records.observed import (
+    HookObserved,
+    SessionOpened,
+    TargetGroupObserved,
+    TaskObserved,
+    TrafficObserved,
+    traffic_key,
+)
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.1
@@ -119,5 +126,7 @@ def _key(message: Up) -> str:
             return f"session/{message.session_id}"
         case PlanApplied():
             return f"applied/{message.key}"
+        case TrafficObserved():
+            return traffic_key(message)
         case _:
             return type(message).__name__

@@ -13,6 +13,7 @@ from ecsd.records.observed import (
     SessionOpened,
     TargetGroupObserved,
     TaskObserved,
+    TrafficObserved,
 )
 from ecsd.records.plan import Plan
 
@@ -82,6 +83,7 @@ Up = (
     | FileSystemObserved
     | EndpointObserved
     | ImageObserved
+    | TrafficObserved
     | PlanApplied
     | HostFaults
 )

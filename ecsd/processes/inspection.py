@@ -17,15 +17,20 @@ from ecsd.store.blobs import Blobs
 from ecsd.store.finders.data_plane import vpc_parts
 from ecsd.store.finders.route53 import all_zones
 from ecsd.store.findings import all_findings
+from ecsd.store.recent_traffic import RecentTraffic
 from ecsd.store.scope import GLOBAL, HOSTS, Scope
 from ecsd.store.store import Store
 
 
 def pages(
-    store: Store, blobs: Blobs, controllers: Controllers, parts: tuple[Authority, Clock]
+    store: Store,
+    blobs: Blobs,
+    parts: tuple[Controllers, RecentTraffic],
+    by: tuple[Authority, Clock],
 ) -> Mapping[str, Callable[[], object]]:
     """Return page → what it shows, as plain values."""
-    authority, clock = parts
+    controllers, traffic = parts
+    authority, clock = by
 
     def scopes() -> object:
         return [
@@ -98,4 +103,5 @@ def pages(
         "errors": errors,
         "findings": findings,
         "authority": root,
+        "metrics": traffic.shown,
     }

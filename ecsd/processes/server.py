@@ -26,6 +26,7 @@ from ecsd.controllers.expiry import ExpiryController
 from ecsd.controllers.image_lifecycle import ImageLifecycleController
 from ecsd.controllers.image_registry import ImageRegistryController
 from ecsd.controllers.kms_key import KeyController
+from ecsd.controllers.log_delivery import LogDeliveryController
 from ecsd.controllers.log_disk import LogDiskController
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.controllers.log_query import LogQueryController
@@ -117,7 +118,9 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
             images=images,
             find_key=find_key(store, settings, authority),
             wire=Wire(ids.uuid, refuse_unknown=settings.unknown_members == "refuse"),
-            pages=pages(store, blobs, parts.controllers, (authority, clock)),
+            pages=pages(
+                store, blobs, (parts.controllers, observations.traffic), (authority, clock)
+            ),
         )
     )
     web = _Web(
@@ -234,6 +237,7 @@ def _controllers(
         KeyController(store, clock, ids, authority.seal),
         PlannedEndController(store, clock),
         TaskCredentialsController(store, clock, ids, authority, settings),
+        LogDeliveryController(store, clock, ids, authority, settings),
         CertificateController(store, clock, authority, issue),
         ConnectCertificateController(store, clock, authority, issue),
         EndpointCertificateController(store, clock, authority, issue),

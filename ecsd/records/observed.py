@@ -108,3 +108,43 @@ class ImageObserved(Message, frozen=True, kw_only=True):
     outcome: str
     words: str = ""
     at: datetime
+
+
+class Datapoint(Message, frozen=True, kw_only=True):
+    """What CloudWatch's PutMetricData takes of one metric in one period.
+
+    values, counts: of a distribution: each value, ascending, and how many samples had it.
+    """
+
+    metric: str
+    dimensions: dict[str, str]
+    unit: str  # Count, Seconds, Bytes
+    sum: float
+    minimum: float
+    maximum: float
+    count: float
+    values: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+
+
+class TrafficObserved(Message, frozen=True, kw_only=True):
+    """What passed a load balancer in a period of ``seconds`` that began ``at``.
+
+    A datapoint that is not there was not observed.
+    """
+
+    load_balancer_arn: str
+    namespace: str  # AWS/ApplicationELB, AWS/NetworkELB
+    at: datetime
+    seconds: int
+    counted: bool = True  # requests were; else only the targets' states were seen
+    datapoints: tuple[Datapoint, ...] = ()
+
+
+RECENT = 15  # periods that are kept for who asks
+
+
+def traffic_key(message: TrafficObserved) -> str:
+    """Return under what a period waits to be told: no more than ``RECENT`` of a balancer do."""
+    period = int(message.at.timestamp()) // message.seconds % RECENT
+    return f"traffic/{message.load_balancer_arn}/{period}"

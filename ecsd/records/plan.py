@@ -219,6 +219,7 @@ class BalancerPlan(Message, frozen=True, kw_only=True):
     zones: tuple[str, ...] = ()  # of the addresses, in their order
     authentications: dict[str, AuthenticationPlan] = {}  # by rule's ARN; a listener's: its default
     user_keys: UserKeysPlan | None = None
+    log_credentials: "RoleCredentials | None" = None  # of who delivers its logs
 
 
 # ------------------------------------------------------------------ down: tasks

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ecsd.agent.drivers.haproxy_commands import LARGEST_PAYLOAD, replace_certificate
 from ecsd.agent.traffic.balancer_proxy import BalancerProxy
 from ecsd.clock import SystemClock
-from ecsd.decisions.haproxy.listener import Limits
+from ecsd.decisions.haproxy.config import Limits, Place
 from ecsd.decisions.haproxy.tls import certificate_path
 from ecsd.errors import BalancerError
 from ecsd.records.plan import BalancerPlan, ListenerPlan, TlsPlan, TrustStorePlan
@@ -43,6 +43,12 @@ class FakeHaproxy:
 
     async def command(self, commands):
         return []
+
+    async def note_counters(self):
+        pass
+
+    async def forget_counters(self, backend, server):
+        pass
 
     async def stop(self):
         self.frame = None
@@ -78,7 +84,7 @@ def haproxy(tmp_path):
 
 @pytest.fixture
 def proxy(tmp_path, haproxy):
-    return BalancerProxy(tmp_path, haproxy, Limits(100, 1), tmp_path / "agent.sock")
+    return BalancerProxy(tmp_path, haproxy, Place("", Limits(100, 1)))
 
 
 def path_of(folder, arn=ARN):
@@ -150,7 +156,7 @@ async def test_other_authorities_or_lists_are_a_reload_and_old_files_go(proxy, h
 
 async def test_an_agent_that_adopts_says_everything_again(proxy, haproxy, tmp_path):
     await proxy.bring([plan()], {}, ())
-    later = BalancerProxy(tmp_path, haproxy, Limits(100, 1), tmp_path / "agent.sock")
+    later = BalancerProxy(tmp_path, haproxy, Place("", Limits(100, 1)))
     await later.bring([plan()], {}, ())
     assert (haproxy.loads, haproxy.replaced) == (1, [(str(path_of(tmp_path)), "one")])
 

@@ -187,3 +187,14 @@ async def test_a_health_check_ends_in_time():
         functions.answer = never.wait
         question = FunctionQuestion(functions.url, GROUP, "/", 0, "200")
         assert await ask_function(question, SystemClock()) == Outcome("timeout")
+
+
+async def test_only_the_agents_own_answers_are_marked_as_such(tmp_path):
+    async with Functions().serving() as functions, answering(tmp_path, functions.url) as ask:
+        claimed = {"X-Ecsd-Own": "LambdaUnhandled", "X-Kept": "1"}
+        functions.answer = lambda: web.json_response({"statusCode": 502, "headers": claimed})
+        _, headers, _ = await ask("/")
+        assert ("X-Ecsd-Own" in headers, headers["X-Kept"]) == (False, "1")
+        functions.answer = lambda: web.json_response({"no": "answer"})
+        status, headers, _ = await ask("/")
+        assert (status, headers["X-Ecsd-Own"]) == (502, "LambdaInvalidResponse")

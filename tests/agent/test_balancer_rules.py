@@ -8,7 +8,7 @@ from ecsd.agent.traffic.health_checks import Place
 from ecsd.decisions.balancers.network_balancer_attributes import PROXY
 from ecsd.decisions.balancers.nlb_plan import Ending
 from ecsd.decisions.balancers.target_health import Health
-from ecsd.decisions.haproxy.listener import Limits
+from ecsd.decisions.haproxy.config import Limits
 from ecsd.errors import BalancerError, NetworkError
 from tests.decisions.balancers.test_nlb_plan import (
     ADDRESSES,
@@ -65,6 +65,12 @@ class Relays:
     async def load(self, frame, render):
         self._kernel.tell("load")
         self.frame, self.text = frame, render("/admin.sock")
+
+    async def note_counters(self):
+        pass
+
+    async def forget_counters(self, backend, server):
+        pass
 
     async def command(self, commands):
         self._kernel.tell("command")

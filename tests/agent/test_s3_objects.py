@@ -1,4 +1,6 @@
-"""Objects read from a server that speaks S3's words."""
+"""Objects read from, and written to, a server that speaks S3's words."""
+
+import hashlib
 
 import pytest
 from aiohttp import web
@@ -16,11 +18,13 @@ class Bucket:
 
     def __init__(self):
         self.asked = []
+        self.full = False
         self.content = {"/bucket/a%20b.env": b"A=1\n"}
 
     async def __aenter__(self):
         app = web.Application()
         app.router.add_get("/{tail:.*}", self._answer)
+        app.router.add_put("/{tail:.*}", self._put)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -30,6 +34,15 @@ class Bucket:
 
     async def __aexit__(self, *_):
         await self._runner.cleanup()
+
+    async def _put(self, request):
+        if self.full:
+            return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
+        body = await request.read()
+        digest = hashlib.sha256(body).hexdigest()
+        assert request.headers["x-amz-content-sha256"] == digest
+        self.content[request.raw_path] = body
+        return web.Response()
 
     async def _answer(self, request):
         self.asked.append(
@@ -53,6 +66,18 @@ async def test_an_object_is_asked_for_in_the_callers_name():
             await objects.read(place, MINE, ("bucket", "a b.env"), 3)
         with pytest.raises(ApiError, match="NoSuchKey"):
             await objects.read(place, MINE, ("bucket", "none"), 100)
+
+
+async def test_an_object_is_written_in_the_callers_name():
+    async with Bucket() as bucket:
+        objects = S3Objects(Settings(), SystemClock())
+        place = (f"http://127.0.0.1:{bucket.port}", "us-east-1")
+        await objects.write(place, MINE, ("bucket", "c d"), b"text")
+        assert await objects.read(place, MINE, ("bucket", "c d"), 100) == b"text"
+        bucket.full = True
+        with pytest.raises(ApiError, match="AccessDenied"):
+            await objects.write(place, MINE, ("bucket", "e"), b"text")
+        assert "/bucket/e" not in bucket.content
 
 
 PLACE = ("http://127.0.0.1:9", "us-east-1")

@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from ecsd.decisions.haproxy.listener import Limits, Place, compile_config
+from ecsd.decisions.haproxy.config import Limits, Place
+from ecsd.decisions.haproxy.listener import compile_config
 from ecsd.records.plan import (
     BalancerPlan,
     HealthCheckPlan,

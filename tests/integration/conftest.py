@@ -28,6 +28,7 @@ from tests.integration.task_world import provide_image
 
 IMAGE = "ecsd/sample-app:1"
 PORT = 4569 + INSTANCE
+PERIOD = 2  # seconds of load balancers' logs and metrics
 TOLD = 40  # lines of its log, with a test that failed
 LAMBDA_PORT = 4690 + INSTANCE  # where tests run functions
 
@@ -48,6 +49,8 @@ class Ecsd:
             "ECSD_RUN_DIR": str(folder / "run"),
             "ECSD_LAMBDA_ENDPOINT": f"http://127.0.0.1:{LAMBDA_PORT}",
             "ECSD_ECR_UPSTREAMS": f"quay.io={UPSTREAM},registry-1.docker.io={REGISTRY}",
+            "ECSD_BALANCER_LOG_SECONDS": str(PERIOD),
+            "ECSD_BALANCER_METRIC_SECONDS": str(PERIOD),
             **more,
         }
 

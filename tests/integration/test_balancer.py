@@ -343,8 +343,14 @@ async def test_the_host_finds_a_balancer_by_name(world):
 
     await world.balancers.remove(ARN)
     assert world.hosts.read_text() == "127.0.0.1 localhost\n"
-    # What is left is the agent's own: where it answers for functions, as long as it runs.
-    assert [one.name for one in (world.folder / "haproxy").iterdir()] == ["agent.sock"]
+    # What is left is the agent's own: where it answers for functions and hears, while it runs.
+    left = {one.name for one in (world.folder / "haproxy").iterdir()}
+    assert left == {"agent.sock", "buckets.map", "log.sock"}
+
+
+def told_of_edge(world):
+    told = [one for one in world.reports if isinstance(one, PlanApplied)]
+    return [one for one in told if one.key.startswith("edge/")]
 
 
 async def test_a_taken_port_closes_that_way_only_and_is_told(world):
@@ -353,12 +359,12 @@ async def test_a_taken_port_closes_that_way_only_and_is_told(world):
         await world.balancers.apply(plan(group("a", target)))
         await world.healthy(target)
         assert (await world.get()).status == 200
-        faults = [one for one in world.reports if isinstance(one, PlanApplied)]
+        faults = told_of_edge(world)
         assert [one.key for one in faults] == ["edge/127.0.0.1:18080"]
         assert "port 18080 of 127.0.0.1 cannot be used" in faults[0].fault
     await world.balancers.apply(plan(group("a", target)))
     assert (await world.get("/", at=("127.0.0.1", 18080))).status == 200
-    assert [one for one in world.reports if isinstance(one, PlanApplied)][-1].fault is None
+    assert told_of_edge(world)[-1].fault is None
 
 
 async def test_a_refused_configuration_leaves_the_old_one_in_force(world):

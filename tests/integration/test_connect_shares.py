@@ -20,8 +20,8 @@ from ecsd.agent.drivers.haproxy import Haproxy
 from ecsd.agent.traffic.served_config import ServedConfig
 from ecsd.clock import SystemClock
 from ecsd.decisions.connect.connect_traffic import given_back, sharing, weights
+from ecsd.decisions.haproxy.config import Limits, Place
 from ecsd.decisions.haproxy.connect import compile_proxy_config
-from ecsd.decisions.haproxy.listener import Limits, Place
 from ecsd.records.plan import ProxyEndpoint, ProxyName, ProxyPlan
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]

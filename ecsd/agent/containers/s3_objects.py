@@ -1,4 +1,4 @@
-"""Objects read as any client of S3 does, by whoever's credentials are given.
+"""Objects read and written as any client of S3 does, by whoever's credentials are given.
 
 ecsd's own S3 answers, or the server that ``ECSD_S3_ENDPOINT`` names, with its own keys then:
 credentials that ecsd gave out mean nothing there.
@@ -21,10 +21,11 @@ ANSWER_SECONDS = 30
 ELEMENT = "<{0}>(.*?)</{0}>"
 OK = 200
 PIECE = 1 << 16  # bytes
+LARGEST_WORDS = 1 << 20  # bytes of an answer that says nothing else
 
 
 class S3Objects:
-    """Reads objects."""
+    """Reads and writes objects."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._clock = clock
@@ -45,33 +46,54 @@ class S3Objects:
         Raises:
             ApiError: S3 refuses, nobody answers within 30 s, or the object is larger.
         """
+        url, headers = self._signed("GET", place, keys, at, b"")
+        try:
+            async with self._clock.deadline(ANSWER_SECONDS):
+                return await _asked("GET", url, headers, b"", most)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            words = str(error) or "no answer"
+            raise ApiError("", f"RequestError: send request failed caused by: {words}") from error
+
+    async def write(
+        self, place: tuple[str, str], keys: Keys, at: tuple[str, str], content: bytes
+    ) -> None:
+        """Keep an object; arguments and errors as of ``read``."""
+        url, headers = self._signed("PUT", place, keys, at, content)
+        try:
+            async with self._clock.deadline(ANSWER_SECONDS):
+                await _asked("PUT", url, headers, content, LARGEST_WORDS)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            words = str(error) or "no answer"
+            raise ApiError("", f"RequestError: send request failed caused by: {words}") from error
+
+    def _signed(
+        self, method: str, place: tuple[str, str], keys: Keys, at: tuple[str, str], body: bytes
+    ) -> tuple[str, dict[str, str]]:
+        """Return the URL and the headers of a request."""
         endpoint, region = place
         if self._other:
             endpoint, keys = self._other, self._others
         path = f"/{quote('/'.join(at), safe='/-_.~')}"
         headers = {
             "host": urlsplit(endpoint).netloc,
-            "x-amz-content-sha256": hashlib.sha256(b"").hexdigest(),
+            "x-amz-content-sha256": hashlib.sha256(body).hexdigest(),
             "x-amz-date": self._clock.now().strftime("%Y%m%dT%H%M%SZ"),
         }
         if keys.token:
             headers["x-amz-security-token"] = keys.token
         signer = Signer(keys.access_key_id, keys.secret_access_key, region, "s3")
-        headers["authorization"] = signer.authorization("GET", path, headers, b"")
-        try:
-            async with self._clock.deadline(ANSWER_SECONDS):
-                return await _get(f"{endpoint}{path}", headers, most)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            words = str(error) or "no answer"
-            raise ApiError("", f"RequestError: send request failed caused by: {words}") from error
+        headers["authorization"] = signer.authorization(method, path, headers, body)
+        return f"{endpoint}{path}", headers
 
 
-async def _get(url: str, headers: dict[str, str], most: int) -> bytes:
+async def _asked(method: str, url: str, headers: dict[str, str], body: bytes, most: int) -> bytes:
     endless = aiohttp.ClientTimeout(total=None)
     signed = URL(url, encoded=True)  # what is signed is what is sent
     async with (
         aiohttp.ClientSession(timeout=endless) as session,
-        session.get(signed, headers=headers, allow_redirects=False) as response,
+        session.request(
+            method, signed, headers=headers, data=body or None, allow_redirects=False
+        ) as response,
     ):
         found = bytearray()
         async for piece in response.content.iter_chunked(PIECE):

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ecsd.certificates.private_files import write_private
-from ecsd.decisions.haproxy.listener import Config
+from ecsd.decisions.haproxy.config import Config
 from ecsd.errors import BalancerError
 
 KINDS = ("a-*.pem", "c-*.pem", "l-*.list", "r-*.pem")

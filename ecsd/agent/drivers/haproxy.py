@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from ecsd.agent.drivers.haproxy_commands import converse, replace_certificate
+from ecsd.agent.drivers.haproxy_counters import HaproxyCounters
 from ecsd.agent.drivers.kept_process import Watch, program, spawn, start_time
 from ecsd.clock import Clock
 from ecsd.errors import BalancerError
@@ -46,7 +47,7 @@ class Haproxy:
     """The HAProxy of one folder. namespace: path of the one it runs in; None: the host's.
 
     died: called when it ends without having been told to. seat: files by which it joins its
-    cgroups; none: this process's own.
+    cgroups; none: this process's own. counters: that are to be read of it; None: nobody asks.
     """
 
     def __init__(
@@ -56,7 +57,9 @@ class Haproxy:
         clock: Clock,
         died: Callable[[], None],
         seat: Sequence[str] = (),
+        counters: HaproxyCounters | None = None,
     ) -> None:
+        self.counters = counters
         self._seat = seat
         self._folder = folder
         self._namespace = namespace
@@ -93,6 +96,8 @@ class Haproxy:
             return False
         self._running = known
         self._follow(known.process)
+        if self.counters is not None and self._running is not None:
+            self.counters.resume()
         return self._running is not None
 
     async def load(self, frame: str, render: Callable[[str], str]) -> None:
@@ -114,10 +119,14 @@ class Haproxy:
         before = self._running
         try:
             if before is None:
+                if self.counters is not None:
+                    self.counters.begin()
                 self._spawn(generation)
             else:
                 # An agent that dies now leaves a note that what runs is not known.
                 self._write_down(before.process, generation, "")
+                if self.counters is not None:
+                    await self.counters.hold(self._admin(before.generation))
                 await self._reload(before.process)
             await self._loaded()
         except BalancerError:
@@ -125,6 +134,16 @@ class Haproxy:
                 self._running = self._write_down(before.process, before.generation, before.frame)
             raise
         self._enter(generation, frame)
+
+    async def note_counters(self) -> None:
+        """Have its counters read before servers, and theirs, are deleted."""
+        if self.counters is not None and self._running is not None:
+            await self.counters.note(self.admin)
+
+    async def forget_counters(self, backend: str, server: str) -> None:
+        """Know that a server has been deleted: another of its name counts from nothing."""
+        if self.counters is not None:
+            await self.counters.forget(backend, server)
 
     async def command(self, commands: list[str]) -> list[str]:
         """Give commands to the running worker; return its answers, line by line.
@@ -154,6 +173,8 @@ class Haproxy:
                 await self._end(self._running.process)
         finally:
             self._stopping = False
+        if self.counters is not None:
+            self.counters.close()
         self._unfollow()
         if self._notify is not None:
             asyncio.get_running_loop().remove_reader(self._notify)
@@ -163,6 +184,8 @@ class Haproxy:
 
     def release(self) -> None:
         """Stop watching; HAProxy goes on."""
+        if self.counters is not None:
+            self.counters.close()
         self._unfollow()
         if self._notify is not None:
             asyncio.get_running_loop().remove_reader(self._notify)

@@ -8,23 +8,25 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ecsd.agent.drivers.haproxy import Haproxy
+from ecsd.agent.drivers.haproxy_counters import Grown
 from ecsd.agent.traffic.balancer_notes import read_notes, write_notes
 from ecsd.agent.traffic.health_checks import Place as Target
 from ecsd.agent.traffic.served_config import ServedConfig
 from ecsd.decisions.balancers.target_health import Health
-from ecsd.decisions.haproxy.listener import Limits, Parts, Place, Used, compile_config
+from ecsd.decisions.haproxy.config import Place
+from ecsd.decisions.haproxy.listener import Parts, Used, compile_config
 from ecsd.records.plan import BalancerPlan
 
 
 class BalancerProxy:
     """One VPC's HAProxy. ``bring`` makes it so; calls wait for each other."""
 
-    def __init__(self, folder: Path, haproxy: Haproxy, limits: Limits, agent_socket: Path) -> None:
+    def __init__(self, folder: Path, haproxy: Haproxy, place: Place) -> None:
+        """place: all that its HAProxy has in common with others; its folder is its own."""
         self.plans: dict[str, BalancerPlan] = {}
         self._folder = folder
         self._haproxy = haproxy
-        self._limits = limits
-        self._agent_socket = agent_socket
+        self._place = place._replace(folder=str(folder))
         self._served = ServedConfig(folder, haproxy)
         self._parts = Parts()
         self._lock = asyncio.Lock()
@@ -56,13 +58,27 @@ class BalancerProxy:
             if not plans:
                 await self._served.stop()
                 return
-            place = Place(str(self._folder), self._limits, entrances, str(self._agent_socket))
+            place = self._place._replace(entrances=entrances)
             await self._served.bring(compile_config(plans, used, place, self._parts))
 
     def keep(self, healths: list[tuple[Target, Health]]) -> None:
         """Write down what the next agent needs; a disk that refuses costs only that."""
         if self.plans:
             write_notes(self._folder, self.plans.values(), healths)
+
+    async def tend_counters(self) -> None:
+        """Let workers go that have nothing more to count."""
+        if self._haproxy.counters is not None:
+            await self._haproxy.counters.tend()
+
+    async def period(self, seconds: float) -> Grown | None:
+        """Return what was counted in a period that ends now; None: that was not observed."""
+        if self._haproxy.counters is None:
+            return None
+        running = self._haproxy.frame is not None
+        return await self._haproxy.counters.period(
+            self._haproxy.admin if running else None, seconds
+        )
 
     def release(self) -> None:
         """Stop watching; HAProxy goes on."""

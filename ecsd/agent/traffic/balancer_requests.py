@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from ecsd.agent.drivers.request_server import Bodies, RequestServer
-from ecsd.agent.traffic.function_targets import FunctionTargets
+from ecsd.agent.traffic.function_targets import FunctionTargets, refused
 from ecsd.agent.traffic.user_logins import UserLogins
 from ecsd.clock import Clock
 from ecsd.decisions.balancers.function_event import LARGEST_BODY, Answered, Asked
@@ -26,7 +26,9 @@ class BalancerRequests:
         self._functions = FunctionTargets()
         self._logins = UserLogins(clock, IdSource())
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
-        bodies = Bodies(LARGEST_BODY, error_answer(413), frozenset({LOGIN, CALLBACK}))
+        bodies = Bodies(
+            LARGEST_BODY, refused(413, "LambdaBadRequest"), frozenset({LOGIN, CALLBACK})
+        )
         self._server = RequestServer(socket, user, self._answer, bodies)
 
     async def run(self) -> None:
@@ -71,7 +73,7 @@ class BalancerRequests:
                 await self._room.acquire()
         except TimeoutError:
             log.warning("too many functions are being invoked", extra={"group": target_group_arn})
-            return error_answer(504)
+            return refused(504, "LambdaConnectionTimeout")
         try:
             return await self._functions.answer(target_group_arn, asked)
         finally:

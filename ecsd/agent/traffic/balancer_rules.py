@@ -18,8 +18,8 @@ from ecsd.agent.traffic.served_config import ServedConfig
 from ecsd.decisions.balancers.nlb_plan import Carried, Door, Healths, carried, doors, endings
 from ecsd.decisions.balancers.nlb_ruleset import compile_idle, compile_nlb
 from ecsd.decisions.balancers.target_health import Health
-from ecsd.decisions.haproxy.listener import Limits
-from ecsd.decisions.haproxy.listener import Place as Home
+from ecsd.decisions.haproxy.config import Limits
+from ecsd.decisions.haproxy.config import Place as Home
 from ecsd.decisions.haproxy.relay import compile_relays
 from ecsd.errors import BalancerError, NetworkError
 from ecsd.records.plan import BalancerPlan

@@ -14,16 +14,24 @@ import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from ecsd.agent.containers.s3_objects import S3Objects
 from ecsd.agent.drivers.haproxy import Haproxy
+from ecsd.agent.drivers.haproxy_counters import HaproxyCounters
+from ecsd.agent.drivers.log_socket import LogSocket
 from ecsd.agent.rooms import Networks, Report
 from ecsd.agent.traffic.balancer_proxy import BalancerProxy
 from ecsd.agent.traffic.balancer_requests import BalancerRequests
 from ecsd.agent.traffic.balancer_rules import BalancerRules
 from ecsd.agent.traffic.health_checks import HealthChecks
+from ecsd.agent.traffic.log_files import LogFiles
+from ecsd.agent.traffic.request_logs import RequestLogs
 from ecsd.agent.traffic.shared_edge import SharedEdge
+from ecsd.agent.traffic.traffic_meter import Sources, TrafficMeter
 from ecsd.clock import Clock
 from ecsd.decisions.balancers.target_health import in_use
-from ecsd.decisions.haproxy.listener import Limits
+from ecsd.decisions.haproxy.config import Limits
+from ecsd.decisions.haproxy.config import Place as Home
+from ecsd.decisions.haproxy.observation import Observed, buckets_file
 from ecsd.errors import BalancerError
 from ecsd.link.messages import PlanApplied
 from ecsd.records.observed import TargetGroupObserved, TargetObserved
@@ -34,6 +42,8 @@ from ecsd.workqueue import WorkQueue
 log = logging.getLogger(__name__)
 
 AGENT_SOCKET = "agent.sock"  # where HAProxies hand requests to the agent
+LOG_SOCKET = "log.sock"  # where they tell what they observe
+BUCKETS = "buckets.map"
 EDGE = "edge"  # the folder, and the queue's key, of the shared edge
 USER = "haproxy"  # workers run as this user where it exists
 MOST_CONNECTIONS = 8000
@@ -59,6 +69,18 @@ class HostBalancers:
         self._untold: set[tuple[str, str]] = set()  # (balancer, group) whose targets changed
         self._told_faults: dict[str, str] = {}
         self._requests = BalancerRequests(self._root / AGENT_SOCKET, self._limits.user, clock)
+        host, port = settings.api_place
+        self._files = LogFiles(
+            settings.data_dir / "balancer-logs",
+            (f"http://{host}:{port}", settings.balancer_log_seconds),
+            clock,
+            S3Objects(settings, clock),
+            lambda part, words: report(PlanApplied(key=part, fault=words)),
+        )
+        self._lines = RequestLogs(clock, self._files)
+        self._socket = LogSocket(self._root / LOG_SOCKET, self._limits.user, self._lines.hear)
+        sources = Sources(self._carriers.values, self._checks, self._lines)
+        self._meter = TrafficMeter(clock, settings.balancer_metric_seconds, sources, report)
         self._queue: WorkQueue[str] = WorkQueue("balancers", clock, self._look, workers=4)
         edge = Haproxy(self._root / EDGE, None, clock, lambda: self._queue.add(EDGE))
         self._edge = SharedEdge(settings, edge, self._limits)
@@ -68,6 +90,8 @@ class HostBalancers:
     async def run(self) -> None:
         """Check targets and keep HAProxies running until cancelled; they go on afterwards."""
         self._adopt()
+        self._socket.open()
+        self._lines.since = self._clock.now()
         for key, carrier in self._carriers.items():
             if carrier.plans:
                 self._queue.add(key)
@@ -76,7 +100,10 @@ class HostBalancers:
                 group.create_task(self._checks.run())
                 group.create_task(self._queue.run())
                 group.create_task(self._requests.run())
+                group.create_task(self._files.run())
+                group.create_task(self._meter.run())
         finally:
+            self._socket.close()
             for carrier in self._carriers.values():
                 carrier.release()
             self._edge.release()
@@ -97,6 +124,8 @@ class HostBalancers:
         self._adopt()
         self._checks.forget(load_balancer_arn)
         self._requests.forget(load_balancer_arn)
+        self._lines.forget(load_balancer_arn)
+        self._files.forget(load_balancer_arn)
         for key, carrier in list(self._carriers.items()):
             if carrier.plans.pop(load_balancer_arn, None) is not None:
                 await self._bring(key)
@@ -118,6 +147,7 @@ class HostBalancers:
                     self._observe(plan.load_balancer_arn, group.target_group_arn)
         for part, words in self._told_faults.items():
             self._report(PlanApplied(key=part, fault=words))
+        self._meter.observe_all()
 
     async def remove_everything(self) -> None:
         """End every HAProxy and take the names out of the hosts file; ``run`` need not run.
@@ -148,6 +178,7 @@ class HostBalancers:
         self._adopted = True
         self._root.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._rules_root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        (self._root / BUCKETS).write_text(buckets_file())
         self._edge.adopt()
         for kind, root in (("application", self._root), ("network", self._rules_root)):
             for folder in sorted(root.iterdir()):
@@ -160,6 +191,9 @@ class HostBalancers:
     def _follow(self, plan: BalancerPlan) -> None:
         self._checks.follow(plan)
         self._requests.follow(plan)
+        if plan.kind == "application":
+            self._lines.follow(plan)
+            self._files.follow(plan)
 
     def _carrier(self, key: str) -> BalancerProxy | BalancerRules:
         carrier = self._carriers.get(key)
@@ -172,9 +206,15 @@ class HostBalancers:
             else:
                 folder = self._root / vpc_id
                 haproxy = self._haproxy(folder, vpc_id, key)
-                carrier = BalancerProxy(folder, haproxy, self._limits, self._requests.socket)
+                haproxy.counters = HaproxyCounters(folder, self._clock)
+                carrier = BalancerProxy(folder, haproxy, self._home())
             self._carriers[key] = carrier
         return carrier
+
+    def _home(self) -> Home:
+        """Return what the HAProxies of all VPCs have in common."""
+        observed = Observed(str(self._socket.path), str(self._root / BUCKETS))
+        return Home("", self._limits, (), str(self._requests.socket), observed)
 
     def _haproxy(self, folder: Path, vpc_id: str, key: str) -> Haproxy:
         """Return the HAProxy of a folder, in a VPC."""

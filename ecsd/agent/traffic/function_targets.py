@@ -16,11 +16,23 @@ from ecsd.decisions.balancers.function_event import (
     function_event,
 )
 from ecsd.decisions.haproxy.error_pages import error_answer
+from ecsd.decisions.haproxy.observation import OWN
 from ecsd.errors import FunctionError
 from ecsd.records.plan import BalancerPlan, TargetGroupPlan
 
 log = logging.getLogger(__name__)
 LONGEST_WORDS = 300
+
+NO_REASON = "-"
+
+
+def refused(status: int, reason: str) -> Answered:
+    """Return the page of an error, marked for HAProxy: it is no function's answer.
+
+    reason: as access logs have it in ``error_reason``.
+    """
+    page = error_answer(status)
+    return page._replace(headers=[*page.headers, (OWN, reason)])
 
 
 class FunctionTargets:
@@ -47,7 +59,7 @@ class FunctionTargets:
         )
         target = next((one for one in group.targets if not one.draining), None) if group else None
         if group is None or target is None:
-            return error_answer(503)
+            return refused(503, NO_REASON)
         multi_value = group.attributes.get(MULTI_VALUE) == "true"
         event = function_event(asked, target_group_arn, multi_value=multi_value)
         try:
@@ -57,12 +69,16 @@ class FunctionTargets:
         except (aiohttp.ClientError, OSError, FunctionError) as error:
             words = (str(error) or type(error).__name__)[:LONGEST_WORDS]
             self._log(target.target_id, words)
-            return error_answer(504 if isinstance(error, TimeoutError) else 502)
+            if isinstance(error, TimeoutError):
+                return refused(504, "LambdaConnectionTimeout")
+            failed = isinstance(error, FunctionError)
+            return refused(502, "LambdaUnhandled" if failed else "LambdaConnectionError")
         found = function_answer(payload, multi_value=multi_value)
         if isinstance(found, Malformed):
             self._log(target.target_id, found.words)
-            return error_answer(502)
-        return found
+            return refused(502, "LambdaInvalidResponse")
+        told = [one for one in found.headers if one[0].lower() != OWN]
+        return found._replace(headers=told)
 
     async def close(self) -> None:
         """Hang up."""

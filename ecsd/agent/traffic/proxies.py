@@ -20,9 +20,9 @@ from ecsd.agent.traffic.proxy_log import ProxyLog
 from ecsd.agent.traffic.served_config import ServedConfig
 from ecsd.clock import Clock
 from ecsd.decisions.connect.service_connect_plan import compile_redirects
+from ecsd.decisions.haproxy.config import Limits
+from ecsd.decisions.haproxy.config import Place as Home
 from ecsd.decisions.haproxy.connect import compile_proxy_config
-from ecsd.decisions.haproxy.listener import Limits
-from ecsd.decisions.haproxy.listener import Place as Home
 from ecsd.errors import BalancerError, EcsdError
 from ecsd.link.messages import PlanApplied
 from ecsd.records.plan import ProxyPlan

@@ -19,7 +19,7 @@ from ecsd.agent.drivers.haproxy_commands import (
     refusals,
 )
 from ecsd.certificates.private_files import write_private
-from ecsd.decisions.haproxy.listener import Config
+from ecsd.decisions.haproxy.config import Config
 from ecsd.errors import BalancerError
 
 log = logging.getLogger(__name__)
@@ -89,8 +89,12 @@ class ServedConfig:
             raise BalancerError(f"HAProxy refuses a target: {'; '.join(refused[:3])}")
         self._write(config)
         servers = {name: dict(all_of) for name, all_of in config.servers.items()}
+        if gone:
+            await self._haproxy.note_counters()
         for backend, name in gone:
-            if not await self._deleted(f"{backend}/{name}"):
+            if await self._deleted(f"{backend}/{name}"):
+                await self._haproxy.forget_counters(backend, name)
+            else:
                 server = running[backend][name]
                 servers[backend][name] = server._replace(used=False)
         self._servers = servers

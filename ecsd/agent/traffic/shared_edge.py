@@ -10,8 +10,10 @@ from pathlib import Path
 
 from ecsd.agent.drivers.haproxy import Haproxy
 from ecsd.agent.drivers.hosts_file import HostsFile
+from ecsd.decisions.haproxy.config import Limits
 from ecsd.decisions.haproxy.edge import Door, compile_edge
-from ecsd.decisions.haproxy.listener import Limits, edge_socket, entrance_binds
+from ecsd.decisions.haproxy.listener import entrance_binds
+from ecsd.decisions.haproxy.listener_names import edge_socket
 from ecsd.errors import BalancerError
 from ecsd.records.plan import BalancerPlan, ListenerPlan
 from ecsd.settings import Settings

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 BOOLEAN = r"true|false"
+BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+PREFIX = r"(?!/)(?!.*AWSLogs)[!-~]{1,512}(?<!/)"  # of objects
 
 
 class Attribute(NamedTuple):
@@ -26,12 +28,12 @@ def _number(default: str, least: int, most: int) -> Attribute:
 
 
 LOAD_BALANCER = {
-    "access_logs.s3.enabled": Attribute("false"),
-    "access_logs.s3.bucket": Attribute(""),
-    "access_logs.s3.prefix": Attribute(""),
-    "connection_logs.s3.enabled": Attribute("false"),
-    "connection_logs.s3.bucket": Attribute(""),
-    "connection_logs.s3.prefix": Attribute(""),
+    "access_logs.s3.enabled": Attribute("false", BOOLEAN),
+    "access_logs.s3.bucket": Attribute("", BUCKET),
+    "access_logs.s3.prefix": Attribute("", PREFIX),
+    "connection_logs.s3.enabled": Attribute("false", BOOLEAN),
+    "connection_logs.s3.bucket": Attribute("", BUCKET),
+    "connection_logs.s3.prefix": Attribute("", PREFIX),
     "health_check_logs.s3.enabled": Attribute("false"),
     "health_check_logs.s3.bucket": Attribute(""),
     "health_check_logs.s3.prefix": Attribute(""),

@@ -9,7 +9,7 @@ Source: Distribution 2.8, configuration; HAProxy 2.6 Configuration Manual.
 
 from typing import NamedTuple
 
-from ecsd.decisions.haproxy.listener import Config, Limits, default_lines, global_lines, joined
+from ecsd.decisions.haproxy.config import Config, Limits, default_lines, global_lines, joined
 from ecsd.decisions.haproxy.text import word
 
 SERVICE = "ecsd-registry"  # issuer and audience of tokens

@@ -6,6 +6,11 @@ functions as targets.
 """
 
 from ecsd.decisions.haproxy.backend import NO_TARGET, backend_name, unreached_lines
+from ecsd.decisions.haproxy.observation import (
+    Observed,
+    agent_answer_lines,
+    target_lines,
+)
 from ecsd.decisions.haproxy.text import format_literal, word
 from ecsd.records.plan import TargetGroupPlan
 
@@ -18,7 +23,13 @@ MOST_AT_ONCE = 200  # requests with the agent; others wait their turn
 WAIT = 60  # seconds
 
 
-def compile_function_backend(group: TargetGroupPlan, agent_socket: str) -> list[str]:
+def compile_function_backend(
+    group: TargetGroupPlan,
+    agent_socket: str,
+    observed: Observed | None = None,
+    *,
+    logged: bool = False,
+) -> list[str]:
     """Return the backend of a group whose target is a function; there is no other to ask."""
     lines = [f"backend {backend_name(group.target_group_arn)}"]
     if all(one.draining for one in group.targets):
@@ -27,6 +38,8 @@ def compile_function_backend(group: TargetGroupPlan, agent_socket: str) -> list[
         *lines,
         "  http-request deny deny_status 400 if { req.hdr(upgrade) -m found }",
         *agent_lines(agent_socket, FUNCTION, group.target_group_arn),
+        *(f"  {one}" for one in agent_answer_lines(observed, logged=logged)),
+        *(f"  {one}" for one in target_lines(observed, logged=logged)[:2]),
     ]
 
 

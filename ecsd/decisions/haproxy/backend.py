@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ecsd.decisions.haproxy.action import SERVED, answer, page
 from ecsd.decisions.haproxy.condition import argument
+from ecsd.decisions.haproxy.observation import BEGAN, Observed, is_logged, target_lines
 from ecsd.decisions.haproxy.server import server_options
 from ecsd.decisions.haproxy.text import word
 from ecsd.records.plan import BalancerPlan, TargetGroupPlan
@@ -22,7 +23,7 @@ ALGORITHMS = {
     "weighted_random": "random(1)",
 }
 DAY = "86400"  # seconds, the default of both kinds of stickiness
-SLOW = 9500  # ms: a connection that failed after this long was never answered
+SLOW = 9_500_000  # microseconds: a connection that failed after this long was never answered
 MARK = "x-ecsd-no-connection"
 IDEMPOTENT = "GET HEAD OPTIONS"
 DIGESTS = 10_000  # remembered: every change asks for those of all groups and targets
@@ -71,7 +72,10 @@ def compile_servers(
 
 
 def compile_backend(
-    plan: BalancerPlan, target_group_arn: str, attributes: Mapping[str, str]
+    plan: BalancerPlan,
+    target_group_arn: str,
+    attributes: Mapping[str, str],
+    observed: Observed | None = None,
 ) -> list[str]:
     """Return a backend's lines without its servers.
 
@@ -90,6 +94,7 @@ def compile_backend(
         f"  {NO_TARGET} if !{{ stopping }} {{ nbsrv({name}) eq 0 }}",
         f"  http-request disable-l7-retry unless {{ method {IDEMPOTENT} }}",
         *unreached_lines(),
+        *(f"  {one}" for one in target_lines(observed, logged=is_logged(plan.attributes))),
     ]
     if plan.addresses:
         lines.append(f"  source {plan.addresses[0]}")
@@ -98,11 +103,11 @@ def compile_backend(
 
 def unreached_lines() -> list[str]:
     """Return what a client hears when no server has taken its request."""
-    slow = f"date(0,ms),sub(txn.began),div({SLOW})"
+    slow = f"date(0,us),sub({BEGAN}),div({SLOW})"
     title = f"%[{slow},bool,iif('504 Gateway Time-out','502 Bad Gateway')]"
     unreached = f"if {{ status 503 }} {{ res.hdr({MARK}) -m found }}"
     return [
-        "  http-request set-var(txn.began) date(0,ms)",
+        f"  http-request set-var({BEGAN}) date(0,us)",
         f"  http-error status 503 content-type text/html lf-string {word(page(title))}"
         f" {SERVED} hdr {MARK} 1",
         f"  http-after-response set-status 504 {unreached} {{ {slow} ge 1 }}",

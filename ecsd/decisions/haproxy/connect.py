@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from ecsd.decisions.haproxy.backend import IDEMPOTENT, Server
 from ecsd.decisions.haproxy.condition import argument
-from ecsd.decisions.haproxy.listener import Config, Place, global_lines, joined
+from ecsd.decisions.haproxy.config import Config, Place, global_lines, joined
 from ecsd.decisions.haproxy.text import word
 from ecsd.decisions.haproxy.tls import certificate_path
 from ecsd.records.plan import ProxyEndpoint, ProxyName, ProxyPlan, ProxyPort

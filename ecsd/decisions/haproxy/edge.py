@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ecsd.decisions.balancers.wildcard import regex
 from ecsd.decisions.haproxy.action import answer
 from ecsd.decisions.haproxy.condition import HOST
-from ecsd.decisions.haproxy.listener import Config, Limits, default_lines, global_lines, joined
+from ecsd.decisions.haproxy.config import Config, Limits, default_lines, global_lines, joined
 from ecsd.decisions.haproxy.text import word
 
 LONGEST_IDLE = 4000  # seconds, ELB's own limit: the balancer behind decides

@@ -5,7 +5,7 @@ Source: Application Load Balancers guide, troubleshooting.
 
 from ecsd.decisions.balancers.function_event import Answered
 from ecsd.decisions.haproxy.action import UNAUTHORIZED, page
-from ecsd.decisions.haproxy.listener import PAGES
+from ecsd.decisions.haproxy.config import PAGES
 
 MORE = {401: UNAUTHORIZED, 414: "414 URI Too Long", 561: "561 Unauthorized"}
 

@@ -147,3 +147,12 @@ def _trace() -> list[str]:
         f"http-request set-header {TRACE} {word(f'Root={ID};{old}')} if {found} !{rooted}",
         f"http-request set-header {TRACE} {word(f'Root={ID}')} if !{found}",
     ]
+
+
+def life_lines(seconds: int) -> list[str]:
+    """Return how a client's connection ends with the first answer after its longest life."""
+    old = f"{{ date,sub(sess.began) ge {seconds} }}"
+    return [
+        "tcp-request connection set-var(sess.began) date",
+        f"http-after-response set-header Connection close if {old}",
+    ]

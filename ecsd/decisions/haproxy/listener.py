@@ -6,23 +6,20 @@ runtime API; when it changes, HAProxy is reloaded. Source: network.md 4, datapla
 ecs_semantics 5.3; HAProxy 2.6 Configuration Manual.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from hashlib import sha256
-from types import MappingProxyType
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from ecsd.decisions.balancers import oidc
 from ecsd.decisions.balancers.authenticate_checks import authentication_of
-from ecsd.decisions.haproxy.action import SERVED, Answer, Forward, answer, compile_action, page
+from ecsd.decisions.haproxy.action import Answer, Forward, answer, compile_action, page
 from ecsd.decisions.haproxy.agent import CALLBACK, LOGIN, agent_lines, compile_function_backend
 from ecsd.decisions.haproxy.authenticate import (
     DENIED,
     STALE,
     VALID,
     authenticates,
-    buffer_lines,
     listener_authenticates,
     session_lines,
     unforged_lines,
@@ -35,11 +32,26 @@ from ecsd.decisions.haproxy.backend import (
     cookie_lines,
 )
 from ecsd.decisions.haproxy.condition import compile_conditions
-from ecsd.decisions.haproxy.headers import request_lines, tells_of_clients
+from ecsd.decisions.haproxy.config import PAGES, Config, Place, default_lines, global_lines, joined
+from ecsd.decisions.haproxy.headers import life_lines, request_lines, tells_of_clients
+from ecsd.decisions.haproxy.listener_names import (
+    answer_prefix,
+    asking_prefix,
+    edge_socket,
+    frontend_name,
+    listener_digest,
+)
+from ecsd.decisions.haproxy.observation import (
+    LONGEST_URI,
+    answer_lines,
+    is_logged,
+    log_lines,
+    seen_lines,
+    traced_lines,
+)
 from ecsd.decisions.haproxy.server import server_options
 from ecsd.decisions.haproxy.text import word
 from ecsd.decisions.haproxy.tls import (
-    NO_SHARED_SESSIONS,
     bind_options,
     certificate_files,
     crt_list,
@@ -52,76 +64,8 @@ from ecsd.records.plan import BalancerPlan, ListenerPlan, TargetPlan
 STICKY = "AWSALBTG"
 HTTP2 = ("h2", "http/1.1")
 USES = ("use_backend", "default_backend")  # after all rules, as HAProxy goes through them
-CONNECT_MS = 3300  # three attempts stay within ELB's 10 seconds
-PAGES = {
-    400: "400 Bad Request",
-    408: "408 Request Time-out",
-    413: "413 Request Entity Too Large",
-    500: "500 Internal Server Error",
-    502: "502 Bad Gateway",
-    503: "503 Service Temporarily Unavailable",
-    504: "504 Gateway Time-out",
-}
 
 Used = Mapping[tuple[str, str], Collection[tuple[str, int]]]  # (balancer, group) → (id, port)s
-
-
-class Limits(NamedTuple):
-    """What the machine grants an HAProxy.
-
-    user: whom its workers become; empty: nobody else. host_namespace: under what name in
-    /run/netns the host's own namespace is found.
-    """
-
-    connections: int
-    threads: int
-    user: str = ""
-    host_namespace: str = "ecsd-host"
-
-
-class Place(NamedTuple):
-    """Where an HAProxy lives: its folder, and the host entrances that it may bind.
-
-    agent_socket: where the agent answers what an HAProxy cannot; empty: that is never asked for.
-    """
-
-    folder: str
-    limits: Limits
-    entrances: Collection[tuple[str, int]] = ()
-    agent_socket: str = ""
-
-
-class Config(NamedTuple):
-    """A configuration: the frame's sections, and what changes without another frame.
-
-    sections: the text of each, servers aside. lists: path → content of files that belong to the
-    frame, which names them by content.
-    """
-
-    sections: tuple[str, ...]
-    servers: dict[str, dict[str, Server]]  # backend → server name → server
-    lists: Mapping[str, str] = MappingProxyType({})
-    certificates: Mapping[str, str] = MappingProxyType({})  # path → PEM, with the private key
-
-    def frame(self) -> str:
-        """Return the digest of all that only a reload can change."""
-        text = "\n".join(self.sections)
-        options = {one.options for all_of in self.servers.values() for one in all_of.values()}
-        return sha256(f"{text}\n{sorted(options)}".encode()).hexdigest()
-
-    def text(self, admin_socket: str) -> str:
-        """Return the whole file; HAProxy listens for commands on ``admin_socket``."""
-        out = [
-            "global",
-            f"  stats socket {word(admin_socket)} mode 600 level admin expose-fd listeners",
-        ]
-        for section in self.sections:
-            out.append(section)
-            backend = section.partition("\n")[0].removeprefix("backend ")
-            servers = self.servers.get(backend, {})
-            for name, one in servers.items():
-                out.append(f"  server {name} {one.line()}{'' if one.used else ' disabled'}")
-        return "\n".join(out) + "\n"
 
 
 def entrance_binds(plans: Sequence[BalancerPlan]) -> list[tuple[str, int]]:
@@ -132,11 +76,6 @@ def entrance_binds(plans: Sequence[BalancerPlan]) -> list[tuple[str, int]]:
         for listener in plan.listeners
         if listener.open_to_world and plan.entrance and plan.kind == "application"
     ]
-
-
-def edge_socket(folder: str, listener_arn: str) -> str:
-    """Return the path on which a listener awaits the shared edge."""
-    return f"{folder}/{_digest(listener_arn)}.sock"
 
 
 class Part(NamedTuple):
@@ -227,8 +166,10 @@ def compile_config(
     """
     larger = any(authenticates(one) or tells_of_clients(one) for one in plans)
     verifying = any(one.trust_stores for one in plans)
-    beginning = global_lines(place.limits, larger=larger, verifying=verifying)
-    sections = list(joined([beginning, default_lines()]))
+    whole = global_lines(place.limits, larger=larger, verifying=verifying)
+    if place.observed is not None and any(is_logged(one.attributes) for one in plans):
+        whole += (f"  tune.http.logurilen {LONGEST_URI}",)
+    sections = list(joined([whole, default_lines()]))
     lists: dict[str, str] = {}
     certificates: dict[str, str] = {}
     parts = parts or Parts()
@@ -267,59 +208,14 @@ def compile_part(plan: BalancerPlan, place: Place) -> Part:
     for arn in forwarded:
         group = groups.get(arn)
         if group and group.is_function:
-            backend = compile_function_backend(group, place.agent_socket)
+            backend = compile_function_backend(
+                group, place.agent_socket, place.observed, logged=is_logged(plan.attributes)
+            )
         else:
-            backend = compile_backend(plan, arn, group.attributes if group else {})
+            attributes = group.attributes if group else {}
+            backend = compile_backend(plan, arn, attributes, place.observed)
         sections.append((*backend, *(f"  {line}" for line in rewrites)))
     return Part(joined(sections), lists, certificates)
-
-
-def joined(sections: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """Return the text of each section."""
-    return tuple("\n".join(lines) for lines in sections)
-
-
-def global_lines(
-    limits: Limits, *, larger: bool = False, verifying: bool = False
-) -> tuple[str, ...]:
-    """Return the rest of the section that ``Config.text`` begins.
-
-    larger: heads of requests. verifying: some listener verifies clients' certificates.
-    """
-    lines = [
-        f"  maxconn {limits.connections}",
-        f"  nbthread {limits.threads}",
-        # Of a client that nothing here uses: without this, each load reads all authorities that the
-        # machine trusts, which takes longer than most configurations.
-        "  httpclient.ssl.verify none",
-    ]
-    if limits.user:
-        lines += [f"  user {word(limits.user)}", f"  group {word(limits.user)}"]
-    if verifying:
-        lines.append(f"  {NO_SHARED_SESSIONS}")
-    if larger:
-        lines += [f"  {line}" for line in buffer_lines()]
-    return tuple(lines)
-
-
-def default_lines() -> tuple[str, ...]:
-    """Return the section that all others rest on, with ELB's error pages."""
-    return (
-        "defaults",
-        "  mode http",
-        f"  timeout connect {CONNECT_MS}ms",
-        "  timeout client 60s",
-        "  timeout server 60s",
-        "  retries 2",
-        "  option redispatch 1",
-        "  retry-on conn-failure empty-response",
-        "  http-reuse safe",
-        "  option idle-close-on-response",  # a reload closes no connection under a client's request
-        *(
-            f"  http-error status {code} content-type text/html string {word(page(title))} {SERVED}"
-            for code, title in PAGES.items()
-        ),
-    )
 
 
 class _Listener:
@@ -329,8 +225,9 @@ class _Listener:
         self._plan = plan
         self._place = place
         self._listener = listener
-        self._name = _digest(listener.listener_arn)
+        self._name = listener_digest(listener.listener_arn)
         self._after: list[str] = []
+        self._logged = place.observed is not None and is_logged(plan.attributes)
         self.answers: list[tuple[str, ...]] = []
         self.groups: list[str] = []
         self.rewrites: list[str] = []  # for the backends
@@ -341,15 +238,21 @@ class _Listener:
         idle = attributes.get("idle_timeout.timeout_seconds", "60")
         lines = [
             *self._binds(self._place),
+            *log_lines(self._place.observed, logged=self._logged),
             f"timeout client {idle}s",
             f"timeout http-request {idle}s",  # a whole head: bytes in drops hold nothing open
             f"timeout http-keep-alive {idle}s",
-            *_life(int(attributes.get("client_keep_alive.seconds", "3600"))),
+            *life_lines(int(attributes.get("client_keep_alive.seconds", "3600"))),
+            *seen_lines(logged=self._logged),
             *request_lines(attributes, self._listener),
+            *traced_lines(logged=self._logged),
             *(unforged_lines() if authenticates(self._plan) else []),
             *sorted(self._choices(), key=lambda one: one.startswith(USES)),
         ]
-        return [f"frontend f_{self._name}", *(f"  {line}" for line in lines + self._after)]
+        return [
+            f"frontend {frontend_name(self._listener.listener_arn)}",
+            *(f"  {line}" for line in lines + self._after),
+        ]
 
     def _binds(self, place: Place) -> list[str]:
         port, tls = self._listener.port, self._listener.tls
@@ -387,7 +290,7 @@ class _Listener:
             lines += self._authenticate(name, rule.rule_arn, rule.actions, condition)
             action = compile_action(rule.actions, own.protocol, own.port)
             lines += self._choose(name, action, condition)
-        if authentication_of(own.default_actions) is not None:
+        if self._logged or authentication_of(own.default_actions) is not None:
             lines.append(self._mark("default", ""))
         lines += self._authenticate("default", own.listener_arn, own.default_actions, "")
         action = compile_action(own.default_actions, own.protocol, own.port)
@@ -396,7 +299,7 @@ class _Listener:
     def _last_marked(self) -> int:
         """Return the last rule of which must be known whether it is the first that matches."""
         rules = self._listener.rules
-        if authentication_of(self._listener.default_actions) is not None:
+        if self._logged or authentication_of(self._listener.default_actions) is not None:
             return len(rules)
         asking = [
             number
@@ -434,7 +337,7 @@ class _Listener:
 
     def _asked(self, rule: str, header: str, arn: str) -> str:
         """Return a backend that asks the agent about a rule's user."""
-        name = f"u_{self._name}_{rule}"
+        name = f"{asking_prefix(self._listener.listener_arn)}{rule}"
         lines = agent_lines(self._place.agent_socket, header, arn)
         self.answers.append((f"backend {name}", *lines))
         return name
@@ -474,24 +377,12 @@ class _Listener:
         return lines
 
     def _answer(self, rule: str, lines: Sequence[str]) -> str:
-        name = f"a_{self._name}_{rule}"
-        self.answers.append((f"backend {name}", *(f"  {line}" for line in lines)))
+        name = f"{answer_prefix(self._listener.listener_arn)}{rule}"
+        told = answer_lines(self._place.observed, logged=self._logged)
+        self.answers.append((f"backend {name}", *(f"  {line}" for line in (*told, *lines))))
         return name
 
 
 def _use(backend: str, condition: str) -> str:
     condition = condition.strip()
     return f"use_backend {backend} if {condition}" if condition else f"default_backend {backend}"
-
-
-def _life(seconds: int) -> list[str]:
-    """A client's connection ends with the first answer after its longest life."""
-    old = f"{{ date,sub(sess.began) ge {seconds} }}"
-    return [
-        "tcp-request connection set-var(sess.began) date",
-        f"http-after-response set-header Connection close if {old}",
-    ]
-
-
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:16]

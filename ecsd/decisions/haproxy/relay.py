@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from ecsd.decisions.balancers.alpn import protocols
 from ecsd.decisions.balancers.nlb_plan import Door, Relay, Share
 from ecsd.decisions.haproxy.backend import Server
-from ecsd.decisions.haproxy.listener import CONNECT_MS, Config, Place, global_lines, joined
+from ecsd.decisions.haproxy.config import CONNECT_MS, Config, Place, global_lines, joined
 from ecsd.decisions.haproxy.server import encryption
 from ecsd.decisions.haproxy.tls import bind_options, certificate_files, crt_list, trust_files
 from ecsd.records.plan import TlsPlan, TrustStorePlan

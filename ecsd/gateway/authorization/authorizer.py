@@ -22,6 +22,7 @@ from ecsd.records.s3.bucket import Bucket
 from ecsd.store.finders.iam_caller import Identity, Keys, context_of, identify, tag_keys
 from ecsd.store.finders.s3 import OwnedBucket, find_bucket, newest_version
 from ecsd.store.finders.tags import resource_tags
+from ecsd.store.log_delivery import log_deliverers
 
 WITH_POLICIES = ("kms", "secretsmanager")  # services whose resources have policies of their own
 # What a bucket's policy cannot take from its owner's root. Source: S3 User Guide, Bucket policies.
@@ -107,10 +108,12 @@ def _judge_s3(call: Call, identity: Identity, need: Need, common: Keys) -> None:
     context = {**common, **need.context}
     if found is not None:
         context |= _object_tags(call, found, need.resource)
-    decision = decide(
-        Request(identity.principal, need.action, need.resource, context, owner),
-        identity.policies._replace(resource=source),
-    )
+    policies = identity.policies._replace(resource=source)
+    decisions = [
+        decide(Request(one, need.action, need.resource, context, owner), policies)
+        for one in _names_of(identity, call.scope.region)
+    ]
+    decision = next((one for one in decisions if one.allowed), decisions[0])
     if not decision.allowed:
         said = call.caller.arn or "anonymous"
         message = refusal(decision, said, need.action, need.resource)
@@ -124,6 +127,14 @@ def _of_service(call: Call, identity: Identity, request: HttpRequest) -> Keys:
         **of_connection(request),
         "aws:viaawsservice": ("true",),
     }
+
+
+def _names_of(identity: Identity, region: str) -> list[Principal]:
+    """Return as whom buckets' policies may name a caller: several for who delivers logs."""
+    session = identity.session
+    if session is not None and session.load_balancer_arn is not None:
+        return log_deliverers(region)
+    return [identity.principal]
 
 
 def _of_absence(call: Call, asked: Asked) -> list[Need]:

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ecsd.decisions.balancers.network_balancer_attributes import load_balancer_attributes
+from ecsd.decisions.telemetry.log_place import KINDS, is_enabled, log_place
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.elbv2 import attribute, tag
@@ -23,7 +24,9 @@ from ecsd.operations.elbv2.zones import (
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule, Zone
 from ecsd.store.finders.elbv2 import require_all, require_load_balancer
+from ecsd.store.log_delivery import fault_of_place
 from ecsd.store.store import View
+from ecsd.store.task_roles import Rules
 
 NAME = re.compile(r"(?!internal-)(?!-)[A-Za-z0-9-]{1,32}(?<!-)")
 MOST_BALANCERS = 50  # of a type in a region
@@ -145,6 +148,7 @@ async def modify_load_balancer_attributes(call: Call, request: dict[str, Any]) -
         balancer = require_load_balancer(change, request["LoadBalancerArn"])
         known = load_balancer_attributes(balancer.type)
         held = attribute.changed("Load balancer", known, balancer.attributes, request["Attributes"])
+        _check_logs(call, balancer, held)
         change.put(replace(balancer, attributes=held))
     return attribute.show(known, held)
 
@@ -207,6 +211,32 @@ async def describe_capacity_reservation(call: Call, request: dict[str, Any]) -> 
     """Tell that nothing is reserved: capacity is the machine's."""
     require_load_balancer(call.view, request["LoadBalancerArn"])
     return {"DecreaseRequestsRemaining": 0, "CapacityReservationState": []}
+
+
+def _check_logs(call: Call, balancer: LoadBalancer, held: dict[str, str]) -> None:
+    """Refuse a log that is to be kept where it cannot be delivered.
+
+    Of an S3 that is not ecsd's own nothing is known here: its refusals are faults of the host.
+    """
+    for kind in KINDS.values():
+        if not is_enabled(kind, held):
+            continue
+        place = log_place(kind, held, balancer.load_balancer_arn)
+        known = log_place(kind, balancer.attributes, balancer.load_balancer_arn)
+        if is_enabled(kind, balancer.attributes) and known == place:
+            continue
+        if not place.bucket:
+            raise AwsError(
+                "InvalidConfigurationRequest",
+                f"'{kind.attributes}.bucket' must be specified when '{kind.attributes}.enabled' "
+                "is true",
+            )
+        if call.settings.s3_endpoint:
+            continue
+        judged = Rules.of(call.settings).judged
+        fault = fault_of_place(call.store, place, balancer.load_balancer_arn, judged=judged)
+        if fault is not None:
+            raise AwsError("InvalidConfigurationRequest", fault)
 
 
 def describe(view: View, balancer: LoadBalancer) -> dict[str, Any]:

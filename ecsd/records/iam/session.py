@@ -21,6 +21,7 @@ class Session(Record, frozen=True, kw_only=True):
         role_name: None for GetSessionToken: the caller as it was.
         policy, policy_arns: session policies that narrow what the role may do.
         provider_arn: the OpenID Connect provider by whose token the session was opened.
+        load_balancer_arn: the balancer whose logs Elastic Load Balancing delivers with it.
         task_arn, purpose: the ECS task whose role it is, ``task`` or ``execution``.
         sealed_token: of a task's session: its host is told the token. Opens for the key's id.
         is_judged: its role's policies count in local mode too.
@@ -28,7 +29,7 @@ class Session(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "session"
     KEY: ClassVar[str] = "access_key_id"
-    INDEXES: ClassVar[tuple[str, ...]] = ("role_name", "task_arn")
+    INDEXES: ClassVar[tuple[str, ...]] = ("role_name", "task_arn", "load_balancer_arn")
 
     access_key_id: str
     sealed_secret: str
@@ -45,6 +46,7 @@ class Session(Record, frozen=True, kw_only=True):
     transitive_tag_keys: tuple[str, ...] = ()
     provider_arn: str | None = None
     task_arn: str | None = None
+    load_balancer_arn: str | None = None
     purpose: str | None = None
     sealed_token: str | None = None
     is_judged: bool = False

@@ -69,6 +69,8 @@ def _identify(view: View, account: str, arn: str, access_key_id: str) -> Identit
     session = view.get(Session, access_key_id)
     if session is not None and session.role_name is not None:
         return _of_role(view, session)
+    if session is not None and session.load_balancer_arn is not None:
+        return _of_service(session, session.load_balancer_arn)
     if arn.endswith(":root"):
         return _with_session(
             Identity(
@@ -162,6 +164,15 @@ def _of_role(view: View, session: Session) -> Identity:
     if session.provider_arn:
         context["aws:federatedprovider"] = (session.provider_arn,)
     return _with_session(Identity(principal, policies, context), session)
+
+
+def _of_service(session: Session, source_arn: str) -> Identity:
+    """Return a service that acts for a load balancer: only resources' policies can allow it."""
+    context: Keys = {
+        "aws:sourcearn": (source_arn,),
+        "aws:sourceaccount": (source_arn.split(":")[4],),
+    }
+    return Identity(Principal(PrincipalKind.SERVICE, session.arn), Policies(), context, session)
 
 
 def _with_session(identity: Identity, session: Session | None) -> Identity:

@@ -14,7 +14,8 @@ from ecsd.certificates.authority import Authority
 from ecsd.decisions.balancers.rule_regex import check_regex
 from ecsd.decisions.balancers.sni import sni_choices
 from ecsd.decisions.balancers.ssl_policies import POLICIES
-from ecsd.decisions.haproxy.listener import Place, compile_config
+from ecsd.decisions.haproxy.config import Place
+from ecsd.decisions.haproxy.listener import compile_config
 from ecsd.records.acm.certificate import Certificate
 from tests.decisions.listener_plans import (
     LISTED,

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
+from ecsd.decisions.haproxy.config import Limits, Place
 from ecsd.decisions.haproxy.connect import compile_proxy_config
-from ecsd.decisions.haproxy.listener import Limits, Place
 from ecsd.records.plan import ProxyEndpoint, ProxyName, ProxyPlan, ProxyPort
 
 PLACE = Place("/run", Limits(2000, 1))

@@ -9,7 +9,7 @@ from ecsd.decisions.balancers.alpn import POLICIES
 from ecsd.decisions.balancers.network_balancer_attributes import CROSS_ZONE, IDLE, PROXY, STICKY
 from ecsd.decisions.balancers.nlb_plan import doors
 from ecsd.decisions.balancers.nlb_ruleset import compile_nlb
-from ecsd.decisions.haproxy.listener import Limits, Place
+from ecsd.decisions.haproxy.config import Limits, Place
 from ecsd.decisions.haproxy.relay import compile_relays
 from ecsd.decisions.haproxy.tls import NO_SHARED_SESSIONS
 from ecsd.errors import BalancerError

@@ -281,7 +281,8 @@ async def test_attributes_have_aws_defaults_and_are_kept(elb, balancer, network,
         "Load balancer attribute key 'no.such.key' is not recognized",
     )
     for key, value in (
-        ("access_logs.s3.enabled", "true"),
+        ("health_check_logs.s3.enabled", "true"),
+        ("access_logs.s3.prefix", "my/AWSLogs"),
         ("waf.fail_open.enabled", "true"),
         ("zonal_shift.config.enabled", "true"),
         ("idle_timeout.timeout_seconds", "4001"),

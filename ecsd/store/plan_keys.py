@@ -60,10 +60,13 @@ def plans_resting_on(view: View, record: Record) -> Iterable[Place]:
 
 
 def sessions_told(change: Change) -> Iterable[Place]:
-    """Yield the plan of a task whose role has a session, new or ended."""
+    """Yield the plan of a task, or balancer, that has a session, new or ended."""
     for record in (change.after or change.before,):
         if isinstance(record, Session) and record.task_arn is not None:
             yield Scope.of_arn(record.task_arn), f"roles/{record.task_arn}"
+        if isinstance(record, Session) and record.load_balancer_arn is not None:
+            arn = record.load_balancer_arn
+            yield Scope.of_arn(arn), f"balancer/{arn}"
 
 
 def is_placed(change: Change) -> bool:

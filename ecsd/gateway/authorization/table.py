@@ -31,6 +31,14 @@ FREE = frozenset(
     }
 )
 
+# Services whose operations need their own action, and no other, on resources without policies.
+ITS_OWN_ALONE = frozenset({"acm", "ecs", "elbv2", "logs", "route53", "servicediscovery", "sts"})
+
+
+def needs_its_own_alone(service: str, operation: str) -> bool:
+    """Tell whether an operation needs the action of its name alone, whatever it is about."""
+    return service in ITS_OWN_ALONE and not (service == "ecs" and operation in ecs.PASSING)
+
 
 def needs_of(service: str, signing_name: str, asked: Asked) -> list[Need]:
     """Return what a request needs: all of it. Any resource, where a service has no table."""

@@ -28,6 +28,7 @@ class Session(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "session"
     KEY: ClassVar[str] = "access_key_id"
+    OF_CALLERS: ClassVar[bool] = True
     INDEXES: ClassVar[tuple[str, ...]] = ("role_name", "task_arn")
 
     access_key_id: str

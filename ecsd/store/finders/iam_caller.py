@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ecsd.decisions.iam.evaluation import Policies, Source
 from ecsd.decisions.iam.principal import Principal, PrincipalKind
+from ecsd.decisions.iam.settled import Settled
 from ecsd.decisions.iam.statement import compile_policy
 from ecsd.records.iam.role import Role
 from ecsd.records.iam.session import Session
@@ -25,6 +26,7 @@ from ecsd.store.store import Store, View
 
 Keys = dict[str, tuple[str, ...]]
 KEPT = 4096  # callers that are remembered
+Noted = tuple[tuple[type[Record], str, Record | None], ...]
 
 
 class Identity(NamedTuple):
@@ -40,29 +42,47 @@ class Identity(NamedTuple):
     session: Session | None = None
 
 
-class _Known(NamedTuple):
-    """A caller, and the records that it was made from."""
+class Known:
+    """A caller, and what is settled about it.
 
-    records: tuple[tuple[type[Record], str, Record | None], ...]
-    identity: Identity
+    Attributes:
+        records: what it was made from.
+        checked: the store's ``callers`` when they were last the very same.
+    """
+
+    __slots__ = ("checked", "identity", "records", "settled")
+
+    def __init__(self, identity: Identity, records: Noted, checked: object) -> None:
+        self.identity = identity
+        self.settled = Settled(identity.principal, identity.policies)
+        self.records = records
+        self.checked = checked
 
 
 def identify(store: Store, account: str, arn: str, access_key_id: str) -> Identity:
-    """Return the caller of an account by its ARN and key; what is gone has no policies.
+    """Return the caller of an account by its ARN and key; what is gone has no policies."""
+    return recall(store, account, arn, access_key_id).identity
+
+
+def recall(store: Store, account: str, arn: str, access_key_id: str) -> Known:
+    """Return the same with what is settled about it.
 
     It is remembered for as long as every record that it rests on is the very same.
     """
-    view = store.view(Scope(account, GLOBAL))
     place = (account, arn, access_key_id)
-    known = _IDENTITIES.get(place)
+    known = _KNOWN.get(place)
+    if known is not None and known.checked is store.callers:
+        return known
+    view = store.view(Scope(account, GLOBAL))
     if known is not None and view.still_has(known.records):
-        return known.identity
+        known.checked = store.callers
+        return known
     noting = view.noting()
     identity = _identify(noting, account, arn, access_key_id)
-    if len(_IDENTITIES) >= KEPT:
-        _IDENTITIES.clear()
-    _IDENTITIES[place] = _Known(tuple(noting.noted), identity)
-    return identity
+    if len(_KNOWN) >= KEPT:
+        _KNOWN.clear()
+    _KNOWN[place] = known = Known(identity, tuple(noting.noted), store.callers)
+    return known
 
 
 def _identify(view: View, account: str, arn: str, access_key_id: str) -> Identity:
@@ -95,7 +115,7 @@ def identity_of_role(view: View, role: Role, session_name: str) -> Identity:
     )
 
 
-_IDENTITIES: dict[tuple[str, str, str], _Known] = {}  # by account, ARN, access key
+_KNOWN: dict[tuple[str, str, str], Known] = {}  # by account, ARN, access key
 
 
 def context_of(identity: Identity, now: datetime, region: str) -> Keys:

@@ -75,6 +75,17 @@ async def test_more_are_opened_at_once_the_more_are_used(stock, visits):
     assert visits.opened == [1, 2, 4, 8, 16, 32]
 
 
+async def test_what_is_at_hand_can_be_had_at_once(stock, visits):
+    assert stock.spare() is None
+    for _ in range(2):
+        (await stock.take()).close()
+    spare = stock.spare()
+    assert not spare.getblocking()
+    spare.close()
+    assert stock.spare() is None
+    assert visits.opened == [1, 2]
+
+
 async def test_spare_ones_are_closed_with_the_stock(stock):
     for _ in range(2):
         (await stock.take()).close()

@@ -10,7 +10,21 @@ from pathlib import Path
 
 import boto3
 
-from bench import connect, figures, flows, iam, machine, names, rivals, scale, turns, web
+from bench import (
+    connect,
+    figures,
+    flows,
+    iam,
+    images,
+    isolation,
+    logs,
+    machine,
+    names,
+    rivals,
+    scale,
+    turns,
+    web,
+)
 from bench.table import Measured, measured, table
 from tests.integration.conftest import Ecsd
 from tests.integration.sample import Account
@@ -28,6 +42,9 @@ GROUPS = {
     "names": names.GROUP,
     "connect": connect.GROUP,
     "iam": iam.GROUP,
+    "logs": logs.GROUP,
+    "images": images.GROUP,
+    "isolation": isolation.GROUP,
 }
 
 

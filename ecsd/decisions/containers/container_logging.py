@@ -12,6 +12,9 @@ from ecsd.records.plan import NON_BLOCKING, TaskPlan
 
 BOUNDED_FILE = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}}
 BUFFER_SIZE = "10m"  # of non-blocking containers that say none
+# Behind that buffer the Engine's driver has a queue. By itself it holds 4,096 events, and what
+# comes while it is full is lost, long before the buffer is.
+QUEUED_EVENTS = "32768"
 
 
 def log_config(
@@ -43,6 +46,8 @@ def _awslogs(
     prefix = options.pop("awslogs-stream-prefix", None)
     if prefix:
         options["awslogs-stream"] = f"{prefix}/{container}/{plan.task_id}"
+    if options["mode"] == NON_BLOCKING:
+        options.setdefault("awslogs-max-buffered-events", QUEUED_EVENTS)
     options.setdefault("awslogs-region", plan.region)
     options.setdefault("awslogs-endpoint", plan.logs_endpoint)
     options.setdefault("awslogs-credentials-endpoint", credentials_endpoint)

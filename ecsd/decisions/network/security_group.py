@@ -79,12 +79,13 @@ def cut_flows(old: VpcPlan, new: VpcPlan, flows: Iterable[Flow]) -> list[Flow]:
 
 def narrowed(old: VpcPlan, new: VpcPlan) -> bool:
     """Tell whether a change took an open rule from an interface: some flow may have to end."""
-    after = {one.network_interface_id: _open_rules(new, one) for one in new.interfaces}
-    return any(
-        not _open_rules(old, one) <= after[one.network_interface_id]
+    after = {one.network_interface_id: one.group_ids for one in new.interfaces}
+    judged = {  # most interfaces have the groups of others
+        (one.group_ids, after[one.network_interface_id])
         for one in old.interfaces
         if is_filtered(one) and one.network_interface_id in after
-    )
+    }
+    return any(not _open_rules(old, was) <= _open_rules(new, now) for was, now in judged)
 
 
 def is_filtered(interface: InterfacePlan) -> bool:
@@ -173,11 +174,12 @@ def _is_whole(rule: PacketRule) -> bool:
     return every or (rule.from_port == 0 and rule.to_port == LAST_PORT)
 
 
-def _open_rules(plan: VpcPlan, interface: InterfacePlan) -> set[tuple[str, PacketRule]]:
-    return set(_open_of(plan, interface, "ingress")) | set(_open_of(plan, interface, "egress"))
-
-
-def _open_of(
-    plan: VpcPlan, interface: InterfacePlan, side: str
-) -> Iterator[tuple[str, PacketRule]]:
-    yield from ((side, one) for one in rules_of(plan, interface, side) if one.cidr == WORLD)
+def _open_rules(plan: VpcPlan, group_ids: tuple[str, ...]) -> set[tuple[str, PacketRule]]:
+    return {
+        (side, rule)
+        for group in plan.security_groups
+        if group.group_id in group_ids
+        for side, rules in (("ingress", group.ingress), ("egress", group.egress))
+        for rule in rules
+        if rule.cidr == WORLD
+    }

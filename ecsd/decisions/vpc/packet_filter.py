@@ -9,7 +9,7 @@ target sees; as AWS does, a rule of the target that names the balancer's group a
 that address is. Source: network.md 2, 5 and 6; Network Load Balancers guide, security groups.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ecsd.decisions.balancers.nlb_ruleset import AFTER_TRANSLATION, BEFORE_TRANSLATION, TRANSLATED
 from ecsd.decisions.network.addresses import (
@@ -113,8 +113,10 @@ def _security_groups(plan: VpcPlan, own_resolver: str) -> Table:
             address for one in members for address in _addresses_of(one)
         )
         chains |= _group_chains(group, known, balancing)
+    ways = {groups: _ways(groups, known) for groups in {one.group_ids for one in filtered}}
     for interface in filtered:
-        chains |= _interface_chains(interface, known)
+        short = _short(interface)
+        chains |= {f"e{letter}_{short}": way for letter, way in ways[interface.group_ids].items()}
     chains |= _base_chains("forward", ())
     chains |= _base_chains("input", (RESET,))
     chains |= _base_chains("output", (f"meta mark {PROBE_MARK} accept", RESETTING))
@@ -209,12 +211,11 @@ def _icmp(rule: PacketRule) -> str:
     return f"icmp type {rule.from_port} {code}"
 
 
-def _interface_chains(interface: InterfacePlan, known: set[str]) -> dict[str, Chain]:
-    groups = [one for one in interface.group_ids if one in known]
+def _ways(group_ids: Sequence[str], known: set[str]) -> dict[str, Chain]:
+    """Return the chains of interfaces with these groups: ``i`` in, ``o`` out."""
+    groups = [name(one) for one in group_ids if one in known]
     return {
-        f"e{letter}_{_short(interface)}": Chain(
-            (*(f"jump {letter}_{name(one)}" for one in groups), "counter drop")
-        )
+        letter: Chain((*(f"jump {letter}_{one}" for one in groups), "counter drop"))
         for letter in "io"
     }
 

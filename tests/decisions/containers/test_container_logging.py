@@ -52,6 +52,7 @@ def test_awslogs_comes_here():
             "cache-disabled": "true",
             "mode": "non-blocking",
             "max-buffer-size": "10m",
+            "awslogs-max-buffered-events": "32768",
         },
     }
 

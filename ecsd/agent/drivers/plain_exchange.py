@@ -48,7 +48,7 @@ class PlainExchange:
         connection: socket.socket,
         request: bytes,
         ways: tuple[Readiness, Timers],
-        told: Callable[[Ending], None],
+        told: Callable[["PlainExchange", Ending], None],
     ) -> None:
         """Prepare it.
 
@@ -91,6 +91,7 @@ class PlainExchange:
             self._readiness.forget(self._number)
             self._connection.close()
             self._connection = None
+            self._heard = b""  # what is timed is held until then
 
     # ------------------------------------------------------------------ steps
 
@@ -164,12 +165,13 @@ class PlainExchange:
             self._finish()
         elif self._connection is not None:
             self.end()
-            self._told(error)
+            self._told(self, error)
 
     def _finish(self) -> None:
         if self._connection is not None:
+            status = status_of(self._heard)
             self.end()
-            self._told(status_of(self._heard))
+            self._told(self, status)
 
 
 def _as_error(number: int) -> OSError:

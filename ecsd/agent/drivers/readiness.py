@@ -12,7 +12,10 @@ READABLE, WRITABLE = select.EPOLLIN, select.EPOLLOUT
 
 
 class Readiness:
-    """Callbacks of sockets by their file descriptors, which are forgotten before they close."""
+    """Callbacks of sockets by their file descriptors, which are forgotten before they close.
+
+    Closing alone would not do: a child process may still hold the socket until it executes.
+    """
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
@@ -29,8 +32,9 @@ class Readiness:
         self._callbacks[number] = ready
 
     def forget(self, number: int) -> None:
-        """Wait no more for a socket that is closed next: that takes it out of the epoll."""
-        self._callbacks.pop(number, None)
+        """Wait no more for a socket, if it was waited for."""
+        if self._callbacks.pop(number, None) is not None:
+            self._epoll.unregister(number)
 
     def close(self) -> None:
         """Wait for nothing more."""

@@ -20,6 +20,7 @@ from ecsd.agent.drivers.target_channel import Channel, opened
 from ecsd.clock import Clock
 from ecsd.decisions.balancers.target_health import Outcome, matches
 
+Told = Callable[[Outcome], None]
 ALPN = {"HTTP1": "http/1.1", "HTTP2": "h2", "GRPC": "h2"}
 
 
@@ -59,14 +60,14 @@ class PlainProbe:
     def __init__(self, timers: Timers) -> None:
         self._timers = timers
         self._readiness: Readiness | None = None
-        self._under_way: set[PlainExchange] = set()
+        self._under_way: dict[PlainExchange, tuple[Question, Told]] = {}
 
     def ask(
         self,
         connection: socket.socket,
         question: Question,
         request: bytes,
-        told: Callable[[Outcome], None],
+        told: Told,
     ) -> None:
         """Tell how a check went, perhaps before this returns; the connection is closed then.
 
@@ -74,13 +75,9 @@ class PlainProbe:
         """
         if self._readiness is None:
             self._readiness = Readiness()
-
-        def ended(ending: Ending) -> None:
-            self._under_way.discard(exchange)
-            told(outcome_of(question, ending))
-
-        exchange = PlainExchange(connection, request, (self._readiness, self._timers), ended)
-        self._under_way.add(exchange)
+        ways = (self._readiness, self._timers)
+        exchange = PlainExchange(connection, request, ways, self._ended)
+        self._under_way[exchange] = (question, told)
         exchange.begin(question.address, question.port, question.timeout)
 
     def stop(self) -> None:
@@ -91,6 +88,10 @@ class PlainProbe:
         if self._readiness is not None:
             self._readiness.close()
             self._readiness = None
+
+    def _ended(self, exchange: PlainExchange, ending: Ending) -> None:
+        question, told = self._under_way.pop(exchange)
+        told(outcome_of(question, ending))
 
 
 async def ask_by_channel(connection: socket.socket, question: Question, clock: Clock) -> Outcome:

@@ -5,7 +5,6 @@ apply. Source: ecs_semantics 5.2.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
 from ecsd.records.plan import TargetGroupPlan
@@ -63,7 +62,6 @@ def describe(outcome: Outcome) -> str:
             return "Health checks failed"
 
 
-@lru_cache(4096)
 def matches(matcher: str, code: int) -> bool:
     """Tell whether a status code passes a matcher such as ``200``, ``200,202`` or ``200-299``."""
     for part in matcher.split(","):

@@ -113,6 +113,14 @@ async def test_sockets_of_a_namespace_that_had_the_name_before_are_not_handed_ou
     assert len(visits.opened) == 3
 
 
+async def test_what_is_at_hand_of_such_a_namespace_is_not_either(stock):
+    for _ in range(2):
+        (await stock.take()).close()
+    stock._namespace = 7
+    assert stock.spare() is None
+    assert not stock._spare
+
+
 async def test_without_the_namespace_there_is_no_socket_though_some_are_spare(
     visits, clock, tmp_path
 ):

@@ -162,7 +162,10 @@ def _signature_version(request: HttpRequest) -> str:
 
 
 def _check_session_token(identity: Identity, service: str, operation: str) -> None:
-    """Refuse what GetSessionToken's credentials cannot do without MFA: IAM, and most of STS."""
+    """Refuse what GetSessionToken's credentials cannot do without MFA: IAM, and most of STS.
+
+    Those of GetFederationToken cannot either; the operations of STS refuse them the rest.
+    """
     session = identity.session
     if session is None or session.role_name is not None:
         return

@@ -18,7 +18,8 @@ class Session(Record, frozen=True, kw_only=True):
         user_id: what GetCallerIdentity answers, ``<role id>:<session name>``.
         sealed_secret: opens for the key's id.
         token_digest: SHA-256 of the session token, in hexadecimal: what is to be compared.
-        role_name: None for GetSessionToken: the caller as it was.
+        role_name: None for GetSessionToken: the caller as it was; and for GetFederationToken.
+        federator_arn, federator_id: of GetFederationToken: the user, or root, that opened it.
         policy, policy_arns: session policies that narrow what the role may do.
         provider_arn: the OpenID Connect provider by whose token the session was opened.
         task_arn, purpose: the ECS task whose role it is, ``task`` or ``execution``.
@@ -45,6 +46,8 @@ class Session(Record, frozen=True, kw_only=True):
     tags: tuple[Tag, ...] = ()
     transitive_tag_keys: tuple[str, ...] = ()
     provider_arn: str | None = None
+    federator_arn: str | None = None
+    federator_id: str | None = None
     task_arn: str | None = None
     purpose: str | None = None
     sealed_token: str | None = None

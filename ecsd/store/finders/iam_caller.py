@@ -25,6 +25,7 @@ from ecsd.store.scope import GLOBAL, Scope
 from ecsd.store.store import Store, View
 
 Keys = dict[str, tuple[str, ...]]
+EVERYTHING = "arn:aws:iam::aws:policy/AdministratorAccess"  # what root may
 KEPT = 4096  # callers that are remembered
 Noted = tuple[tuple[type[Record], str, Record | None], ...]
 
@@ -89,6 +90,8 @@ def _identify(view: View, account: str, arn: str, access_key_id: str) -> Identit
     session = view.get(Session, access_key_id)
     if session is not None and session.role_name is not None:
         return _of_role(view, session)
+    if session is not None and session.federator_arn is not None:
+        return _of_federated(view, session, session.federator_arn)
     if arn.endswith(":root"):
         return _with_session(
             Identity(
@@ -181,6 +184,37 @@ def _of_role(view: View, session: Session) -> Identity:
         context["aws:sourceidentity"] = (session.source_identity,)
     if session.provider_arn:
         context["aws:federatedprovider"] = (session.provider_arn,)
+    return _with_session(Identity(principal, policies, context), session)
+
+
+def _of_federated(view: View, session: Session, federator_arn: str) -> Identity:
+    """Return a federated user: what its federator may, as far as the session's policies allow.
+
+    Without any it may nothing but what resources' policies let its own ARN do. Source: IAM User
+    Guide, Permissions for GetFederationToken.
+    """
+    given = _given(view, session) or ()
+    policies, behind = Policies(session=given), federator_arn
+    tags: tuple[Tag, ...] = ()
+    user = find_user_by_arn(view, federator_arn)
+    if federator_arn.endswith(":root"):
+        whole = managed_source(view, EVERYTHING)
+        policies = Policies((whole,) if whole is not None else (), session=given)
+    elif user is not None and user.user_id == session.federator_id:
+        policies = Policies(identity_sources(view, user), boundary_source(view, user), given)
+        tags = user.tags
+    else:
+        behind = ""  # gone: another user of the same name is none of its
+    account = view.scope.account
+    principal = Principal(
+        PrincipalKind.FEDERATED_USER, session.arn, account, session.user_id, behind
+    )
+    context: Keys = {
+        "aws:principaltype": ("FederatedUser",),
+        "aws:userid": (session.user_id,),
+        **tag_keys("aws:principaltag", tags),
+        **tag_keys("aws:principaltag", session.tags),
+    }
     return _with_session(Identity(principal, policies, context), session)
 
 

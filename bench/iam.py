@@ -36,9 +36,11 @@ from ecsd.protocol.message import HttpRequest
 from ecsd.protocol.wire import Wire
 from ecsd.records.plan import RoleCredentials, RolesPlan
 from ecsd.settings import Settings
+from ecsd.store.image_memory import MemoryImages
 from ecsd.store.store import Store
 from ecsd.store.stream_memory import MemoryLogStreams
 from tests.agent.task_world import plan
+from tests.gateway.gateway_client import new_blobs
 
 ROOT = ("AKROOT", "root-secret")
 ROUNDS, COUNT = 9, 300  # requests of a round
@@ -71,6 +73,8 @@ class Place:
                 operations=load_operations(),
                 store=self.store,
                 streams=MemoryLogStreams(),
+                blobs=new_blobs(),
+                images=MemoryImages(SystemClock()),
                 clock=SystemClock(),
                 ids=ids,
                 settings=settings,

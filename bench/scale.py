@@ -221,16 +221,15 @@ async def checking(count=2000):
         made = plan(*groups)
         await world.balancers.apply(made)
         await asyncio.wait_for(_all_healthy(world, [made]), 60)
-        checks = world.balancers._checks  # noqa: SLF001 - counts what the real probe is asked
-        probe, asked = checks._probe, 0  # noqa: SLF001
+        checks = world.balancers._checks  # noqa: SLF001 - counts what it hears
+        judge, asked = checks._judge, 0  # noqa: SLF001
 
-        async def counted(*words):
+        def counted(watched, outcome, check):
             nonlocal asked
-            outcome = await probe(*words)
             asked += outcome.kind == "passed"
-            return outcome
+            judge(watched, outcome, check)
 
-        checks._probe = counted  # noqa: SLF001
+        checks._judge = counted  # noqa: SLF001
         await asyncio.sleep(1)
         asked, cpu, began = 0, time.process_time(), time.monotonic()
         await asyncio.sleep(SECONDS)
@@ -242,7 +241,7 @@ async def checking(count=2000):
 
 def bare_check(target, count=300):
     """Return the CPU seconds of a check that a blocking loop makes."""
-    asked = Question(target, TARGET_PORT, "/", 1, "200").text()
+    asked = Question(target, TARGET_PORT, "/", 1, "200").request()
     began = time.thread_time()
     for _ in range(count):
         with socket.create_connection((target, TARGET_PORT), 5) as connection:

@@ -23,6 +23,10 @@ class Clock(Protocol):
         """Return the present moment."""
         ...
 
+    def monotonic(self) -> float:
+        """Return seconds that nobody sets back, since some moment; of the event loop's timers."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         ...
@@ -46,6 +50,10 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the present moment."""
         return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return the seconds by which event loops' timers go."""
+        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -74,6 +82,10 @@ class VirtualClock(SystemClock):
     def now(self) -> datetime:
         """Return the virtual moment."""
         return VIRTUAL_START + timedelta(seconds=asyncio.get_running_loop().time())
+
+    def monotonic(self) -> float:
+        """Return the loop's virtual seconds."""
+        return asyncio.get_running_loop().time()
 
     async def advance(self, seconds: float) -> None:
         """Let this much virtual time pass, with everything that becomes due in it."""

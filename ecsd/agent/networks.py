@@ -157,6 +157,11 @@ class HostNetworks:
             return
         await end_translated(self._clock, self._namespaces.path_of(vpc_id), endings)
 
+    def spare_socket(self, vpc_id: str) -> socket.socket | None:
+        """Return such a socket if one is at hand."""
+        stock = self._sockets.get(vpc_id)
+        return stock.spare() if stock is not None else None
+
     async def open_socket(self, vpc_id: str) -> socket.socket:
         """Return a non-blocking IPv4 stream socket that lives in the VPC."""
         stock = self._sockets.get(vpc_id)

@@ -51,6 +51,14 @@ class Networks(Protocol):
         """Bring a table into force in a task's namespace (a path)."""
         ...
 
+    def spare_socket(self, vpc_id: str) -> socket.socket | None:
+        """Return such a socket as ``open_socket`` does if one is at hand, else None.
+
+        Raises:
+            NetworkError: the VPC is gone.
+        """
+        ...
+
     async def open_socket(self, vpc_id: str) -> socket.socket:
         """Return a non-blocking IPv4 stream socket that lives in the VPC; bounded in time.
 

@@ -231,7 +231,8 @@ class Dispatcher:
         """Let a request pass, and keep that its key was used."""
         if call.judged or request.through is not None:
             self._authorize(route, call, request, members)
-        if call.caller.access_key_id.startswith(LONG_TERM):
+        key_id = call.caller.access_key_id
+        if key_id.startswith(LONG_TERM) and not self._identification.is_noted(key_id):
             origin = Origin(call.scope, call.caller)
             await self._identification.note_use(self._parts.store, origin, route.service)
 

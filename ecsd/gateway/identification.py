@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 TOKEN = "x-amz-security-token"
 USE_NOTED = timedelta(hours=1)  # how exactly the last use of a key is kept
+NOTED = 4096  # keys of which is remembered that their use is noted
 # Operations that AWS takes without a signature: their own token says who it is.
 UNSIGNED: Mapping[tuple[str, str], str] = {
     ("sts", "AssumeRoleWithWebIdentity"): "anonymous",
@@ -54,6 +55,7 @@ class Identification:
         self._find_key = find_key
         self._seal = seal
         self.verifier = Verifier(find_key)
+        self._noted: dict[str, datetime] = {}  # key id → until when its use needs no noting
 
     def origin(self, request: HttpRequest, raw: bytes, operation: tuple[str, str]) -> Origin:
         """Return the origin of a request; ``raw`` is its body as sent.
@@ -121,12 +123,22 @@ class Identification:
                 "ExpiredToken", "The security token included in the request is expired", status=403
             )
 
+    def is_noted(self, access_key_id: str) -> bool:
+        """Tell whether the use of a key was noted within the last hour."""
+        until = self._noted.get(access_key_id)
+        return until is not None and self._clock.now() < until
+
     async def note_use(self, store: Store, origin: Origin, service: str) -> None:
         """Keep when a user's key was used last, once an hour; of other keys nothing is kept."""
         key_id = origin.caller.access_key_id
         home, now = origin.scope.globally(), self._clock.now()
         key = store.view(home).get(AccessKey, key_id)
-        if key is None or (key.last_used_at and now - key.last_used_at < USE_NOTED):
+        if key is None:
+            return
+        if key.last_used_at and now - key.last_used_at < USE_NOTED:
+            if len(self._noted) >= NOTED:
+                self._noted.clear()
+            self._noted[key_id] = key.last_used_at + USE_NOTED
             return
         used = replace(
             key,

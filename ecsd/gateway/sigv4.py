@@ -7,7 +7,7 @@ control_plane 3.
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -20,12 +20,16 @@ from ecsd.protocol.message import HttpRequest
 from ecsd.store.sessions import token_digest
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+END = "aws4_request"  # of every credential
+BLOCK = 64  # bytes that SHA-256 takes at a time
+INNER, OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))  # of HMAC
 UNSIGNED = "UNSIGNED-PAYLOAD"
 SKEW = timedelta(minutes=5)
 SKEW_S3 = timedelta(minutes=15)
 LONGEST_PRESIGNED = 604_800  # seconds: a week
 CACHED_KEYS = 1024
 MOMENT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+LENGTH_OF_MOMENT = 16
 CLAIM = re.compile(ALGORITHM + r"\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*")
 SIGNATURE = re.compile(r"([0-9a-f]{64})\s*")
 REMEMBERED = 4096  # claims
@@ -57,11 +61,28 @@ class KnownKey(NamedTuple):
 KeyLookup = Callable[[str], KnownKey | None]
 
 
+class Claim:
+    """With which key a request is signed, and what of it: what comes before the signature itself.
+
+    Attributes:
+        credential: access key id, date, region, service.
+        scope: what a key is derived for: date, region, service and a fixed end.
+        signed_headers: in the order in which they are signed.
+    """
+
+    __slots__ = ("credential", "scope", "signed", "signed_headers")
+
+    def __init__(self, credential: tuple[str, str, str, str], signed_headers: str) -> None:
+        self.credential = credential
+        self.scope = "/".join((*credential[1:], END))
+        self.signed_headers = tuple(signed_headers.split(";"))
+        self.signed = frozenset(self.signed_headers)
+
+
 class Signature(NamedTuple):
     """What a request claims about its signature."""
 
-    credential: tuple[str, str, str, str]  # access key id, date, region, service
-    signed_headers: tuple[str, ...]
+    claim: Claim
     signature: str
     moment: str  # X-Amz-Date
     token: str
@@ -69,12 +90,37 @@ class Signature(NamedTuple):
     query: str  # without X-Amz-Signature
 
 
+class SigningKey:
+    """A key derived for a day, region and service.
+
+    HMAC hashes a block made of the key, then the text, and the outcome once more behind another
+    block: the two blocks are hashed once. Source: RFC 2104.
+    """
+
+    __slots__ = ("_inner", "_outer", "key")
+
+    def __init__(self, secret: str, claim: Claim) -> None:
+        self.key = f"AWS4{secret}".encode()
+        for part in (*claim.credential[1:], END):
+            self.key = hmac.digest(self.key, part.encode(), "sha256")
+        block = self.key.ljust(BLOCK, b"\0")
+        self._inner = hashlib.sha256(block.translate(INNER))
+        self._outer = hashlib.sha256(block.translate(OUTER))
+
+    def sign(self, text: bytes) -> str:
+        """Return the HMAC of a text, in hexadecimal."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(text)
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+
 class Verifier:
     """Verifies signatures; keeps derived signing keys."""
 
     def __init__(self, lookup: KeyLookup) -> None:
         self._lookup = lookup
-        self._keys: dict[tuple[str, ...], tuple[str, bytes]] = {}
+        self._keys: dict[tuple[str, ...], tuple[str, SigningKey]] = {}
 
     def verify(self, request: HttpRequest, body: bytes | None, now: datetime) -> KnownKey:
         """Return whose key signed the request. ``body`` is as sent, still compressed.
@@ -87,16 +133,16 @@ class Verifier:
                 ExpiredToken, RequestExpired or SignatureDoesNotMatch.
         """
         signature = read_signature(request)
-        known = self._lookup(signature.credential[0])
+        known = self._lookup(signature.claim.credential[0])
         if known is None or not has_token(known, signature.token):
             raise _refused(
                 "InvalidClientTokenId", "The security token included in the request is invalid."
             )
         known.check_alive(now)
         _check_time(signature, now)
-        _check_signed_headers(request, signature)
+        _check_signed_headers(request, signature.claim)
         text = _string_to_sign(request, signature, _payload_hash(request, signature, body))
-        right = hmac.digest(self._signing_key(known.secret, signature), text, "sha256").hex()
+        right = self._signing_key(known.secret, signature.claim).sign(text)
         if not hmac.compare_digest(right.encode(), signature.signature.encode()):
             raise _mismatch()
         return known
@@ -104,20 +150,17 @@ class Verifier:
     def chunk_signer(self, request: HttpRequest, known: KnownKey) -> ChunkSigner:
         """Return what verifies the chunks of a request's body."""
         signature = read_signature(request)
-        scope = "/".join((*signature.credential[1:], "aws4_request"))
-        key = self._signing_key(known.secret, signature)
-        return ChunkSigner(key, signature.moment, scope, signature.signature)
+        key = self._signing_key(known.secret, signature.claim).key
+        return ChunkSigner(key, signature.moment, signature.claim.scope, signature.signature)
 
-    def _signing_key(self, secret: str, signature: Signature) -> bytes:
-        found = self._keys.get(signature.credential)
+    def _signing_key(self, secret: str, claim: Claim) -> SigningKey:
+        found = self._keys.get(claim.credential)
         if found is not None and found[0] == secret:
             return found[1]
-        key = f"AWS4{secret}".encode()
-        for part in (*signature.credential[1:], "aws4_request"):
-            key = hmac.digest(key, part.encode(), "sha256")
+        key = SigningKey(secret, claim)
         if len(self._keys) >= CACHED_KEYS:
             self._keys.clear()
-        self._keys[signature.credential] = (secret, key)
+        self._keys[claim.credential] = (secret, key)
         return key
 
 
@@ -131,30 +174,28 @@ def read_signature(request: HttpRequest) -> Signature:
     """Return what the request claims, from its Authorization header or its query string."""
     authorization = request.headers.get("authorization")
     if authorization is not None:
-        claim, _, rest = authorization.rpartition("Signature=")
-        read = _remembered_claim if len(claim) <= LONGEST_REMEMBERED else _read_claim
-        found, signature = read(claim), SIGNATURE.fullmatch(rest)
-        if found is None or signature is None:
+        text, _, rest = authorization.rpartition("Signature=")
+        read = _remembered_claim if len(text) <= LONGEST_REMEMBERED else _read_claim
+        claim, signature = read(text), SIGNATURE.fullmatch(rest)
+        if claim is None or signature is None:
             raise _refused("IncompleteSignature", "The Authorization header is not a SigV4 one.")
-        credential, signed_headers = found
         return Signature(
-            credential=_credential(credential),
-            signed_headers=signed_headers,
-            signature=signature[1],
-            moment=request.headers.get("x-amz-date", ""),
-            token=request.headers.get("x-amz-security-token", ""),
-            expires=None,
-            query=request.query,
+            claim,
+            signature[1],
+            request.headers.get("x-amz-date", ""),
+            request.headers.get("x-amz-security-token", ""),
+            None,
+            request.query,
         )
     if "X-Amz-Signature=" in request.query:
         return _read_presigned(request.query)
     raise _refused("MissingAuthenticationToken", "Request is missing Authentication Token")
 
 
-def _read_claim(claim: str) -> tuple[str, tuple[str, ...]] | None:
+def _read_claim(text: str) -> Claim | None:
     """Return credential and signed headers, as written before the signature; None: of no SigV4."""
-    found = CLAIM.fullmatch(claim)
-    return (found[1], tuple(found[2].split(";"))) if found else None
+    found = CLAIM.fullmatch(text)
+    return Claim(_credential(found[1]), found[2]) if found else None
 
 
 _remembered_claim = lru_cache(REMEMBERED)(_read_claim)  # a client's are the same all day
@@ -169,8 +210,9 @@ def _read_presigned(query: str) -> Signature:
     if values.get("X-Amz-Algorithm") != ALGORITHM:
         raise _refused("IncompleteSignature", f"X-Amz-Algorithm must be {ALGORITHM}.")
     return Signature(
-        credential=_credential(values.get("X-Amz-Credential", "")),
-        signed_headers=tuple(values.get("X-Amz-SignedHeaders", "").split(";")),
+        claim=Claim(
+            _credential(values.get("X-Amz-Credential", "")), values.get("X-Amz-SignedHeaders", "")
+        ),
         signature=values["X-Amz-Signature"],
         moment=values.get("X-Amz-Date", ""),
         token=values.get("X-Amz-Security-Token", ""),
@@ -181,7 +223,7 @@ def _read_presigned(query: str) -> Signature:
 
 def _credential(text: str) -> tuple[str, str, str, str]:
     match text.split("/"):
-        case [key, date, region, service, "aws4_request"]:
+        case [key, date, region, service, last] if last == END:
             return key, date, region, service
         case _:
             raise _refused(
@@ -190,12 +232,10 @@ def _credential(text: str) -> tuple[str, str, str, str]:
 
 
 def _check_time(signature: Signature, now: datetime) -> None:
-    _, date, _, service = signature.credential
-    text = signature.moment if MOMENT.fullmatch(signature.moment) else ""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise _refused("IncompleteSignature", "X-Amz-Date is missing or malformed.") from error
+    _, date, _, service = signature.claim.credential
+    moment = _moment(signature.moment) if len(signature.moment) == LENGTH_OF_MOMENT else None
+    if moment is None:
+        raise _refused("IncompleteSignature", "X-Amz-Date is missing or malformed.")
     skew = SKEW_S3 if service == "s3" else SKEW
     allowed = skew if signature.expires is None else timedelta(seconds=signature.expires)
     if date != signature.moment[:8]:
@@ -208,10 +248,20 @@ def _check_time(signature: Signature, now: datetime) -> None:
         )
 
 
-def _check_signed_headers(request: HttpRequest, signature: Signature) -> None:
-    signed = signature.signed_headers
-    unsigned = [one for one in request.headers if one not in signed and one.startswith("x-amz-")]
-    if "host" not in signed:
+@lru_cache(REMEMBERED)  # all requests of a second have the same
+def _moment(text: str) -> datetime | None:
+    if not MOMENT.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None  # such as the 31st of June
+
+
+def _check_signed_headers(request: HttpRequest, claim: Claim) -> None:
+    others = request.headers.keys() - claim.signed
+    unsigned = [one for one in others if one.startswith("x-amz-")]
+    if "host" not in claim.signed:
         unsigned.append("host")
     if unsigned:
         raise _refused("IncompleteSignature", f"The header {min(unsigned)} must be signed.")
@@ -221,7 +271,7 @@ def _payload_hash(request: HttpRequest, signature: Signature, body: bytes | None
     claimed = request.headers.get("x-amz-content-sha256")
     if claimed == UNSIGNED:
         return UNSIGNED
-    if signature.expires is not None and signature.credential[3] == "s3":
+    if signature.expires is not None and signature.claim.credential[3] == "s3":
         return UNSIGNED if claimed is None else claimed
     if body is None:
         if claimed is None:
@@ -237,23 +287,16 @@ def _payload_hash(request: HttpRequest, signature: Signature, body: bytes | None
 
 
 def _string_to_sign(request: HttpRequest, signature: Signature, payload: str) -> bytes:
-    _, date, region, service = signature.credential
-    headers = "".join(
-        [f"{name}:{_header(request.headers, name)}\n" for name in signature.signed_headers]
-    )
-    canonical = "\n".join(
-        (
-            request.method,
-            _path(request.path, service),
-            _query(signature.query),
-            headers,
-            ";".join(signature.signed_headers),
-            payload,
-        )
-    )
+    claim, given = signature.claim, request.headers
+    names = claim.signed_headers
+    try:
+        headers = "".join([f"{name}:{' '.join(given[name].split())}\n" for name in names])
+    except KeyError as error:
+        raise _mismatch() from error
+    path, query = _path(request.path, claim.credential[3]), _query(signature.query)
+    canonical = f"{request.method}\n{path}\n{query}\n{headers}\n{';'.join(names)}\n{payload}"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
-    scope = f"{date}/{region}/{service}/aws4_request"
-    return f"{ALGORITHM}\n{signature.moment}\n{scope}\n{digest}".encode()
+    return f"{ALGORITHM}\n{signature.moment}\n{claim.scope}\n{digest}".encode()
 
 
 def _path(path: str, service: str) -> str:
@@ -280,12 +323,6 @@ def _query(query: str) -> str:
         for name, _, value in pairs
     )
     return "&".join(f"{name}={value}" for name, value in encoded)
-
-
-def _header(headers: Mapping[str, str], name: str) -> str:
-    if name not in headers:
-        raise _mismatch()
-    return " ".join(headers[name].split())
 
 
 def has_token(known: KnownKey, token: str) -> bool:

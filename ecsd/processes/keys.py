@@ -35,17 +35,26 @@ class _Keys:
         self._configured = configured_key(settings)
         self._homes: dict[str, Scope] = {}  # key id → where it was found last
         self._opened: dict[str, tuple[str, str]] = {}  # key id → sealed, secret
+        self._known: dict[str, tuple[object, KnownKey]] = {}  # key id → the store's callers, key
 
     def find(self, access_key_id: str) -> KnownKey | None:
         """Return whose a key is; None: nobody's, or an inactive one's."""
+        known = self._known.get(access_key_id)
+        if known is not None and known[0] is self._store.callers:
+            return known[1]
         configured = self._configured(access_key_id)
         if configured is not None:
             return configured
+        found = None
         if access_key_id.startswith(TEMPORARY):
-            return self._temporary(access_key_id)
-        if access_key_id.startswith(LONG_TERM):
-            return self._long_term(access_key_id)
-        return None
+            found = self._temporary(access_key_id)
+        elif access_key_id.startswith(LONG_TERM):
+            found = self._long_term(access_key_id)
+        if found is not None:
+            if len(self._known) >= OPENED:
+                self._known.clear()
+            self._known[access_key_id] = (self._store.callers, found)
+        return found
 
     def _temporary(self, access_key_id: str) -> KnownKey | None:
         found = self._found(Session, access_key_id)

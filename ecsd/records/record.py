@@ -24,12 +24,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         INDEXES: members and properties by which ``View.select`` finds records; one that is a tuple
             is indexed by each of its elements.
         ORDERED: whether ``View.following`` finds records by the order of their keys.
+        OF_CALLERS: whether who calls, or what a caller may do by itself, rests on it.
     """
 
     KIND: ClassVar[str] = ""
     KEY: ClassVar[str] = ""
     INDEXES: ClassVar[tuple[str, ...]] = ()
     ORDERED: ClassVar[bool] = False
+    OF_CALLERS: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         """Enter the class in the catalogue of kinds."""

@@ -20,6 +20,7 @@ class Documents:
         self._indexes: dict[tuple[str, Scope, str, object], dict[str, None]] = {}
         self._scopes: dict[str, dict[Scope, None]] = {}
         self._orders: dict[tuple[str, Scope], list[str]] = {}  # made when first asked for
+        self.callers = object()  # another one after each change of a record of callers
 
     def get(self, kind: type[R], scope: Scope, key: str) -> R | None:
         """Return a record, or None."""
@@ -83,6 +84,8 @@ class Documents:
     ) -> Record | None:
         """Set or remove (None) a record; return what was there."""
         name = kind.KIND
+        if kind.OF_CALLERS:
+            self.callers = object()
         shelf = self._shelves.setdefault((name, scope), {})
         self._scopes.setdefault(name, {})[scope] = None
         old = shelf.get(key)

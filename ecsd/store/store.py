@@ -103,7 +103,9 @@ class NotedView(View):
         self.noted: list[tuple[type[Record], str, Record | None]] = []
 
     def get(self, kind: type[R], key: str) -> R | None:
-        """Return a record by key, or None; noted."""
+        """Return a record by key, or None; noted. Raises LookupError: not one of callers."""
+        if not kind.OF_CALLERS:
+            raise LookupError(f"{kind.KIND}: its changes are not told")
         found = super().get(kind, key)
         self.noted.append((kind, key, found))
         return found
@@ -227,6 +229,11 @@ class Store:
     def revision(self) -> int:
         """The number of the newest change, durable or not."""
         return self._revision
+
+    @property
+    def callers(self) -> object:
+        """The very same object for as long as no record of callers has changed, in any account."""
+        return self._documents.callers
 
     def view(self, scope: Scope) -> View:
         """Read one account and region, uncommitted changes included: wait for ``durable`` after."""

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from ecsd.agent.drivers.function_probe import FunctionQuestion
+from ecsd.agent.traffic import health_checks
 from ecsd.agent.traffic.health_checks import HealthChecks, Place
 from ecsd.clock import VirtualClock
 from ecsd.decisions.balancers.target_health import Health, Outcome
@@ -26,20 +27,34 @@ class Targets:
         self.asked = defaultdict(list)
         self.network = None
         self.questions = []
+        self.spare = []
+        self.slow = self.stopped = False
 
     async def open_socket(self, vpc_id):
         if self.network is not None:
             raise NetworkError(self.network)
         return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 
-    async def probe(self, connection, question, clock):
+    def spare_socket(self, vpc_id):
+        if self.network is not None:
+            raise NetworkError(self.network)
+        return self.spare.pop() if self.spare else None
+
+    def ask(self, connection, question, request, told):
         connection.close()
+        assert request == question.request()
         place = f"{question.address}:{question.port}"
-        self.asked[place].append((clock.now() - self._begin).total_seconds())
+        self.asked[place].append((self._clock.now() - self._begin).total_seconds())
         answer = self.answers[place]
         if answer.kind == "timeout":
-            await clock.sleep(question.timeout)
-        return answer
+            self._clock.call_later(question.timeout, lambda: told(answer))
+        elif self.slow:
+            self._clock.call_later(0.001, lambda: told(answer))
+        else:
+            told(answer)
+
+    def stop(self):
+        self.stopped = True
 
     async def probe_function(self, question, clock):
         self.asked[question.url].append((clock.now() - self._begin).total_seconds())
@@ -98,7 +113,7 @@ def scene(run_virtual):
                 clock,
                 targets,
                 lambda *where: changes.append(where),
-                targets.probe,
+                targets,
                 targets.probe_function,
             )
             async with asyncio.TaskGroup() as group:
@@ -294,3 +309,56 @@ def test_ten_thousand_targets_are_all_asked_in_their_interval(scene):
         assert all(len(times) == 2 for times in targets.asked.values())
 
     scene(story)
+
+
+def test_a_socket_at_hand_is_taken_and_what_is_under_way_called_off_at_the_end(scene):
+    held = []
+
+    async def story(clock, targets, checks, changes):
+        held.append(targets)
+        targets.spare = [await targets.open_socket("vpc-1") for _ in range(2)]
+        targets.answers["a:80"] = REFUSED
+        checks.follow(plan("a", "b"))
+        assert not targets.asked  # not yet: nobody runs them
+        await clock.advance(0.3)
+        assert targets.asked == {"a:80": [0, 0.25], "b:80": [0]}
+        assert not targets.spare
+        assert not targets.stopped
+
+    scene(story)
+    assert held[0].stopped
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_of_more_than_can_be_asked_at_once_the_others_wait(scene, monkeypatch, slow):
+    monkeypatch.setattr(health_checks, "MOST_AT_ONCE", 10)
+
+    async def story(clock, targets, checks, changes):
+        targets.slow = slow
+        made = plan(*(f"t{number}" for number in range(3000)))
+        targets.spare = [await targets.open_socket("vpc-1") for _ in range(3000)]
+        checks.follow(made)
+        await clock.advance(10)
+        assert len(targets.asked) == 3000
+        assert set(states(checks, made).values()) == {"healthy"}
+
+    scene(story)
+
+
+def test_what_breaks_while_a_check_is_judged_is_not_lost(run_virtual):
+    async def play():
+        clock = VirtualClock()
+        targets = Targets(clock)
+        targets.begin()
+
+        def fails(*where):
+            raise LookupError("a bug")
+
+        targets.answers["a:80"] = Outcome("timeout")
+        checks = HealthChecks(clock, targets, fails, targets)
+        checks.follow(plan("a", unhealthy_threshold=1))
+        await checks.run()
+
+    with pytest.raises(ExceptionGroup) as broken:
+        run_virtual(play())
+    assert broken.group_contains(LookupError, match="a bug")

@@ -75,6 +75,17 @@ async def test_more_are_opened_at_once_the_more_are_used(stock, visits):
     assert visits.opened == [1, 2, 4, 8, 16, 32]
 
 
+async def test_what_is_at_hand_can_be_had_at_once(stock, visits):
+    assert stock.spare() is None
+    for _ in range(2):
+        (await stock.take()).close()
+    spare = stock.spare()
+    assert not spare.getblocking()
+    spare.close()
+    assert stock.spare() is None
+    assert visits.opened == [1, 2]
+
+
 async def test_spare_ones_are_closed_with_the_stock(stock):
     for _ in range(2):
         (await stock.take()).close()
@@ -100,6 +111,14 @@ async def test_sockets_of_a_namespace_that_had_the_name_before_are_not_handed_ou
     assert fresh is not spare
     fresh.close()
     assert len(visits.opened) == 3
+
+
+async def test_what_is_at_hand_of_such_a_namespace_is_not_either(stock):
+    for _ in range(2):
+        (await stock.take()).close()
+    stock._namespace = 7
+    assert stock.spare() is None
+    assert not stock._spare
 
 
 async def test_without_the_namespace_there_is_no_socket_though_some_are_spare(

@@ -1,6 +1,7 @@
 """Plain health checks over real sockets: by callbacks, and as steps would have judged them."""
 
 import asyncio
+import errno
 import socket
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -9,30 +10,45 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecsd.agent.drivers import plain_exchange, target_probe
-from ecsd.agent.drivers.target_probe import Question, ask
+from ecsd.agent.drivers import plain_exchange
+from ecsd.agent.drivers.beats import Beats
+from ecsd.agent.drivers.target_probe import PlainProbe, Question, ask_by_channel
 from ecsd.clock import SystemClock
 from ecsd.decisions.balancers.target_health import Outcome
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-class HandClock(SystemClock):
+class HandTimers:
     """Timers that a test lets run out."""
 
     def __init__(self):
         self.timers = []
 
-    def call_later(self, seconds, callback):
-        handle = super().call_later(3600, callback)
-        self.timers.append((seconds, handle))
-        return handle
+    def after(self, seconds, callback):
+        self.timers.append((seconds, callback))
 
     def run_out(self, seconds):
-        for length, handle in self.timers:
-            if length == seconds and not handle.cancelled():
-                handle._run()
-                handle.cancel()
+        for length, callback in self.timers:
+            if length == seconds:
+                callback()
+
+
+@asynccontextmanager
+async def probing(timers=None):
+    probe = PlainProbe(timers or Beats(SystemClock()))
+    try:
+        yield probe
+    finally:
+        probe.stop()
+
+
+async def ask(connection, question, timers=None):
+    """Return how a plain check went."""
+    outcome = asyncio.get_running_loop().create_future()
+    async with probing(timers) as probe:
+        probe.ask(connection, question, question.request(), outcome.set_result)
+        return await outcome
 
 
 class Target:
@@ -81,7 +97,7 @@ async def asked(pieces, **how):
     target = Target(pieces, **how)
     async with listening(target) as port:
         connection = stream()
-        outcome = await ask(connection, question(port), SystemClock())
+        outcome = await ask(connection, question(port))
         assert connection.fileno() == -1
     return outcome, target
 
@@ -103,36 +119,38 @@ async def test_what_is_not_http_or_nothing_at_all_has_failed():
 async def test_a_port_where_nothing_listens_refuses():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    assert await ask(stream(), question(port), SystemClock()) == Outcome("refused")
-    assert await ask(stream(), question(port, "TCP"), SystemClock()) == Outcome("refused")
+    assert await ask(stream(), question(port)) == Outcome("refused")
+    assert await ask(stream(), question(port, "TCP")) == Outcome("refused")
 
 
 async def test_a_connection_is_an_answer_where_tcp_is_asked():
     async with listening(Target([])) as port:
-        assert await ask(stream(), question(port, "TCP"), SystemClock()) == Outcome("passed")
+        assert await ask(stream(), question(port, "TCP")) == Outcome("passed")
 
 
 async def test_a_silent_target_is_given_its_seconds():
-    clock, target = HandClock(), Target([b"HTTP/1.1 "], stays=True)
+    timers, target = HandTimers(), Target([b"HTTP/1.1 "], stays=True)
     async with listening(target) as port, asyncio.TaskGroup() as group:
-        under_way = group.create_task(ask(stream(), question(port), clock))
+        under_way = group.create_task(ask(stream(), question(port), timers))
         await target.at_end.wait()
         assert not under_way.done()
-        clock.run_out(5)
+        timers.run_out(5)
         assert await under_way == Outcome("timeout")
 
 
 async def test_an_answer_that_does_not_end_is_heard_out_for_half_a_second():
-    clock, target = HandClock(), Target([OK], stays=True)
+    timers, target = HandTimers(), Target([OK], stays=True)
     async with listening(target) as port, asyncio.TaskGroup() as group:
-        under_way = group.create_task(ask(stream(), question(port), clock))
+        under_way = group.create_task(ask(stream(), question(port), timers))
         await target.at_end.wait()
-        while len(clock.timers) < 2:
+        while len(timers.timers) < 2:
             assert not under_way.done()
             await asyncio.sleep(0)
-        clock.run_out(5)  # the answer was in time
+        timers.run_out(5)  # the answer was in time
+        for _ in range(3):
+            await asyncio.sleep(0)
         assert not under_way.done()
-        clock.run_out(plain_exchange.FAREWELL_SECONDS)
+        timers.run_out(plain_exchange.FAREWELL_SECONDS)
         assert await under_way == Outcome("passed", 200)
 
 
@@ -142,30 +160,52 @@ async def test_an_endless_answer_is_left():
 
 
 async def test_a_check_that_is_called_off_leaves_nothing():
-    clock, target = HandClock(), Target([], stays=True)
+    timers, target, told = HandTimers(), Target([], stays=True), []
     async with listening(target) as port:
         connection = stream()
-        async with asyncio.TaskGroup() as group:
-            under_way = group.create_task(ask(connection, question(port), clock))
+        async with probing(timers) as probe:
+            asked = question(port)
+            probe.ask(connection, asked, asked.request(), told.append)
             await target.at_end.wait()
-            number = connection.fileno()
-            under_way.cancel()
+            readiness = probe._readiness
+            assert connection.fileno() in readiness._callbacks
         assert connection.fileno() == -1
-        assert asyncio.get_running_loop().remove_reader(number) is False
-        assert all(handle.cancelled() for _, handle in clock.timers)
+        assert not readiness._callbacks
+        timers.run_out(5)
+        assert not told
 
 
 async def test_a_connection_that_takes_its_time_is_waited_for():
     """On a real network the first packet is not answered before the call returns."""
     target = Target([OK])
     async with listening(target) as port:
-        with stream() as connection:
-            slow = SlowSocket(connection)
-            exchange = plain_exchange.PlainExchange(slow, question(port).text(), SystemClock())
-            exchange.begin("127.0.0.1", port, 5)
-            assert not target.heard
-            assert await exchange.status == 200
-            assert slow.tried == 2
+        slow = SlowSocket(stream())
+        assert await ask(slow, question(port)) == Outcome("passed", 200)
+        assert slow.tried == 2
+
+
+async def test_a_connection_that_fails_while_it_is_waited_for_refuses():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert await ask(SlowSocket(stream()), question(port)) == Outcome("refused")
+
+
+async def test_many_are_under_way_at_once():
+    told, all_told = [], asyncio.Event()
+
+    def tell(outcome):
+        told.append(outcome)
+        if len(told) == 200:
+            all_told.set()
+
+    async with listening(Target([OK])) as port, probing() as probe:
+        asked = question(port)
+        for _ in range(200):
+            probe.ask(stream(), asked, asked.request(), tell)
+        await all_told.wait()
+        assert told == [Outcome("passed", 200)] * 200
+        assert not probe._under_way
+        assert not probe._readiness._callbacks
 
 
 class SlowSocket:
@@ -177,11 +217,16 @@ class SlowSocket:
     def connect_ex(self, place):
         self.tried += 1
         if self.tried == 1:
-            return self._connection.connect_ex(place)
-        return plain_exchange.errno.EALREADY
+            self._connection.connect_ex(place)
+            return errno.EINPROGRESS
+        return errno.EALREADY
 
     def __getattr__(self, name):
         return getattr(self._connection, name)
+
+
+async def by_channel(connection, question):
+    return await ask_by_channel(connection, question, SystemClock())
 
 
 answers = st.one_of(
@@ -203,12 +248,9 @@ def test_callbacks_judge_as_steps_do(answer, cuts):
 
     async def both():
         heard = []
-        for way in (target_probe._by_callbacks, target_probe._by_channel):
+        for way in (ask, by_channel):
             async with listening(Target(pieces)) as port:
-                try:
-                    heard.append(await way(stream(), question(port), SystemClock()))
-                except OSError as error:
-                    heard.append(type(error))
+                heard.append(await way(stream(), question(port)))
         return heard
 
     one, other = asyncio.run(both())

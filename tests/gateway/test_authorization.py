@@ -12,7 +12,12 @@ from ecsd.gateway.authorization.ecs import ABOUT, BY_ARN
 from ecsd.gateway.authorization.iam import OF_CALLER
 from ecsd.gateway.authorization.kms import KEY
 from ecsd.gateway.authorization.need import Asked
-from ecsd.gateway.authorization.table import FREE, NEEDS, needs_of
+from ecsd.gateway.authorization.table import (
+    FREE,
+    NEEDS,
+    needs_its_own_alone,
+    needs_of,
+)
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store
 
@@ -109,6 +114,20 @@ def test_every_operation_has_an_action_of_its_service():
             assert need.action.partition(":")[2] == ACTIONS.get((service, operation), own)
             given = need.resource in TEXTS  # in place of an ARN
             assert need.resource == "*" or given or need.resource.count(":") >= 5, need
+
+
+def test_what_needs_its_own_action_alone_needs_no_other():
+    view = Store.in_memory().view(Scope("000000000000", "us-east-1"))
+    alone = [one for one in OPERATIONS if needs_its_own_alone(*one)]
+    assert ("ecs", "DescribeClusters") in alone
+    assert ("ecs", "RunTask") not in alone
+    for service, operation in alone:
+        signing_name = WIRE.table(service).identity.signing_name
+        for members in (members_of(service, operation), {"Names": [], "RulePriorities": []}):
+            asked = Asked(operation, members, view, BOB)
+            for need in needs_of(service, signing_name, asked):
+                assert need.action == f"{signing_name}:{operation}"
+                assert (need.owner, need.policy, need.decides) == ("", None, False)
 
 
 def test_tables_name_registered_operations_alone():

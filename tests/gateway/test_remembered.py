@@ -1,5 +1,6 @@
 """Strict mode remembers how things are read, never what was decided: changes count at once."""
 
+import json
 import re
 
 import pytest
@@ -14,6 +15,8 @@ from ecsd.records.iam.session import Session
 from ecsd.store.scope import Scope
 
 ALLOW = {"Effect": "Allow", "Action": "ecs:ListClusters", "Resource": "*"}
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+OF_S3 = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 DENY = {"Effect": "Deny", "Action": "ecs:*", "Resource": "*"}
 WHOLE = re.compile(
     r"AWS4-HMAC-SHA256\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),"
@@ -67,6 +70,54 @@ async def test_a_condition_that_is_added_counts_for_the_next_request(client, may
     assert await may(key) is True
 
 
+async def test_whatever_is_taken_away_counts_for_the_next_request(client, may):
+    key = await client.user("bob")
+    document = {"Version": "2012-10-17", "Statement": [ALLOW]}
+    named = {"PolicyName": "m", "PolicyDocument": json.dumps(document)}
+    arn = (await client.ask(ROOT_KEY, "iam", "CreatePolicy", **named)).output["Policy"]["Arn"]
+    await client.ask(ROOT_KEY, "iam", "CreateGroup", GroupName="g")
+    nothing = json.dumps({**document, "Statement": [{**ALLOW, "Action": "s3:*"}]})
+    bob, managed = {"UserName": "bob"}, {"PolicyArn": arn}
+    steps = [
+        ("AttachUserPolicy", {**bob, **managed}, True),
+        ("DetachUserPolicy", {**bob, **managed}, False),
+        ("AttachGroupPolicy", {"GroupName": "g", **managed}, False),
+        ("AddUserToGroup", {"GroupName": "g", **bob}, True),
+        (
+            "CreatePolicyVersion",
+            {**managed, "PolicyDocument": nothing, "SetAsDefault": True},
+            False,
+        ),
+        ("SetDefaultPolicyVersion", {**managed, "VersionId": "v1"}, True),
+        ("PutUserPermissionsBoundary", {**bob, "PermissionsBoundary": ADMINISTRATOR}, True),
+        ("PutUserPermissionsBoundary", {**bob, "PermissionsBoundary": OF_S3}, False),
+        ("DeleteUserPermissionsBoundary", bob, True),
+        ("RemoveUserFromGroup", {"GroupName": "g", **bob}, False),
+    ]
+    for operation, members, allowed in steps:
+        done = await client.ask(ROOT_KEY, "iam", operation, **members)
+        assert done.status == 200, done
+        assert await may(key) == (allowed or "AccessDeniedException"), operation
+
+
+async def test_a_roles_policies_count_for_its_sessions_at_once(client, may):
+    trust = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}
+    words = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    app = {"RoleName": "app"}
+    await client.ask(ROOT_KEY, "iam", "CreateRole", **app, AssumeRolePolicyDocument=words)
+    named = {"RoleArn": "arn:aws:iam::000000000000:role/app", "RoleSessionName": "me"}
+    session = credentials((await client.ask(ROOT_KEY, "sts", "AssumeRole", **named)).output)
+    assert await may(session) == "AccessDeniedException"
+    for operation, allowed in [("AttachRolePolicy", True), ("DetachRolePolicy", False)] * 2:
+        await client.ask(ROOT_KEY, "iam", operation, **app, PolicyArn=ADMINISTRATOR)
+        assert await may(session) == (allowed or "AccessDeniedException")
+    await client.ask(ROOT_KEY, "iam", "AttachRolePolicy", **app, PolicyArn=ADMINISTRATOR)
+    assert await may(session) is True
+    await client.ask(ROOT_KEY, "iam", "DetachRolePolicy", **app, PolicyArn=ADMINISTRATOR)
+    await client.ask(ROOT_KEY, "iam", "DeleteRole", **app)
+    assert await may(session) == "AccessDeniedException"
+
+
 async def test_a_session_that_ends_signs_nothing_more(client, may, store):
     key = await client.user("bob", ALLOW)
     made = await client.ask(key, "sts", "GetSessionToken")
@@ -112,6 +163,6 @@ def test_a_claim_is_read_as_by_one_expression(authorization):
             assert refused.value.code == "IncompleteSignature"
             continue
         read = read_signature(request)
-        assert "/".join((*read.credential, "aws4_request")) == found[1]
-        assert ";".join(read.signed_headers) == found[2]
+        assert "/".join((*read.claim.credential, "aws4_request")) == found[1]
+        assert ";".join(read.claim.signed_headers) == found[2]
         assert read.signature == found[3]

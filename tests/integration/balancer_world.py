@@ -57,6 +57,9 @@ class FakeNetworks:
     def namespace_path(self, vpc_id: str) -> str:
         return self.path
 
+    def spare_socket(self, vpc_id: str) -> socket.socket | None:
+        return self._stock.spare() if self._stock is not None else None
+
     async def open_socket(self, vpc_id: str) -> socket.socket:
         if self._stock is None:
             self._stock = SocketStock(Visitor(), self.path, SystemClock())

@@ -1,22 +1,24 @@
 """A plain connection, a request by HTTP/1 and the status of its answer, as callbacks on a socket.
 
-One future and one timer for the whole exchange: as many awaits cost several times more, and hosts
-with many targets do little else.
+No task, no future and no timer of its own: hosts with many targets do little else.
 """
 
-import asyncio
 import errno
 import os
 import re
 import socket
 from collections.abc import Callable
 
-from ecsd.clock import Clock
+from ecsd.agent.drivers.beats import Timers
+from ecsd.agent.drivers.readiness import READABLE, WRITABLE, Readiness
 
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r\n]")
 LONGEST_ANSWER = 1 << 16  # bytes that are read before hanging up
 PIECE = 1 << 14  # bytes
 FAREWELL_SECONDS = 0.5  # for an answer to end once its status is known
+
+Ending = int | OSError | None  # a code; None: what came is not HTTP, or nothing was asked
+CONNECTING = (errno.EINPROGRESS, errno.EALREADY)
 
 
 def status_of(heard: bytes) -> int | None:
@@ -26,84 +28,115 @@ def status_of(heard: bytes) -> int | None:
 
 
 class PlainExchange:
-    """An exchange on a socket that somebody else closes, after ``end``.
+    """An exchange on a socket that it closes at its end, before it tells what came of it."""
 
-    status: what comes of it: a code, None when what came is not HTTP or nothing was asked, or
-    OSError, TimeoutError included.
-    """
+    __slots__ = (
+        "_connection",
+        "_heard",
+        "_known",
+        "_leaving",
+        "_left",
+        "_number",
+        "_readiness",
+        "_timers",
+        "_told",
+        "_unsent",
+    )
 
-    def __init__(self, connection: socket.socket, request: bytes, clock: Clock) -> None:
-        """Prepare it. request: without any, a connection is all that is wanted."""
-        self._connection = connection
-        self._number = connection.fileno()  # asyncio describes a socket, at length, at each look-up
+    def __init__(
+        self,
+        connection: socket.socket,
+        request: bytes,
+        ways: tuple[Readiness, Timers],
+        told: Callable[["PlainExchange", Ending], None],
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            connection: what it goes over.
+            request: without any, a connection is all that is wanted.
+            ways: what it waits by.
+            told: hears what came of it, once; TimeoutError is an OSError too.
+        """
+        self._connection: socket.socket | None = connection
+        self._number = connection.fileno()
         self._unsent = request
         self._heard = b""
         self._left = 0  # bytes that are still listened to after the status
         self._known = False  # the status is
         self._leaving = False  # only the rest of the answer is waited for
-        self._clock = clock
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._writing = self._reading = False
-        self.status: asyncio.Future[int | None] = self._loop.create_future()
+        self._readiness, self._timers = ways
+        self._told = told
 
     def begin(self, address: str, port: int, seconds: float) -> None:
         """Connect. seconds: until the status has to be known."""
-        self._set_timer(seconds, self._late)
+        connection = self._connection
+        if connection is None:
+            return
+        self._timers.after(seconds, self._late)
         place = (address, port)
-        error = self._connection.connect_ex(place)
+        error = connection.connect_ex(place)
         if error == errno.EINPROGRESS:  # mostly it is there already: on this host nothing waits
-            error = self._connection.connect_ex(place)
-        if error == errno.EALREADY:
-            self._write_with(self._connected)
+            error = connection.connect_ex(place)
+        if error in CONNECTING:
+            self._readiness.await_one(self._number, WRITABLE, self._connected)
+        elif error in (0, errno.EISCONN):
+            self._go_on()
         else:
-            self._guarded(lambda: self._go_on(error))
+            self._fail(_as_error(error))
 
     def end(self) -> None:
-        """Wait for nothing more."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._stop_writing()
-        if self._reading:
-            self._reading = False
-            self._loop.remove_reader(self._number)
+        """Call it off: close the socket and tell nobody."""
+        if self._connection is not None:
+            self._readiness.forget(self._number)
+            self._connection.close()
+            self._connection = None
+            self._heard = b""  # what is timed is held until then
 
     # ------------------------------------------------------------------ steps
 
     def _connected(self) -> None:
-        self._stop_writing()
-        self._go_on(self._connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
-
-    def _go_on(self, error: int) -> None:
+        if self._connection is None:
+            return
+        error = self._connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
-            raise OSError(error, os.strerror(error))  # of the kind that belongs to the number
+            self._fail(_as_error(error))
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
         if self._unsent:
             self._send()
         else:
             self._finish()
 
     def _send(self) -> None:
+        if self._connection is None:
+            return
         try:
             sent = self._connection.send(self._unsent)
         except BlockingIOError:
             sent = 0
+        except OSError as error:
+            self._fail(error)
+            return
         self._unsent = self._unsent[sent:]
         if self._unsent:
-            self._write_with(self._send)
-            return
-        self._stop_writing()
-        self._reading = True
-        self._loop.add_reader(self._number, self._guarded, self._receive)
+            self._readiness.await_one(self._number, WRITABLE, self._send)
+        else:
+            self._readiness.await_one(self._number, READABLE, self._receive)
 
     def _receive(self) -> None:
         """Take what is there: most often all of it, and the target's end of the connection."""
         try:
-            while not self.status.done():
+            while self._connection is not None:
                 self._take(self._connection.recv(PIECE))
         except BlockingIOError:
             if self._known and not self._leaving:
                 self._leaving = True
-                self._set_timer(FAREWELL_SECONDS, self._finish)
+                self._timers.after(FAREWELL_SECONDS, self._finish)
+        except OSError as error:
+            self._fail(error)
 
     def _take(self, piece: bytes) -> None:
         if self._known:
@@ -122,38 +155,24 @@ class PlainExchange:
 
     # ------------------------------------------------------------------ ends
 
-    def _guarded(self, step: Callable[[], None]) -> None:
-        """Take a step; what fails after the status is known does not matter."""
-        try:
-            step()
-        except OSError as error:
-            self._fail(error)
+    def _late(self) -> None:
+        if not self._known:
+            self._fail(TimeoutError())
 
     def _fail(self, error: OSError) -> None:
+        """End; what fails after the status is known does not matter."""
         if self._known:
             self._finish()
-        elif not self.status.done():
+        elif self._connection is not None:
             self.end()
-            self.status.set_exception(error)
-
-    def _late(self) -> None:
-        self._fail(TimeoutError())
+            self._told(self, error)
 
     def _finish(self) -> None:
-        if not self.status.done():
+        if self._connection is not None:
+            status = status_of(self._heard)
             self.end()
-            self.status.set_result(status_of(self._heard))
+            self._told(self, status)
 
-    def _set_timer(self, seconds: float, callback: Callable[[], None]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._clock.call_later(seconds, callback)
 
-    def _write_with(self, step: Callable[[], None]) -> None:
-        self._writing = True
-        self._loop.add_writer(self._number, self._guarded, step)
-
-    def _stop_writing(self) -> None:
-        if self._writing:
-            self._writing = False
-            self._loop.remove_writer(self._number)
+def _as_error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))  # of the kind that belongs to the number

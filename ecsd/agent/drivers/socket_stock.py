@@ -54,6 +54,10 @@ class SocketStock:
                 self._waiting -= 1
         return self._spare.popleft()
 
+    def spare(self) -> socket.socket | None:
+        """Return one that is at hand, or None. Raises NetworkError: there is no such namespace."""
+        return self._spare.popleft() if self._spare and self._is_same() else None
+
     def close(self) -> None:
         """Close the spare ones, and keep none that are being opened."""
         self._closed = True

@@ -5,7 +5,6 @@ apply. Source: ecs_semantics 5.2.
 """
 
 from collections.abc import Mapping
-from math import floor
 from typing import NamedTuple
 
 from ecsd.records.plan import TargetGroupPlan
@@ -17,7 +16,6 @@ REASONS = {
     "refused": "Target.FailedHealthChecks",
 }
 FIRST_PAUSE = 0.25  # seconds
-BEATS = 64  # a second
 
 
 class Outcome(NamedTuple):
@@ -96,15 +94,6 @@ def next_pace(pace: Pace, outcome: Outcome, state: str, interval: float) -> tupl
     if outcome.kind == "refused" and state == "initial" and pace.since + step < interval:
         return Pace(pace.since + step, step), step
     return Pace(), interval - pace.since
-
-
-def on_beat(moment: float) -> float:
-    """Return the beat at or before a moment (both seconds), at which a check is asked.
-
-    Checks that fall due close together are asked in one go: each wake-up of a process costs as much
-    as a check. Not after the moment, so that intervals do not grow.
-    """
-    return floor(moment * BEATS) / BEATS
 
 
 def in_use(

@@ -20,6 +20,7 @@ from ecsd.decisions.iam.pattern import (
     Context,
     Style,
     Token,
+    keys_in,
     matcher,
     resolved,
     tokens_of,
@@ -43,6 +44,7 @@ class Condition(NamedTuple):
     Attributes:
         key: in lower case.
         names: keys that it asks for, those of variables in its values too → as spelled.
+        keys: the same in lower case, and those of variables with a default.
         absent: whether it is met by a request without the key.
         of_all: every value of the request has to pass; else one is enough.
         null: for ``Null``: whether the key has to be absent; None for other operators.
@@ -50,6 +52,7 @@ class Condition(NamedTuple):
 
     key: str
     names: Mapping[str, str]
+    keys: AbstractSet[str]
     test: Test
     negated: bool
     absent: bool
@@ -85,10 +88,11 @@ def compile_condition(
         absent = True
     elif quantifier == "foranyvalue":
         absent = False
-    test, names = _test(name.replace("not", ""), texts, variables=variables)
+    test, names, keys = _test(name.replace("not", ""), texts, variables=variables)
     return Condition(
         key=key.lower(),
         names={key.lower(): key, **names},
+        keys={key.lower(), *keys},
         test=test,
         negated=negated,
         absent=absent,
@@ -116,24 +120,31 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _test(name: str, texts: tuple[str, ...], *, variables: bool) -> tuple[Test, dict[str, str]]:
+Tested = tuple[Test, dict[str, str], AbstractSet[str]]  # names and keys of variables
+
+
+def _test(name: str, texts: tuple[str, ...], *, variables: bool) -> Tested:
+    if name.startswith(("string", "arn")):
+        return _patterns(name, texts, variables=variables)
+    return _plain_test(name, texts), {}, frozenset()
+
+
+def _plain_test(name: str, texts: tuple[str, ...]) -> Test:
     if name.startswith("numeric"):
-        return _compared(name.removeprefix("numeric"), texts, _number), {}
+        return _compared(name.removeprefix("numeric"), texts, _number)
     if name.startswith("date"):
-        return _compared(name.removeprefix("date"), texts, moment), {}
+        return _compared(name.removeprefix("date"), texts, moment)
     if name == "bool":
-        return _among({text.lower() for text in texts}, str.lower), {}
+        return _among({text.lower() for text in texts}, str.lower)
     if name == "binaryequals":
-        return _among({_binary(text) for text in texts} - {None}, _binary), {}
+        return _among({_binary(text) for text in texts} - {None}, _binary)
     if name == "ipaddress":
         networks = [network for network in map(_network, texts) if network is not None]
-        return _in_networks(networks), {}
-    if name == "null":
-        return lambda value, context: False, {}
-    return _patterns(name, texts, variables=variables)
+        return _in_networks(networks)
+    return lambda value, context: False  # Null, which asks for no value
 
 
-def _patterns(name: str, texts: tuple[str, ...], *, variables: bool) -> tuple[Test, dict[str, str]]:
+def _patterns(name: str, texts: tuple[str, ...], *, variables: bool) -> Tested:
     style = Style.ARN if name.startswith("arn") else Style.TEXT
     ignore_case = name.endswith("ignorecase")
     wildcards = style is Style.ARN or name.endswith("like")
@@ -151,7 +162,7 @@ def _patterns(name: str, texts: tuple[str, ...], *, variables: bool) -> tuple[Te
     names: dict[str, str] = {}
     for tokens in patterns:
         names |= variables_in(tokens)
-    return test, names
+    return test, names, keys_in(token for tokens in patterns for token in tokens)
 
 
 _ORDER: dict[str, Callable[[object, object], bool]] = {

@@ -65,6 +65,11 @@ def variables_in(tokens: Iterable[Token]) -> dict[str, str]:
     }
 
 
+def keys_in(tokens: Iterable[Token]) -> set[str]:
+    """Return the condition keys that may change what a pattern means, those with a default too."""
+    return {token.key for token in tokens if isinstance(token, Variable)}
+
+
 def resolved(tokens: tuple[Token, ...], context: Context) -> Plain | None:
     """Return a pattern without variables; None: one has no value, or more than one."""
     plain: list[str | Wild] = []

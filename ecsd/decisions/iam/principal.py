@@ -14,6 +14,7 @@ class PrincipalKind(Enum):
     ROOT = "root"
     USER = "user"
     SESSION = "session"  # of a role
+    FEDERATED_USER = "federated user"  # of GetFederationToken
     SERVICE = "service"
     FEDERATED = "federated"  # comes with another provider's token
     ANONYMOUS = "anonymous"  # nobody: only what names everybody is for it
@@ -26,7 +27,7 @@ class Principal(NamedTuple):
         arn: of the user, the root, or the session; a service's name; a provider's ARN.
         account: empty for services and federated callers.
         unique_id: AIDA… of a user, AROA… of a session's role.
-        role_arn: of a session's role.
+        role_arn: of a session's role; of the user, or root, behind a federated user.
     """
 
     kind: PrincipalKind
@@ -38,6 +39,8 @@ class Principal(NamedTuple):
     @property
     def entity_arn(self) -> str:
         """The ARN as ``aws:PrincipalArn`` has it: the role's, for a session."""
+        if self.kind is PrincipalKind.FEDERATED_USER:
+            return self.arn
         return self.role_arn or self.arn
 
 
@@ -45,7 +48,7 @@ class Naming(Enum):
     """How a policy names a caller: that decides which other limits still count."""
 
     ITSELF = "itself"  # user, session, service, or everybody
-    ROLE = "role"  # the role whose session it is
+    ROLE = "role"  # the role whose session it is, or the user behind a federated one
     ACCOUNT = "account"  # the account, which may hand the permission on
 
 

@@ -16,6 +16,7 @@ from ecsd.decisions.iam.pattern import (
     Style,
     Token,
     any_matcher,
+    keys_in,
     matcher,
     resolved,
     tokens_of,
@@ -43,6 +44,7 @@ class Statement:
         principals: of a policy attached to a resource; None for identities' policies.
         span: where it stands in the document.
         names: every condition key that it asks for, in lower case → as spelled.
+        keys: the same in lower case, and those of variables with a default.
         needs: those without which it cannot be judged.
     """
 
@@ -56,11 +58,18 @@ class Statement:
         self._resources = _Resources(statement, variables=variables)
         self.conditions = tuple(_conditions(statement, variables=variables))
         self.names = dict(self._resources.names)
+        self.keys = set(self._resources.keys)
         for condition in self.conditions:
             self.names |= condition.names
+            self.keys |= condition.keys
         asked = {one.key for one in self.conditions if one.null is None}
         unneeded = {one.key for one in self.conditions if one.null is not None} - asked
         self.needs = {key: name for key, name in self.names.items() if key not in unneeded}
+
+    @property
+    def is_unlimited(self) -> bool:
+        """Whether it holds for every resource and request."""
+        return self._resources.are_all and not self.conditions
 
     def speaks_of_action(self, action: str) -> bool:
         """Return whether it is about an action, such as ``ecs:RunTask``; case does not count."""
@@ -81,7 +90,7 @@ class Statement:
 
 
 class About(NamedTuple):
-    """Statements that may apply, by effect. keys: the condition keys that they ask for."""
+    """Statements that may apply, by effect. keys: the condition keys that count for them."""
 
     denying: tuple[Statement, ...]
     allowing: tuple[Statement, ...]
@@ -118,12 +127,19 @@ class Policy:
             found = About(
                 tuple(one for one in some if not one.allows),
                 tuple(one for one in some if one.allows),
-                frozenset(key for one in some for key in one.names),
+                frozenset(key for one in some for key in one.keys),
             )
             if len(self._about) >= KEPT:
                 self._about.clear()
             self._about[action, resource] = found
         return found
+
+    def allows_everywhere(self, action: str) -> bool | None:
+        """Tell whether it allows an action on every resource; None: it may deny it."""
+        some = self._speaking(action)
+        if not all(one.allows for one in some):
+            return None
+        return any(one.is_unlimited for one in some)
 
     def _speaking(self, action: str) -> tuple[Statement, ...]:
         found = self._about_action.get(action)
@@ -149,6 +165,7 @@ class _Resources:
         element = statement.get("NotResource", statement.get("Resource", "*"))
         texts = [element] if isinstance(element, str) else list(element)
         self._all = "*" in texts
+        self.are_all = self._all and not self._inverted
         patterns = [tokens_of(text, variables=variables) for text in texts]
         fixed = [plain for tokens in patterns if (plain := _without_variables(tokens)) is not None]
         self._fixed = any_matcher(fixed, Style.RESOURCE)
@@ -158,6 +175,7 @@ class _Resources:
         self.names: dict[str, str] = {}
         for tokens in self._variable:
             self.names |= variables_in(tokens)
+        self.keys = keys_in(token for tokens in self._variable for token in tokens)
         self.needs_context = bool(self._variable)
 
     def match(self, resource: str, context: Context) -> bool:

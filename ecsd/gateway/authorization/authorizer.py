@@ -6,7 +6,14 @@ Source: IAM User Guide, Policy evaluation logic; AWS global condition context ke
 from collections.abc import Mapping
 from typing import Any
 
-from ecsd.decisions.iam.evaluation import Policies, Request, Source, decide, keys_asked
+from ecsd.decisions.iam.evaluation import (
+    Decision,
+    Policies,
+    Request,
+    Source,
+    decide,
+    keys_asked,
+)
 from ecsd.decisions.iam.principal import Principal, PrincipalKind
 from ecsd.decisions.iam.statement import compile_policy
 from ecsd.decisions.iam.wording import refusal
@@ -14,12 +21,12 @@ from ecsd.decisions.s3.public_policy import is_public
 from ecsd.errors import AwsError
 from ecsd.gateway.authorization import s3
 from ecsd.gateway.authorization.need import Asked, Need
-from ecsd.gateway.authorization.table import FREE, needs_of
+from ecsd.gateway.authorization.table import FREE, needs_its_own_alone, needs_of
 from ecsd.gateway.s3_address import is_presigned_v2
 from ecsd.operations.call import Call
 from ecsd.protocol.message import HttpRequest
 from ecsd.records.s3.bucket import Bucket
-from ecsd.store.finders.iam_caller import Identity, Keys, context_of, identify, tag_keys
+from ecsd.store.finders.iam_caller import Identity, Keys, context_of, identify, recall, tag_keys
 from ecsd.store.finders.s3 import OwnedBucket, find_bucket, newest_version
 from ecsd.store.finders.tags import resource_tags
 from ecsd.store.log_delivery import log_deliverers
@@ -48,8 +55,14 @@ def authorize(
         return
     if not caller.arn:
         return  # unsigned: the operation judges the token that it brings
-    identity = identify(call.store, call.scope.account, caller.arn, caller.access_key_id)
+    known = recall(call.store, call.scope.account, caller.arn, caller.access_key_id)
+    identity = known.identity
     _check_session_token(identity, service, operation)
+    settled = known.settled
+    if needs_its_own_alone(service, operation) and settled.allows_everywhere(
+        f"{signing_name}:{operation}"
+    ):
+        return
     asked = Asked(operation, members, call.view, caller.arn)
     common: Keys | None = None  # most statements have no conditions: then it is not looked for
     for need in needs_of(service, signing_name, asked):
@@ -59,23 +72,30 @@ def authorize(
         own = need.owner in ("", call.scope.account)
         if caller.arn.endswith(":root") and own and service not in WITH_POLICIES:
             continue
-        policies = identity.policies._replace(resource=need.policy, resource_decides=need.decides)
-        context, keys = need.context, keys_asked(need.action, need.resource, policies)
-        if keys:
+        decision = None
+        if need.policy is None and not need.decides:
+            decision = settled.decision(need.action, need.resource, need.owner)
+        if decision is None:
             common = common or {
                 **context_of(identity, call.clock.now(), call.scope.region),
                 **of_connection(request),
                 **of_tags(members),
             }
-            context = {**common, **need.context}
-        if any(key.startswith(RESOURCE_TAG) for key in keys):
-            context |= _resource_tag_keys(service, asked, need.resource)
-        decision = decide(
-            Request(identity.principal, need.action, need.resource, context, need.owner), policies
-        )
+            decision = _decision(service, asked, need, identity, common)
         if not decision.allowed:
             message = refusal(decision, caller.arn, need.action, need.resource)
             raise AwsError("AccessDenied", message, status=403)
+
+
+def _decision(service: str, asked: Asked, need: Need, identity: Identity, common: Keys) -> Decision:
+    """Return what policies say of a need, of the resource's too. common: the request's keys."""
+    policies = identity.policies._replace(resource=need.policy, resource_decides=need.decides)
+    context = {**common, **need.context}
+    keys = keys_asked(need.action, need.resource, policies)
+    if any(key.startswith(RESOURCE_TAG) for key in keys):
+        context |= _resource_tag_keys(service, asked, need.resource)
+    request = Request(identity.principal, need.action, need.resource, context, need.owner)
+    return decide(request, policies)
 
 
 def _authorize_s3(call: Call, request: HttpRequest, asked: Asked) -> None:
@@ -170,7 +190,10 @@ def _signature_version(request: HttpRequest) -> str:
 
 
 def _check_session_token(identity: Identity, service: str, operation: str) -> None:
-    """Refuse what GetSessionToken's credentials cannot do without MFA: IAM, and most of STS."""
+    """Refuse what GetSessionToken's credentials cannot do without MFA: IAM, and most of STS.
+
+    Those of GetFederationToken cannot either; the operations of STS refuse them the rest.
+    """
     session = identity.session
     if session is None or session.role_name is not None:
         return

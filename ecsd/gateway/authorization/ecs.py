@@ -55,10 +55,8 @@ def needs(asked: Asked) -> Iterator[Need]:
     """Yield what an operation of ECS needs."""
     action, context = f"ecs:{asked.operation}", _context(asked)
     for resource in unique(_resources(asked)):
-        own = {}
-        if ":service/" in resource:
-            own = {"ecs:service": (resource,)}
-        yield Need(action, resource, {**context, **own})
+        own = {**context, "ecs:service": (resource,)} if ":service/" in resource else context
+        yield Need(action, resource, own)
     if asked.operation in PASSING:
         yield from _passed_roles(asked)
 

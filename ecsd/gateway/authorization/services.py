@@ -205,3 +205,14 @@ def efs_needs(asked: Asked) -> Iterator[Need]:
         arns = by_template(asked, service, EFS.get(name, ANY))
     for arn in unique(arns):
         yield Need(f"{service}:{name}", arn)
+
+
+def sts_needs(asked: Asked) -> Iterator[Need]:
+    """Yield what an operation of STS needs, where who asks is not enough."""
+    if asked.operation != "GetFederationToken":
+        yield Need(f"sts:{asked.operation}")
+        return
+    arn = asked.arn("sts", f"federated-user/{asked.members['Name']}", region=False)
+    yield Need("sts:GetFederationToken", arn)
+    if asked.members.get("Tags"):
+        yield Need("sts:TagSession", arn)

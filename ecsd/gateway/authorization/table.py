@@ -20,6 +20,7 @@ NEEDS: Mapping[str, Callable[[Asked], Iterable[Need]]] = {
     "secretsmanager": stored_values.secretsmanager_needs,
     "servicediscovery": services.servicediscovery_needs,
     "ssm": stored_values.ssm_needs,
+    "sts": services.sts_needs,
 }
 # Operations that need no permission: who asks is enough, or their own rules decide (trust).
 FREE = frozenset(
@@ -30,6 +31,14 @@ FREE = frozenset(
         ("sts", "GetSessionToken"),
     }
 )
+
+# Services whose operations need their own action, and no other, on resources without policies.
+ITS_OWN_ALONE = frozenset({"acm", "ecs", "elbv2", "logs", "route53", "servicediscovery"})
+
+
+def needs_its_own_alone(service: str, operation: str) -> bool:
+    """Tell whether an operation needs the action of its name alone, whatever it is about."""
+    return service in ITS_OWN_ALONE and not (service == "ecs" and operation in ecs.PASSING)
 
 
 def needs_of(service: str, signing_name: str, asked: Asked) -> list[Need]:

@@ -1,4 +1,4 @@
-"""Temporary credentials: AssumeRole and GetSessionToken.
+"""Temporary credentials: AssumeRole, GetSessionToken and GetFederationToken.
 
 Sessions are recorded until they expire, their secrets sealed: so they can be told, and ended.
 Source: AWS STS API Reference.
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from ecsd.decisions.iam.policy_document import PolicyKind, fault_in
+from ecsd.decisions.iam.principal import PrincipalKind
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
 from ecsd.operations.sts.trust import check_trusted, denied, session_tags, transitive_keys
@@ -47,6 +48,8 @@ async def assume_role(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     refuse_unsupported(request)
     arn = request["RoleArn"]
     identity = identify(call.store, call.scope.account, call.caller.arn, call.caller.access_key_id)
+    if identity.principal.kind is PrincipalKind.FEDERATED_USER:
+        raise denied(call.caller.arn, "sts:AssumeRole", arn)
     inherited = _inherited(identity)
     source_identity = _source_identity(request, identity)
     async with call.store.transaction(home_of(call, arn)) as change:
@@ -69,19 +72,12 @@ async def assume_role(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 async def get_session_token(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Open a session of the caller itself."""
     refuse_unsupported(request)
-    identity = identify(call.store, call.scope.account, call.caller.arn, call.caller.access_key_id)
-    if identity.session is not None:
-        raise AwsError(
-            "AccessDenied", "Cannot call GetSessionToken with session credentials", status=403
-        )
-    seconds = request.get("DurationSeconds", TOKEN_SECONDS)
-    if call.caller.arn.endswith(":root"):
-        seconds = min(seconds, ROOT_TOKEN_SECONDS)
+    _refuse_sessions(call, "GetSessionToken")
     session, credentials = new_session(
         call.ids,
         call.authority.seal,
         call.clock.now(),
-        seconds,
+        _own_duration(call, request),
         arn=call.caller.arn,
         user_id=call.caller.user_id,
         role_name=None,
@@ -89,6 +85,34 @@ async def get_session_token(call: Call, request: dict[str, Any]) -> dict[str, An
     async with call.store.transaction(call.scope.globally()) as change:
         change.put(session)
     return {"Credentials": credentials.shown()}
+
+
+@operation("sts", "GetFederationToken")
+async def get_federation_token(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Open a session of somebody who may what the caller and the session's policies both allow."""
+    refuse_unsupported(request)
+    _refuse_sessions(call, "GetFederationToken")
+    account, name = call.scope.account, request["Name"]
+    async with call.store.transaction(call.scope.globally()) as change:
+        _check_session_policies(change, request)
+        session, credentials = new_session(
+            call.ids,
+            call.authority.seal,
+            call.clock.now(),
+            _own_duration(call, request),
+            arn=f"arn:aws:sts::{account}:federated-user/{name}",
+            user_id=f"{account}:{name}",
+            role_name=None,
+            **_policies(request),
+            tags=session_tags(request),
+            federator_arn=call.caller.arn,
+            federator_id=call.caller.user_id,
+        )
+        change.put(session)
+    return {
+        "Credentials": credentials.shown(),
+        "FederatedUser": {"FederatedUserId": session.user_id, "Arn": session.arn},
+    }
 
 
 def home_of(call: Call, role_arn: str) -> Scope:
@@ -115,8 +139,7 @@ def open_session(
         arn=f"arn:aws:sts::{change.scope.account}:assumed-role/{role.role_name}/{assumption.name}",
         user_id=f"{role.role_id}:{assumption.name}",
         role_name=role.role_name,
-        policy=request.get("Policy"),
-        policy_arns=tuple(one["arn"] for one in request.get("PolicyArns", [])),
+        **_policies(request),
         source_identity=assumption.source_identity,
         tags=assumption.tags,
         transitive_tag_keys=assumption.transitive_tag_keys,
@@ -201,6 +224,29 @@ def _keys(request: dict[str, Any], inherited: tuple[Tag, ...], identity: Identit
     if transitive:
         keys["sts:transitivetagkeys"] = transitive
     return keys
+
+
+def _refuse_sessions(call: Call, operation: str) -> None:
+    """Refuse what only a user's or the root's own keys can do."""
+    identity = identify(call.store, call.scope.account, call.caller.arn, call.caller.access_key_id)
+    if identity.session is not None:
+        raise AwsError(
+            "AccessDenied", f"Cannot call {operation} with session credentials", status=403
+        )
+
+
+def _own_duration(call: Call, request: dict[str, Any]) -> int:
+    """Return the length of a session that rests on the caller's own key."""
+    seconds: int = request.get("DurationSeconds", TOKEN_SECONDS)
+    return min(seconds, ROOT_TOKEN_SECONDS) if call.caller.arn.endswith(":root") else seconds
+
+
+def _policies(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the record's members of session policies."""
+    return {
+        "policy": request.get("Policy"),
+        "policy_arns": tuple(one["arn"] for one in request.get("PolicyArns", [])),
+    }
 
 
 def _check_session_policies(view: View, request: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ class Role(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "role"
     KEY: ClassVar[str] = "role_name"
+    OF_CALLERS: ClassVar[bool] = True
     INDEXES: ClassVar[tuple[str, ...]] = (
         "attached_policy_arns",
         "permissions_boundary",
@@ -60,6 +61,7 @@ class Policy(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "policy"
     KEY: ClassVar[str] = "arn"
+    OF_CALLERS: ClassVar[bool] = True
     INDEXES: ClassVar[tuple[str, ...]] = ("folded_name",)
 
     arn: str

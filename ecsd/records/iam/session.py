@@ -18,7 +18,8 @@ class Session(Record, frozen=True, kw_only=True):
         user_id: what GetCallerIdentity answers, ``<role id>:<session name>``.
         sealed_secret: opens for the key's id.
         token_digest: SHA-256 of the session token, in hexadecimal: what is to be compared.
-        role_name: None for GetSessionToken: the caller as it was.
+        role_name: None for GetSessionToken: the caller as it was; and for GetFederationToken.
+        federator_arn, federator_id: of GetFederationToken: the user, or root, that opened it.
         policy, policy_arns: session policies that narrow what the role may do.
         provider_arn: the OpenID Connect provider by whose token the session was opened.
         load_balancer_arn: the balancer whose logs Elastic Load Balancing delivers with it.
@@ -29,6 +30,7 @@ class Session(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "session"
     KEY: ClassVar[str] = "access_key_id"
+    OF_CALLERS: ClassVar[bool] = True
     INDEXES: ClassVar[tuple[str, ...]] = ("role_name", "task_arn", "load_balancer_arn")
 
     access_key_id: str
@@ -45,6 +47,8 @@ class Session(Record, frozen=True, kw_only=True):
     tags: tuple[Tag, ...] = ()
     transitive_tag_keys: tuple[str, ...] = ()
     provider_arn: str | None = None
+    federator_arn: str | None = None
+    federator_id: str | None = None
     task_arn: str | None = None
     load_balancer_arn: str | None = None
     purpose: str | None = None

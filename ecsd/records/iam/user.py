@@ -12,6 +12,7 @@ class User(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "user"
     KEY: ClassVar[str] = "user_name"
+    OF_CALLERS: ClassVar[bool] = True
     INDEXES: ClassVar[tuple[str, ...]] = (
         "attached_policy_arns",
         "permissions_boundary",
@@ -41,6 +42,7 @@ class Group(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "group"
     KEY: ClassVar[str] = "group_name"
+    OF_CALLERS: ClassVar[bool] = True
     INDEXES: ClassVar[tuple[str, ...]] = ("attached_policy_arns", "folded_name")
 
     group_name: str
@@ -62,6 +64,7 @@ class AccessKey(Record, frozen=True, kw_only=True):
 
     KIND: ClassVar[str] = "access_key"
     KEY: ClassVar[str] = "access_key_id"
+    OF_CALLERS: ClassVar[bool] = True
     INDEXES: ClassVar[tuple[str, ...]] = ("user_name",)
 
     access_key_id: str

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ecsd.decisions.iam.evaluation import Policies, Source
 from ecsd.decisions.iam.principal import Principal, PrincipalKind
+from ecsd.decisions.iam.settled import Settled
 from ecsd.decisions.iam.statement import compile_policy
 from ecsd.records.iam.role import Role
 from ecsd.records.iam.session import Session
@@ -24,7 +25,9 @@ from ecsd.store.scope import GLOBAL, Scope
 from ecsd.store.store import Store, View
 
 Keys = dict[str, tuple[str, ...]]
+EVERYTHING = "arn:aws:iam::aws:policy/AdministratorAccess"  # what root may
 KEPT = 4096  # callers that are remembered
+Noted = tuple[tuple[type[Record], str, Record | None], ...]
 
 
 class Identity(NamedTuple):
@@ -40,29 +43,47 @@ class Identity(NamedTuple):
     session: Session | None = None
 
 
-class _Known(NamedTuple):
-    """A caller, and the records that it was made from."""
+class Known:
+    """A caller, and what is settled about it.
 
-    records: tuple[tuple[type[Record], str, Record | None], ...]
-    identity: Identity
+    Attributes:
+        records: what it was made from.
+        checked: the store's ``callers`` when they were last the very same.
+    """
+
+    __slots__ = ("checked", "identity", "records", "settled")
+
+    def __init__(self, identity: Identity, records: Noted, checked: object) -> None:
+        self.identity = identity
+        self.settled = Settled(identity.principal, identity.policies)
+        self.records = records
+        self.checked = checked
 
 
 def identify(store: Store, account: str, arn: str, access_key_id: str) -> Identity:
-    """Return the caller of an account by its ARN and key; what is gone has no policies.
+    """Return the caller of an account by its ARN and key; what is gone has no policies."""
+    return recall(store, account, arn, access_key_id).identity
+
+
+def recall(store: Store, account: str, arn: str, access_key_id: str) -> Known:
+    """Return the same with what is settled about it.
 
     It is remembered for as long as every record that it rests on is the very same.
     """
-    view = store.view(Scope(account, GLOBAL))
     place = (account, arn, access_key_id)
-    known = _IDENTITIES.get(place)
+    known = _KNOWN.get(place)
+    if known is not None and known.checked is store.callers:
+        return known
+    view = store.view(Scope(account, GLOBAL))
     if known is not None and view.still_has(known.records):
-        return known.identity
+        known.checked = store.callers
+        return known
     noting = view.noting()
     identity = _identify(noting, account, arn, access_key_id)
-    if len(_IDENTITIES) >= KEPT:
-        _IDENTITIES.clear()
-    _IDENTITIES[place] = _Known(tuple(noting.noted), identity)
-    return identity
+    if len(_KNOWN) >= KEPT:
+        _KNOWN.clear()
+    _KNOWN[place] = known = Known(identity, tuple(noting.noted), store.callers)
+    return known
 
 
 def _identify(view: View, account: str, arn: str, access_key_id: str) -> Identity:
@@ -71,6 +92,8 @@ def _identify(view: View, account: str, arn: str, access_key_id: str) -> Identit
         return _of_role(view, session)
     if session is not None and session.load_balancer_arn is not None:
         return _of_service(session, session.load_balancer_arn)
+    if session is not None and session.federator_arn is not None:
+        return _of_federated(view, session, session.federator_arn)
     if arn.endswith(":root"):
         return _with_session(
             Identity(
@@ -97,7 +120,7 @@ def identity_of_role(view: View, role: Role, session_name: str) -> Identity:
     )
 
 
-_IDENTITIES: dict[tuple[str, str, str], _Known] = {}  # by account, ARN, access key
+_KNOWN: dict[tuple[str, str, str], Known] = {}  # by account, ARN, access key
 
 
 def context_of(identity: Identity, now: datetime, region: str) -> Keys:
@@ -173,6 +196,37 @@ def _of_service(session: Session, source_arn: str) -> Identity:
         "aws:sourceaccount": (source_arn.split(":")[4],),
     }
     return Identity(Principal(PrincipalKind.SERVICE, session.arn), Policies(), context, session)
+
+
+def _of_federated(view: View, session: Session, federator_arn: str) -> Identity:
+    """Return a federated user: what its federator may, as far as the session's policies allow.
+
+    Without any it may nothing but what resources' policies let its own ARN do. Source: IAM User
+    Guide, Permissions for GetFederationToken.
+    """
+    given = _given(view, session) or ()
+    policies, behind = Policies(session=given), federator_arn
+    tags: tuple[Tag, ...] = ()
+    user = find_user_by_arn(view, federator_arn)
+    if federator_arn.endswith(":root"):
+        whole = managed_source(view, EVERYTHING)
+        policies = Policies((whole,) if whole is not None else (), session=given)
+    elif user is not None and user.user_id == session.federator_id:
+        policies = Policies(identity_sources(view, user), boundary_source(view, user), given)
+        tags = user.tags
+    else:
+        behind = ""  # gone: another user of the same name is none of its
+    account = view.scope.account
+    principal = Principal(
+        PrincipalKind.FEDERATED_USER, session.arn, account, session.user_id, behind
+    )
+    context: Keys = {
+        "aws:principaltype": ("FederatedUser",),
+        "aws:userid": (session.user_id,),
+        **tag_keys("aws:principaltag", tags),
+        **tag_keys("aws:principaltag", session.tags),
+    }
+    return _with_session(Identity(principal, policies, context), session)
 
 
 def _with_session(identity: Identity, session: Session | None) -> Identity:

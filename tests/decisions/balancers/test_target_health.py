@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecsd.decisions.balancers.target_health import (
-    BEATS,
     Health,
     Outcome,
     Pace,
@@ -13,7 +12,6 @@ from ecsd.decisions.balancers.target_health import (
     judge,
     matches,
     next_pace,
-    on_beat,
 )
 from ecsd.records.plan import HealthCheckPlan, TargetGroupPlan, TargetPlan
 
@@ -158,12 +156,3 @@ def test_requests_go_to_the_healthy_or_else_to_all_that_are_registered():
     assert names(in_use(three, {("c", 80): well})) == {"a", "b"}
     assert names(in_use(group(("c", True)), {("c", 80): well})) == set()
     assert names(in_use(group(("a", False), enabled=False), {})) == {"a"}
-
-
-@given(st.floats(1.7e9, 2e9), st.sampled_from([5.0, 30.0, 0.25, 10.5]))
-def test_a_beat_is_just_before_its_moment_and_intervals_do_not_grow(moment, interval):
-    beat = on_beat(moment)
-    assert 0 <= moment - beat < 1 / BEATS
-    assert on_beat(beat) == beat
-    late = on_beat(beat + interval) + 0.9 / BEATS  # asked a little after its beat
-    assert on_beat(late + interval) == beat + 2 * interval

@@ -2,6 +2,8 @@
 
 import json
 
+from hypothesis import strategies as st
+
 from ecsd.decisions.iam.evaluation import Policies, Request, Source, decide
 from ecsd.decisions.iam.principal import Principal, PrincipalKind
 from ecsd.decisions.iam.statement import compile_policy
@@ -49,3 +51,57 @@ def condition(operator, key, value, given=None, **context):
         values = (given,) if isinstance(given, str) else tuple(given)
         asked = asked._replace(context={**asked.context, key.lower(): values})
     return outcome(asked, statement(Condition={operator: {key: value}})) == "allowed"
+
+
+# ------------------------------------------------------------------------- for laws
+ACTIONS = ["s3:GetObject", "s3:Put", "ec2:Run"]
+ARNS = ["arn:aws:s3:::a/x", "arn:aws:s3:::b", "*"]
+one_statement = st.builds(
+    statement,
+    effect=st.sampled_from(["Allow", "Deny"]),
+    action=st.sampled_from([*ACTIONS, "s3:*", "*", "?3:get*"]),
+    resource=st.sampled_from(
+        [
+            *ARNS,
+            "arn:aws:s3:::*",
+            "arn:aws:s3:::${aws:username}/*",
+            "arn:aws:s3:::${aws:username, 'b'}/*",
+        ]
+    ),
+    Condition=st.sampled_from(
+        [
+            {},
+            {"StringEquals": {"aws:username": "a"}},
+            {"StringNotEquals": {"aws:username": "a"}},
+            {"ForAllValues:StringLike": {"aws:TagKeys": ["t*"]}},
+            {"Null": {"aws:username": "true"}},
+        ]
+    ),
+)
+requests = st.builds(
+    lambda action, arn, principal, context: request(action, arn, principal, **context),
+    st.sampled_from(ACTIONS),
+    st.sampled_from(ARNS),
+    st.sampled_from([USER, SESSION]),
+    st.sampled_from(
+        [{}, {"aws__username": "a"}, {"aws__username": "b", "aws__tagkeys": ["t", "u"]}]
+    ),
+)
+sources = st.lists(one_statement, min_size=1, max_size=4).map(lambda some: source(*some))
+resources = st.lists(
+    st.builds(
+        lambda one, whom: {**one, "Principal": whom},
+        one_statement,
+        st.sampled_from(["*", {"AWS": ACCOUNT}, {"AWS": USER_ARN}, {"AWS": ROLE_ARN}]),
+    ),
+    min_size=1,
+    max_size=3,
+).map(lambda some: source(*some))
+worlds = st.builds(
+    Policies,
+    identity=st.lists(sources, max_size=3).map(tuple),
+    boundary=st.none() | sources,
+    session=st.none() | st.lists(sources, max_size=2).map(tuple),
+    resource=st.none() | resources,
+    resource_decides=st.booleans(),
+)

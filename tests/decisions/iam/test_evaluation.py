@@ -32,10 +32,14 @@ from iam_worlds import (
     USER,
     USER_ARN,
     document,
+    one_statement,
     outcome,
     request,
+    requests,
     source,
+    sources,
     statement,
+    worlds,
 )
 
 ALLOW = statement()
@@ -269,52 +273,6 @@ def test_spans_are_those_of_the_simulator():
 
 
 # ------------------------------------------------------------------------- laws
-ACTIONS = ["s3:GetObject", "s3:Put", "ec2:Run"]
-ARNS = ["arn:aws:s3:::a/x", "arn:aws:s3:::b", "*"]
-one_statement = st.builds(
-    statement,
-    effect=st.sampled_from(["Allow", "Deny"]),
-    action=st.sampled_from([*ACTIONS, "s3:*", "*", "?3:get*"]),
-    resource=st.sampled_from([*ARNS, "arn:aws:s3:::*", "arn:aws:s3:::${aws:username}/*"]),
-    Condition=st.sampled_from(
-        [
-            {},
-            {"StringEquals": {"aws:username": "a"}},
-            {"StringNotEquals": {"aws:username": "a"}},
-            {"ForAllValues:StringLike": {"aws:TagKeys": ["t*"]}},
-            {"Null": {"aws:username": "true"}},
-        ]
-    ),
-)
-requests = st.builds(
-    lambda action, arn, principal, context: request(action, arn, principal, **context),
-    st.sampled_from(ACTIONS),
-    st.sampled_from(ARNS),
-    st.sampled_from([USER, SESSION]),
-    st.sampled_from(
-        [{}, {"aws__username": "a"}, {"aws__username": "b", "aws__tagkeys": ["t", "u"]}]
-    ),
-)
-sources = st.lists(one_statement, min_size=1, max_size=4).map(lambda some: source(*some))
-resources = st.lists(
-    st.builds(
-        lambda one, whom: {**one, "Principal": whom},
-        one_statement,
-        st.sampled_from(["*", {"AWS": ACCOUNT}, {"AWS": USER_ARN}, {"AWS": ROLE_ARN}]),
-    ),
-    min_size=1,
-    max_size=3,
-).map(lambda some: source(*some))
-worlds = st.builds(
-    Policies,
-    identity=st.lists(sources, max_size=3).map(tuple),
-    boundary=st.none() | sources,
-    session=st.none() | st.lists(sources, max_size=2).map(tuple),
-    resource=st.none() | resources,
-    resource_decides=st.booleans(),
-)
-
-
 @given(requests, worlds)
 def test_a_deny_wins_wherever_it_stands(asked, policies):
     all_denied = source({**statement("Deny", "*"), "Principal": "*"})

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ecsd.clock import VIRTUAL_START
+from ecsd.decisions.iam.evaluation import Request, decide
+from ecsd.records.ecs.cluster import Cluster
 from ecsd.records.iam.role import Policy, PolicyVersion, Role
 from ecsd.records.iam.session import Session
 from ecsd.records.iam.user import Group, User
 from ecsd.store.finders import iam_caller
-from ecsd.store.finders.iam_caller import identify
+from ecsd.store.finders.iam_caller import identify, recall
 from ecsd.store.scope import Scope
 from ecsd.store.store import Store
 
@@ -32,6 +34,7 @@ DOCUMENTS = [
     )
     for action in ("ecs:*", "ecs:List*")
 ]
+ASKED = [("ecs:ListTasks", "*"), ("ecs:RunTask", "arn:aws:ecs:us-east-1:0:task-definition/a:1")]
 dated = {"path": "/", "created_at": VIRTUAL_START}
 inline = st.dictionaries(st.just("p"), st.sampled_from(DOCUMENTS))
 attached = st.sampled_from([(), (POLICY_ARN,)])
@@ -137,6 +140,11 @@ def test_what_is_remembered_is_what_would_be_found_now(changes):
                 assert identify(store, ACCOUNT, arn, key) is remembered
                 fresh = iam_caller._identify(store.view(SCOPE), ACCOUNT, arn, key)
                 assert remembered == fresh
+                settled = recall(store, ACCOUNT, arn, key).settled
+                for asked in ASKED:
+                    decision = decide(Request(fresh.principal, *asked, {}), fresh.policies)
+                    assert settled.decision(*asked) == decision
+                    assert settled.allows_everywhere(asked[0]) is decision.allowed
 
     asyncio.run(play())
 
@@ -165,6 +173,7 @@ def test_only_what_is_noted_can_be_asked(store):
     view = store.view(SCOPE).noting()
     assert view.globally() is view
     asked = [
+        lambda: view.get(Cluster, "web"),
         lambda: view.select(User),
         lambda: view.count(User, "groups", "g"),
         lambda: view.newest(User, "groups", "g"),

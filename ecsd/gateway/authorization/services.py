@@ -102,6 +102,10 @@ OF_TARGET = frozenset(
 )
 
 
+# What reads files of S3 in the caller's name.
+READING_TRUST = frozenset({"AddTrustStoreRevocations", "CreateTrustStore", "ModifyTrustStore"})
+
+
 def elbv2_needs(asked: Asked) -> Iterator[Need]:
     """Yield what an operation of Elastic Load Balancing needs."""
     service, name = "elasticloadbalancing", asked.operation
@@ -114,7 +118,8 @@ def elbv2_needs(asked: Asked) -> Iterator[Need]:
         arns = by_template(asked, service, ELBV2.get(name, ANY))
     for arn in unique(arns):
         yield Need(f"{service}:{name}", arn)
-    yield from _files_of_trust(asked)
+    if name in READING_TRUST:
+        yield from _files_of_trust(asked)
 
 
 def _files_of_trust(asked: Asked) -> Iterator[Need]:

@@ -34,11 +34,12 @@ FREE = frozenset(
 
 # Services whose operations need their own action, and no other, on resources without policies.
 ITS_OWN_ALONE = frozenset({"acm", "ecs", "elbv2", "logs", "route53", "servicediscovery"})
+MORE = {"ecs": ecs.PASSING, "elbv2": services.READING_TRUST}  # but for these of them
 
 
 def needs_its_own_alone(service: str, operation: str) -> bool:
     """Tell whether an operation needs the action of its name alone, whatever it is about."""
-    return service in ITS_OWN_ALONE and not (service == "ecs" and operation in ecs.PASSING)
+    return service in ITS_OWN_ALONE and operation not in MORE.get(service, ())
 
 
 def needs_of(service: str, signing_name: str, asked: Asked) -> list[Need]:

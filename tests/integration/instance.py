@@ -1,5 +1,5 @@
-"""Which ecsd of this machine a test run uses: 1; the second of two workers 0. TEST_INSTANCE says
-another, for a run without workers.
+"""Which ecsd of this machine a test run uses: 1; of three workers the second 0, the third 4.
+TEST_INSTANCE says another, for a run without workers.
 
 Files that begin ecsds 2 and 3, or fix addresses, are ``SPARE``: they run one after the other, when
 the workers are done.
@@ -7,7 +7,7 @@ the workers are done.
 
 import os
 
-OF_WORKERS = {"gw1": "0"}
+OF_WORKERS = {"gw1": "0", "gw2": "4"}
 INSTANCE = int(
     os.environ.get("TEST_INSTANCE")
     or OF_WORKERS.get(os.environ.get("PYTEST_XDIST_WORKER", ""), "1")

@@ -114,6 +114,13 @@ def ecsd() -> Iterator[Ecsd]:
         yield one
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take minutes: workers take one file after the other."""
+    long = {item.path for item in items if "terraform" in item.nodeid}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Show with a test that failed what its ecsd had to say last."""

@@ -1,10 +1,12 @@
-"""Secrets in real containers: of both stores, rotated by a deployment, refused to a role."""
+"""Secrets in real containers: of both stores, rotated by a deployment, refused to a role;
+rotated by a function."""
 
 import json
 import subprocess
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.integration.sample import ASSUME, eventually
 
@@ -139,3 +141,68 @@ def test_a_role_without_permission_stops_the_task(world, account):
         f"{world.arn} because no identity-based policy allows the secretsmanager:GetSecretValue "
         "action"
     )
+
+
+class Rotates:
+    """A rotation function as AWS's templates are; its database is away when it is first set."""
+
+    def __init__(self, secrets):
+        self.secrets = secrets
+        self.away = True
+
+    def __call__(self, event):
+        step, secret, token = (event[name] for name in ("Step", "SecretId", "ClientRequestToken"))
+        shown = self.secrets.describe_secret(SecretId=secret)
+        stages = {label: one for one, held in shown["VersionIdsToStages"].items() for label in held}
+        assert shown["RotationEnabled"]
+        assert stages["AWSPENDING"] == token
+        if step == "createSecret":
+            self.secrets.put_secret_value(
+                SecretId=secret,
+                ClientRequestToken=token,
+                SecretString="second",
+                VersionStages=["AWSPENDING"],
+                RotationToken=event["RotationToken"],
+            )
+        elif step == "setSecret" and self.away:
+            self.away = False
+            raise ConnectionError("no database")
+        elif step == "finishSecret":
+            self.secrets.update_secret_version_stage(
+                SecretId=secret,
+                VersionStage="AWSCURRENT",
+                MoveToVersionId=token,
+                RemoveFromVersionId=stages["AWSCURRENT"],
+            )
+
+
+def test_a_function_rotates_a_secret_though_it_fails_at_first(account, functions):
+    secrets = account.client("secretsmanager")
+    secrets.create_secret(Name="rotated", SecretString="first")
+    function = f"arn:aws:lambda:us-east-1:{account.number}:function:rotate"
+    functions.reply = rotates = Rotates(secrets)
+    secrets.rotate_secret(
+        SecretId="rotated",
+        RotationLambdaARN=function,
+        RotationRules={"AutomaticallyAfterDays": 30},
+    )
+    eventually(lambda: not rotates.away)
+    assert secrets.get_secret_value(SecretId="rotated")["SecretString"] == "first"
+    with pytest.raises(ClientError, match="A previous rotation isn't complete"):
+        secrets.rotate_secret(SecretId="rotated")
+
+    def shown():
+        found = secrets.describe_secret(SecretId="rotated")
+        return found if "LastRotatedDate" in found else None
+
+    assert eventually(shown)["NextRotationDate"] > eventually(shown)["LastRotatedDate"]
+    assert secrets.get_secret_value(SecretId="rotated")["SecretString"] == "second"
+    steps = [event["Step"] for _, event in functions.asked]
+    assert steps == [
+        "createSecret",
+        "setSecret",
+        "createSecret",
+        "setSecret",
+        "testSecret",
+        "finishSecret",
+    ]

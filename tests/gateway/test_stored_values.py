@@ -312,8 +312,9 @@ async def test_a_rotations_function_may_be_named_by_policies_for_its_secret(rota
     assert (await rotating.ask(bob, "secretsmanager", "GetSecretValue", **read)).status == 200
 
 
-async def test_a_rotations_test_copies_the_value_with_the_callers_right_to_its_key(rotating, key):
-    await secure(rotating, key)
+async def test_a_rotations_test_copies_the_value_with_the_callers_right_to_its_key(rotating):
+    made = await rotating.ask(ROOT_KEY, "kms", "CreateKey")
+    await secure(rotating, made.output["KeyMetadata"]["Arn"])
     bob = await rotating.user("bob", allow("secretsmanager:*"))
     tested = rotate(RotateImmediately=False)
     refused = await rotating.ask(bob, "secretsmanager", "RotateSecret", **tested)

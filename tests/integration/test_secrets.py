@@ -4,6 +4,7 @@ rotated by a function."""
 import json
 import shutil
 import subprocess
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -253,7 +254,7 @@ def test_terraform_cycles_a_rotation(ecsd, account, functions, tmp_path):
             "ScheduleExpression": "cron(0 8 ? * MON *)",
             "Duration": "3h",
         }
-        assert shown["NextRotationDate"].strftime("%a %H:%M:%S") == "Mon 10:59:59"
+        assert shown["NextRotationDate"].astimezone(UTC).strftime("%a %H:%M:%S") == "Mon 10:59:59"
         assert [event["Step"] for _, event in functions.asked] == ["testSecret"] * 2
     finally:
         terraform.run("destroy", "-auto-approve", function)

@@ -34,7 +34,7 @@ class World:
 
     def __init__(self):
         self.store, self.clock, self.ids = Store.in_memory(), VirtualClock(), SeededIds(1)
-        self.asked = []  # steps, with the hours since the beginning
+        self.asked = []  # steps
         self.tokens = []
         self.fails = {}  # step → how often
         self.held = None  # what a call waits for
@@ -42,6 +42,7 @@ class World:
     async def invoke(self, url, payload):
         event = json.loads(payload)
         assert (url, event["SecretId"]) == (URL, ARN)
+        assert self.secret.stages[PENDING] == event["ClientRequestToken"]
         self.asked.append(event["Step"])
         self.tokens.append(event["ClientRequestToken"])
         if self.held is not None:
@@ -219,7 +220,7 @@ def test_a_test_asks_once_and_takes_its_version_away(played, caplog, fails):
     played(scenario)
 
 
-def test_an_answer_for_what_was_cancelled_changes_nothing(played):
+def test_an_answer_for_what_was_cancelled_changes_nothing(played, caplog):
     async def scenario(world):
         await world.rotate()
         world.held = asyncio.Event()
@@ -229,6 +230,25 @@ def test_an_answer_for_what_was_cancelled_changes_nothing(played):
         await world.until(hours=30)
         assert world.asked == ["createSecret"]
         assert (world.attempt, world.secret.rotation.is_enabled) == (None, False)
+
+    played(scenario)
+    assert [one for one in caplog.records if one.levelname == "WARNING"] == []
+
+
+def test_an_answer_is_not_taken_for_that_of_a_later_rotation(played):
+    async def scenario(world):
+        await world.rotate()
+        world.held = asyncio.Event()
+        await world.until(minutes=1)
+        await world.put(rotation=rotation.cancelled(world.secret, world.clock.now()).rotation)
+        await world.put(stages={CURRENT: "v1"})
+        await world.rotate(token="v3")
+        first, world.held = world.held, None
+        first.set()
+        await world.until(minutes=2)
+        assert tuple(world.asked[1:]) == STEPS  # from the first step on
+        assert world.tokens == ["v2", *["v3"] * 4]
+        assert world.secret.stages[CURRENT] == "v3"
 
     played(scenario)
 

@@ -254,12 +254,13 @@ def rotating(store):
 
 
 def rotate(**more):
-    return {
+    members = {
         "SecretId": "s",
         "RotationLambdaARN": FUNCTION,
         "RotationRules": {"AutomaticallyAfterDays": 1},
         **more,
     }
+    return {name: value for name, value in members.items() if value is not None}
 
 
 @pytest.mark.parametrize("operation", ["RotateSecret", "CancelRotateSecret"])
@@ -283,6 +284,7 @@ async def test_rotation_needs_its_own_action_on_the_secret(rotating, operation):
         ({"StringEquals": {"secretsmanager:RotationLambdaARN": f"{FUNCTION}2"}}, {}, 400),
         ({"Bool": {"secretsmanager:ModifyRotationRules": "true"}}, {}, 200),
         ({"Bool": {"secretsmanager:ModifyRotationRules": "false"}}, {}, 400),
+        ({"Bool": {"secretsmanager:ModifyRotationRules": "false"}}, {"RotationRules": None}, 200),
         (
             {"Bool": {"secretsmanager:RotateImmediately": "true"}},
             {"RotateImmediately": False},

@@ -61,6 +61,7 @@ def test_without_a_schedule_there_is_no_window():
         (30, None, "02-03 05", "02-03 00"),  # missed: any day will do
         (30, "3h", "02-03 05", "02-04 00"),  # but only in the night
         ("rate(4 hours)", None, "01-01 20", "01-01 20"),
+        ("cron(0 8 ? * MON *)", "2h", "01-05 10", "01-12 08"),  # has just closed
         ("cron(0 8 ? * MON *)", "2h", "01-05 11", "01-12 08"),  # never outside of a window
         ("cron(0 8 ? * MON *)", "2h", "01-12 09", "01-12 08"),
     ],

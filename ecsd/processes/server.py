@@ -62,6 +62,7 @@ from ecsd.store.store import Store
 
 log = logging.getLogger(__name__)
 LARGEST_ANSWER = 6 * 1024 * 1024  # bytes, of a function that log events or a secret are given to
+ASK_FUNCTIONS = (LogSubscriptionController.name, SecretRotationController.name)
 FIRST_LOOK_SECONDS = 30.0  # every plan is to be published before a host gets its snapshot
 
 
@@ -187,7 +188,7 @@ async def _open_up(parts: _Parts) -> None:
     """Give hosts their snapshots once every controller has looked at everything once."""
     try:
         async with parts.clock.deadline(FIRST_LOOK_SECONDS):
-            await parts.controllers.settle()
+            await parts.controllers.settle(besides=ASK_FUNCTIONS)
     except TimeoutError:
         log.warning("controllers have not settled; hosts get their plans as they come")
     parts.hub.open_up()

@@ -277,3 +277,18 @@ def test_a_secret_that_goes_is_not_rotated(played):
         assert tuple(world.asked) == STEPS
 
     played(scenario)
+
+
+def test_a_server_that_starts_need_not_wait_for_a_function(played):
+    async def scenario(world):
+        await world.rotate()
+        world.held = asyncio.Event()
+        await world.controllers.settle(besides=("secret_rotation",))
+        with pytest.raises(TimeoutError):
+            async with world.clock.deadline(60):
+                await world.controllers.settle()
+        world.held.set()
+        await world.controllers.settle()
+        assert tuple(world.asked) == STEPS
+
+    played(scenario)

@@ -83,12 +83,16 @@ class Controllers:
             for end in ends:
                 end()
 
-    async def settle(self) -> None:
-        """Return when no controller has work (tests, and before a first snapshot is sent)."""
+    async def settle(self, besides: Sequence[str] = ()) -> None:
+        """Return when no controller has work (tests, and before a first snapshot is sent).
+
+        besides: names of controllers that do not count, as they wait for somebody outside.
+        """
+        queues = [queue for name, queue in self._queues.items() if name not in besides]
         busy = True
         while busy:
             revision = self._store.revision
-            for queue in self._queues.values():
+            for queue in queues:
                 await queue.idle()
             busy = revision != self._store.revision
 

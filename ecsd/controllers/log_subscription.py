@@ -6,11 +6,11 @@ with back-off, what is older than a day is given up.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from ecsd.clock import Clock
-from ecsd.decisions.balancers.function_arn import invoke_url
+from ecsd.decisions.balancers.function_arn import Invoke, invoke_url
 from ecsd.decisions.logs.filter_pattern import LogFilter, compile_filter
 from ecsd.decisions.logs.retention import milliseconds
 from ecsd.decisions.logs.subscription_event import MOST_BYTES, OLDEST_HOURS, subscription_event
@@ -24,7 +24,6 @@ from ecsd.store.streams import Arrived, Located, LogStreams
 
 log = logging.getLogger(__name__)
 
-Invoke = Callable[[str, bytes], Awaitable[object]]  # URL of a function's Invoke, event
 Place = tuple[Scope, str]
 
 

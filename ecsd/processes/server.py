@@ -30,15 +30,16 @@ from ecsd.controllers.log_delivery import LogDeliveryController
 from ecsd.controllers.log_disk import LogDiskController
 from ecsd.controllers.log_group import LogGroupController
 from ecsd.controllers.log_query import LogQueryController
-from ecsd.controllers.log_subscription import Invoke, LogSubscriptionController
+from ecsd.controllers.log_subscription import LogSubscriptionController
 from ecsd.controllers.observations import Observations
 from ecsd.controllers.planned_end import PlannedEndController
 from ecsd.controllers.reaper import ReaperController
+from ecsd.controllers.secret_rotation import SecretRotationController
 from ecsd.controllers.service.controller import ServiceController
 from ecsd.controllers.target_group import TargetGroupController
 from ecsd.controllers.task import TaskController
 from ecsd.controllers.task_credentials import TaskCredentialsController
-from ecsd.decisions.balancers.function_arn import NOBODY
+from ecsd.decisions.balancers.function_arn import NOBODY, Invoke
 from ecsd.errors import FunctionError
 from ecsd.gateway.app import make_app
 from ecsd.gateway.dispatch import GatewayParts
@@ -60,7 +61,8 @@ from ecsd.store.sqlite import SqliteBackend
 from ecsd.store.store import Store
 
 log = logging.getLogger(__name__)
-LARGEST_ANSWER = 6 * 1024 * 1024  # bytes, of a function that log events are delivered to
+LARGEST_ANSWER = 6 * 1024 * 1024  # bytes, of a function that log events or a secret are given to
+ASK_FUNCTIONS = (LogSubscriptionController.name, SecretRotationController.name)
 FIRST_LOOK_SECONDS = 30.0  # every plan is to be published before a host gets its snapshot
 
 
@@ -91,14 +93,14 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         Where(settings.registry_socket, settings.registry_blobs, front), authority.token_key, clock
     )
     functions = AsyncExitStack()
-    subscriptions = LogSubscriptionController(
-        store, streams, clock, await _delivery(functions, settings), settings.lambda_endpoint
-    )
+    invoke, endpoint = await _delivery(functions, settings), settings.lambda_endpoint
+    subscriptions = LogSubscriptionController(store, streams, clock, invoke, endpoint)
     planned = [
         *_controllers(store, (streams, blobs), (clock, ids, authority), hub, settings),
         ImageLifecycleController(store, clock),
         ImageRegistryController(store, images, clock),
         subscriptions,
+        SecretRotationController(store, clock, ids, invoke, endpoint),
     ]
     controllers = Controllers(store, clock, planned)
     parts = _Parts(hub, controllers, observations, clock)
@@ -186,7 +188,7 @@ async def _open_up(parts: _Parts) -> None:
     """Give hosts their snapshots once every controller has looked at everything once."""
     try:
         async with parts.clock.deadline(FIRST_LOOK_SECONDS):
-            await parts.controllers.settle()
+            await parts.controllers.settle(besides=ASK_FUNCTIONS)
     except TimeoutError:
         log.warning("controllers have not settled; hosts get their plans as they come")
     parts.hub.open_up()
@@ -200,12 +202,17 @@ async def _delivery(until: AsyncExitStack, settings: Settings) -> Invoke:
             raise FunctionError(NOBODY)
 
         return refuse
+    import aiohttp
+
     from ecsd.agent.drivers.functions import functions_session, invoke
 
     session = await until.enter_async_context(functions_session())
 
     async def deliver(url: str, payload: bytes) -> object:
-        return await invoke(session, url, payload, LARGEST_ANSWER)
+        try:
+            return await invoke(session, url, payload, LARGEST_ANSWER)
+        except aiohttp.ClientError as error:
+            raise FunctionError(f"{type(error).__name__}: {error}") from error
 
     return deliver
 

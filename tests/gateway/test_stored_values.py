@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from signed_client import ROOT_KEY, SignedClient
+from msgspec.structs import replace
+from signed_client import ROOT_KEY, STRICT, SignedClient
 
 from ecsd.gateway.authorization.need import Asked
 from ecsd.gateway.authorization.table import needs_of
@@ -15,6 +16,7 @@ BOB = "arn:aws:iam::000000000000:user/bob"
 ROOT = "arn:aws:iam::000000000000:root"
 PARAMETER = f"arn:aws:ssm:{HOME}:parameter"
 SECRET = f"arn:aws:secretsmanager:{HOME}:secret"
+FUNCTION = f"arn:aws:lambda:{HOME}:function:rotate"
 
 
 def statement(effect, action, resource="*", **more):
@@ -242,3 +244,86 @@ async def test_tags_of_parameters_secrets_and_keys_count(client):
     made = await client.ask(ROOT_KEY, "kms", "CreateKey", Tags=tagged)
     key = made.output["KeyMetadata"]["Arn"]
     assert (await client.ask(bob, "kms", "DescribeKey", KeyId=key)).status == 200
+
+
+# ------------------------------------------------------------- rotation
+@pytest.fixture
+def rotating(store):
+    """A client of an ecsd that has functions."""
+    return SignedClient(store, replace(STRICT, lambda_endpoint="http://functions"))
+
+
+def rotate(**more):
+    members = {
+        "SecretId": "s",
+        "RotationLambdaARN": FUNCTION,
+        "RotationRules": {"AutomaticallyAfterDays": 1},
+        **more,
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+@pytest.mark.parametrize("operation", ["RotateSecret", "CancelRotateSecret"])
+async def test_rotation_needs_its_own_action_on_the_secret(rotating, operation):
+    made = await rotating.ask(
+        ROOT_KEY, "secretsmanager", "CreateSecret", Name="s", SecretString="hunter2"
+    )
+    bob = await rotating.user("bob")
+    members = rotate() if operation == "RotateSecret" else {"SecretId": "s"}
+    refused = await rotating.ask(bob, "secretsmanager", operation, **members)
+    assert refused.code == "AccessDeniedException"
+    assert f"secretsmanager:{operation} on resource: {made.output['ARN']} " in refused.message
+    await rotating.policy("bob", allow(f"secretsmanager:{operation}", made.output["ARN"]))
+    assert (await rotating.ask(bob, "secretsmanager", operation, **members)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("condition", "members", "status"),
+    [
+        ({"StringEquals": {"secretsmanager:RotationLambdaARN": FUNCTION}}, {}, 200),
+        ({"StringEquals": {"secretsmanager:RotationLambdaARN": f"{FUNCTION}2"}}, {}, 400),
+        ({"Bool": {"secretsmanager:ModifyRotationRules": "true"}}, {}, 200),
+        ({"Bool": {"secretsmanager:ModifyRotationRules": "false"}}, {}, 400),
+        ({"Bool": {"secretsmanager:ModifyRotationRules": "false"}}, {"RotationRules": None}, 200),
+        (
+            {"Bool": {"secretsmanager:RotateImmediately": "true"}},
+            {"RotateImmediately": False},
+            400,
+        ),
+        (
+            {"Bool": {"secretsmanager:RotateImmediately": "false"}},
+            {"RotateImmediately": False},
+            200,
+        ),
+    ],
+)
+async def test_conditions_on_rotation_count(rotating, condition, members, status):
+    await rotating.ask(ROOT_KEY, "secretsmanager", "CreateSecret", Name="s", SecretString="x")
+    bob = await rotating.user("bob", allow("secretsmanager:*", Condition=condition))
+    asked = await rotating.ask(bob, "secretsmanager", "RotateSecret", **rotate(**members))
+    assert asked.status == status
+
+
+async def test_a_rotations_function_may_be_named_by_policies_for_its_secret(rotating):
+    await rotating.ask(ROOT_KEY, "secretsmanager", "CreateSecret", Name="s", SecretString="x")
+    its = {"StringEquals": {"secretsmanager:resource/AllowRotationLambdaArn": FUNCTION}}
+    bob = await rotating.user("bob", allow("secretsmanager:*", Condition=its))
+    read = {"SecretId": "s"}
+    assert (await rotating.ask(bob, "secretsmanager", "GetSecretValue", **read)).status == 400
+    await rotating.ask(ROOT_KEY, "secretsmanager", "RotateSecret", **rotate())
+    assert (await rotating.ask(bob, "secretsmanager", "GetSecretValue", **read)).status == 200
+
+
+async def test_a_rotations_test_copies_the_value_with_the_callers_right_to_its_key(rotating):
+    made = await rotating.ask(ROOT_KEY, "kms", "CreateKey")
+    await secure(rotating, made.output["KeyMetadata"]["Arn"])
+    bob = await rotating.user("bob", allow("secretsmanager:*"))
+    tested = rotate(RotateImmediately=False)
+    refused = await rotating.ask(bob, "secretsmanager", "RotateSecret", **tested)
+    assert (refused.code, refused.message) == (
+        "AccessDeniedException",
+        "Access to KMS is not allowed",
+    )
+    shown = await rotating.ask(bob, "secretsmanager", "DescribeSecret", SecretId="s")
+    assert "RotationEnabled" not in shown.output  # nothing was stored
+    assert (await rotating.ask(bob, "secretsmanager", "RotateSecret", **rotate())).status == 200

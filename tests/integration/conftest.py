@@ -134,7 +134,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 class Functions(http.server.ThreadingHTTPServer):
     """Answers Lambda's Invoke as a local runner does; ``asked`` holds the payloads.
 
-    answers: lifecycle stage → answer. reply: what other events are answered with.
+    answers: lifecycle stage → answer. reply: what other events are answered with, or a function of
+    the event that says so; an error of its own ends the connection.
     """
 
     def __init__(self) -> None:
@@ -151,6 +152,8 @@ class _Invoke(http.server.BaseHTTPRequestHandler):
         payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append((self.path, payload))
         answer = self.server.answers.get(payload.get("lifecycleStage"), self.server.reply)
+        if callable(answer):
+            answer = answer(payload)
         body = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))

@@ -1,12 +1,17 @@
-"""Secrets in real containers: of both stores, rotated by a deployment, refused to a role."""
+"""Secrets in real containers: of both stores, rotated by a deployment, refused to a role;
+rotated by a function."""
 
 import json
+import shutil
 import subprocess
+from datetime import UTC
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.integration.sample import ASSUME, eventually
+from tests.integration.test_terraform import SHARED, Terraform, plugins
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 READS = {
@@ -139,3 +144,117 @@ def test_a_role_without_permission_stops_the_task(world, account):
         f"{world.arn} because no identity-based policy allows the secretsmanager:GetSecretValue "
         "action"
     )
+
+
+MAIN = """
+variable "aws_region" { default = "us-east-1" }
+variable "function" {}
+variable "schedule" { default = "rate(10 days)" }
+resource "aws_secretsmanager_secret" "main" {
+  name                    = "rotated"
+  recovery_window_in_days = 0
+}
+resource "aws_secretsmanager_secret_version" "main" {
+  secret_id     = aws_secretsmanager_secret.main.id
+  secret_string = "first"
+}
+resource "aws_secretsmanager_secret_rotation" "main" {
+  secret_id           = aws_secretsmanager_secret_version.main.secret_id
+  rotation_lambda_arn = var.function
+  rotate_immediately  = false
+  rotation_rules {
+    schedule_expression = var.schedule
+    duration            = "3h"
+  }
+}
+"""
+
+
+class Rotates:
+    """A rotation function as AWS's templates are; its database is away when it is first set."""
+
+    def __init__(self, secrets):
+        self.secrets = secrets
+        self.away = True
+
+    def __call__(self, event):
+        step, secret, token = (event[name] for name in ("Step", "SecretId", "ClientRequestToken"))
+        shown = self.secrets.describe_secret(SecretId=secret)
+        stages = {label: one for one, held in shown["VersionIdsToStages"].items() for label in held}
+        assert shown["RotationEnabled"]
+        assert stages["AWSPENDING"] == token
+        if step == "createSecret":
+            self.secrets.put_secret_value(
+                SecretId=secret,
+                ClientRequestToken=token,
+                SecretString="second",
+                VersionStages=["AWSPENDING"],
+                RotationToken=event["RotationToken"],
+            )
+        elif step == "setSecret" and self.away:
+            self.away = False
+            raise ConnectionError("no database")
+        elif step == "finishSecret":
+            self.secrets.update_secret_version_stage(
+                SecretId=secret,
+                VersionStage="AWSCURRENT",
+                MoveToVersionId=token,
+                RemoveFromVersionId=stages["AWSCURRENT"],
+            )
+
+
+def test_a_function_rotates_a_secret_though_it_fails_at_first(account, functions):
+    secrets = account.client("secretsmanager")
+    secrets.create_secret(Name="rotated", SecretString="first")
+    function = f"arn:aws:lambda:us-east-1:{account.number}:function:rotate"
+    functions.reply = rotates = Rotates(secrets)
+    secrets.rotate_secret(
+        SecretId="rotated",
+        RotationLambdaARN=function,
+        RotationRules={"AutomaticallyAfterDays": 30},
+    )
+    eventually(lambda: not rotates.away)
+    assert secrets.get_secret_value(SecretId="rotated")["SecretString"] == "first"
+    with pytest.raises(ClientError, match="A previous rotation isn't complete"):
+        secrets.rotate_secret(SecretId="rotated")
+
+    def shown():
+        found = secrets.describe_secret(SecretId="rotated")
+        return found if "LastRotatedDate" in found else None
+
+    assert eventually(shown)["NextRotationDate"] > eventually(shown)["LastRotatedDate"]
+    assert secrets.get_secret_value(SecretId="rotated")["SecretString"] == "second"
+    steps = [event["Step"] for _, event in functions.asked]
+    assert steps == [
+        "createSecret",
+        "setSecret",
+        "createSecret",
+        "setSecret",
+        "testSecret",
+        "finishSecret",
+    ]
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the Terraform configurations are not here")
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
+def test_terraform_cycles_a_rotation(ecsd, account, functions, tmp_path):
+    for name in ("providers", "versions"):
+        shutil.copy(SHARED.parent / "core" / f"{name}.tf", tmp_path)
+    (tmp_path / "main.tf").write_text(MAIN)
+    terraform, secrets = Terraform(tmp_path, ecsd, account.number), account.client("secretsmanager")
+    function = f"-var=function=arn:aws:lambda:us-east-1:{account.number}:function:rotate"
+    terraform.run("init", "-input=false", *plugins())
+    try:
+        for more in ((), ("-var=schedule=cron(0 8 ? * MON *)",)):
+            terraform.run("apply", "-auto-approve", function, *more)
+            planned = terraform.run("plan", "-detailed-exitcode", function, *more, check=False)
+            assert planned.returncode == 0, planned.stdout
+        shown = secrets.describe_secret(SecretId="rotated")
+        assert shown["RotationRules"] == {
+            "ScheduleExpression": "cron(0 8 ? * MON *)",
+            "Duration": "3h",
+        }
+        assert shown["NextRotationDate"].astimezone(UTC).strftime("%a %H:%M:%S") == "Mon 10:59:59"
+        assert [event["Step"] for _, event in functions.asked] == ["testSecret"] * 2
+    finally:
+        terraform.run("destroy", "-auto-approve", function)

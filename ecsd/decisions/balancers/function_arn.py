@@ -4,6 +4,7 @@ Source: AWS Lambda API Reference, Invoke.
 """
 
 import re
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 FUNCTION = re.compile(
@@ -14,6 +15,7 @@ NOBODY = (
     "nobody runs Lambda functions here; set ECSD_LAMBDA_ENDPOINT to the URL of a server that "
     "answers Lambda's Invoke, such as a local one."
 )
+Invoke = Callable[[str, bytes], Awaitable[object]]  # URL of a function's Invoke, event
 INVOKE = "2015-03-31/functions/{name}/invocations"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ecsd.decisions.invariants.finding import Finding, fatal
+from ecsd.decisions.secretsmanager.stages import PENDING
 from ecsd.records.kms.key import Alias, Key
 from ecsd.records.secretsmanager.secret import Secret, SecretVersion, version_key
 from ecsd.records.ssm import parameter
@@ -52,6 +53,8 @@ def _secrets(values: StoredValues) -> Iterator[Finding]:
     places = {one.place for one in values.secret_versions}
     for secret in values.secrets:
         for label, version_id in secret.stages.items():
+            if label == PENDING and secret.rotation is not None:
+                continue  # a rotation's version has it before it has a value
             if version_key(secret.arn, version_id) not in places:
                 yield fatal(secret.arn, f"has {label} on version {version_id}, which is gone")
     for version in values.secret_versions:

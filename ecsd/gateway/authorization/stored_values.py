@@ -19,6 +19,8 @@ SECRET_KEYS = {  # member → condition key
     "RecoveryWindowInDays": "secretsmanager:recoverywindowindays",
     "ForceDeleteWithoutRecovery": "secretsmanager:forcedeletewithoutrecovery",
     "BlockPublicPolicy": "secretsmanager:blockpublicpolicy",
+    "RotationLambdaARN": "secretsmanager:rotationlambdaarn",
+    "RotateImmediately": "secretsmanager:rotateimmediately",
 }
 PARAMETER = spread(
     {
@@ -71,8 +73,12 @@ def _about(asked: Asked, action: str, reference: str) -> Need:
         for member, key in SECRET_KEYS.items()
         if member in asked.members
     }
+    if asked.operation == "RotateSecret":
+        context["secretsmanager:modifyrotationrules"] = (_text("RotationRules" in asked.members),)
     if held is not None:
         context["secretsmanager:secretid"] = (held.arn,)
+        if held.rotation is not None:
+            context["secretsmanager:resource/allowrotationlambdaarn"] = (held.rotation.lambda_arn,)
         return Need(action, held.arn, context, policy=secretsmanager.policy_source(held))
     if reference.startswith("arn:"):
         return Need(action, reference, context)

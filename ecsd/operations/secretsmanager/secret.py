@@ -4,11 +4,12 @@ Source: AWS Secrets Manager API Reference, CreateSecret, UpdateSecret, DeleteSec
 """
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec.structs import replace
 
+from ecsd.decisions.secretsmanager import rotation
 from ecsd.decisions.secretsmanager.stages import by_version
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
@@ -66,7 +67,10 @@ async def create_secret(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 async def describe_secret(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Describe a secret, without its values."""
     secret = require_secret(call.view, request["SecretId"])
-    return {**described(secret), "VersionIdsToStages": by_version(secret.stages) or None}
+    return {
+        **described(secret, call.clock.now()),
+        "VersionIdsToStages": by_version(secret.stages) or None,
+    }
 
 
 @operation("secretsmanager", "UpdateSecret")
@@ -131,14 +135,14 @@ async def restore_secret(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     return {"ARN": secret.arn, "Name": secret.name}
 
 
-def described(secret: Secret) -> dict[str, Any]:
+def described(secret: Secret, now: datetime) -> dict[str, Any]:
     """Return what DescribeSecret and ListSecrets both show."""
     return {
         "ARN": secret.arn,
         "Name": secret.name,
         "Description": secret.description,
         "KmsKeyId": secret.kms_key_id,
-        "RotationEnabled": False,
+        **rotation.shown(secret.rotation, now),
         "LastChangedDate": secret.changed_at,
         "LastAccessedDate": secret.accessed_on,
         "DeletedDate": secret.deletion_at,

@@ -27,11 +27,12 @@ async def list_secrets(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         if (one.deletion_at is None or request.get("IncludePlannedDeletion"))
         and fits(filters, one, call.scope.region)
     ]
+    now = call.clock.now()
     places = {one.arn: f"{place:08}" for place, one in enumerate(_sorted(found, request))}
     shown, token = page(found, request, lambda one: places[one.arn], PAGE)
     return {
         "SecretList": [
-            {**described(one), "SecretVersionsToStages": by_version(one.stages) or None}
+            {**described(one, now), "SecretVersionsToStages": by_version(one.stages) or None}
             for one in shown
         ],
         "NextToken": token,

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ecsd.decisions.secretsmanager.stages import CURRENT, MOST, labels_of, moved
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call, operation
-from ecsd.operations.secretsmanager.requests import impossible, invalid, page, refuse
+from ecsd.operations.secretsmanager.requests import impossible, invalid, page
 from ecsd.operations.secretsmanager.values import add_version, open_version, value_in
 from ecsd.records.secretsmanager.secret import Secret, SecretVersion
 from ecsd.store.finders.secretsmanager import (
@@ -60,12 +60,12 @@ async def batch_get_secret_value(call: Call, request: dict[str, Any]) -> dict[st
 @operation("secretsmanager", "PutSecretValue")
 async def put_secret_value(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Give a secret another version; it is the current one unless other labels are asked for."""
-    refuse(request, "RotationToken")
     value = value_in(request)
     if value is None:
         raise impossible("You must provide either SecretString or SecretBinary.")
     async with call.transaction() as change:
         secret = require_living_secret(change, request["SecretId"])
+        _check_rotation(secret, request)
         changed, version_id = add_version(call, change, secret, value, request)
     return {
         "ARN": secret.arn,
@@ -122,6 +122,14 @@ async def list_secret_version_ids(call: Call, request: dict[str, Any]) -> dict[s
         "ARN": secret.arn,
         "Name": secret.name,
     }
+
+
+def _check_rotation(secret: Secret, request: dict[str, Any]) -> None:
+    """Refuse a value in the name of a rotation that is not in progress."""
+    token = request.get("RotationToken")
+    attempt = secret.rotation.attempt if secret.rotation is not None else None
+    if token is not None and (attempt is None or attempt.rotation_token != token):
+        raise invalid("RotationToken is not that of a rotation in progress.")
 
 
 def _read(call: Call, request: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from ecsd.decisions.secretsmanager.rotation import put_by_hand
 from ecsd.decisions.secretsmanager.stages import MOST, attached, labels_of
 from ecsd.errors import AwsError
 from ecsd.operations.call import Call
@@ -74,7 +75,8 @@ def add_version(
     stages = attached(secret.stages, version_id, request.get("VersionStages") or ())
     if len(labels_of(stages, version_id)) > MOST:
         raise AwsError("LimitExceededException", f"A version may have at most {MOST} labels.")
-    changed = replace(secret, stages=stages, changed_at=call.clock.now())
+    now = call.clock.now()
+    changed = put_by_hand(secret, replace(secret, stages=stages, changed_at=now), now)
     _make_room(change, changed)
     change.put(changed, _sealed(call, change, changed, version_id, value))
     return changed, version_id

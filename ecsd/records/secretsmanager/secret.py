@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from ecsd.records.record import Record
+from ecsd.records.secretsmanager.rotation import Rotation
 from ecsd.records.tag import Tag
 
 
@@ -16,6 +17,7 @@ class Secret(Record, frozen=True, kw_only=True):
     """A secret; its values are in its versions.
 
     stages: staging label → id of the one version that has it.
+    A rotation gives AWSPENDING to a version that has no value yet.
     kms_key_id: as it was asked for; None: alias/aws/secretsmanager.
     """
 
@@ -33,6 +35,7 @@ class Secret(Record, frozen=True, kw_only=True):
     policy: str | None = None
     accessed_on: datetime | None = None  # the day's beginning
     deletion_at: datetime | None = None
+    rotation: Rotation | None = None
     tags: tuple[Tag, ...] = ()
 
 

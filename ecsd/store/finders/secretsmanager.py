@@ -61,6 +61,12 @@ def find_version(view: View, secret: Secret, version_id: str) -> SecretVersion |
     return view.get(SecretVersion, version_key(secret.arn, version_id))
 
 
+def find_deprecated(view: View, secret: Secret, version_id: str) -> list[SecretVersion]:
+    """Return a version of a secret, if it is there and has no label."""
+    version = find_version(view, secret, version_id)
+    return [] if version is None or version_id in secret.stages.values() else [version]
+
+
 def filtered_secrets(view: View, filters: Sequence[Mapping[str, Any]]) -> list[Secret]:
     """Return the secrets that meet filters and are not about to be deleted, by name."""
     found = [

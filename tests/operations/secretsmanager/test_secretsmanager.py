@@ -292,11 +292,6 @@ async def test_a_policy_is_kept_checked_and_removed(secrets, secret, refused):
 async def test_what_would_have_no_effect_is_refused_by_name(refused, secret):
     error = await refused("CreateSecret", Name="a", AddReplicaRegions=[{"Region": "eu-west-1"}])
     assert error.message == "AddReplicaRegions is not supported by ecsd yet"
-    function = "arn:aws:lambda:us-east-1:000000000000:function:rotate"
-    error = await refused("RotateSecret", SecretId=secret, RotationLambdaARN=function)
-    assert error.message == "RotationLambdaARN is not supported by ecsd yet"
-    error = await refused("RotateSecret", SecretId=secret)
-    assert error.code == "InvalidRequestException"
     error = await refused("CreateSecret", Name="a b")
     assert error.message.startswith("Invalid name.")
 

@@ -106,6 +106,8 @@ def test_what_an_earlier_agent_left_is_found_and_taken_away(world, tmp_path, run
 class Led:
     """Stands for a task's proxy that follows at once, or as soon as it may."""
 
+    has_begun = False
+
     def __init__(self, *_):
         self.free = asyncio.Event()
         self.free.set()

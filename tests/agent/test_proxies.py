@@ -189,11 +189,13 @@ def test_a_proxys_numbers_are_told_each_minute_and_after_its_end(world, monkeypa
         running = asyncio.create_task(world.proxies.run())
         await world.clock.advance(61)
         assert told() == [(service, 1)]
+        world.proxies.observe_all()
+        assert told() == [(service, 1)] * 2
         await world.proxies.end(ARN)
         await world.clock.advance(120)
-        assert told() == [(service, 1)] * 2
+        assert told() == [(service, 1)] * 3
         world.proxies.observe_all()
-        assert told() == [(service, 1)] * 2  # it has gone from here
+        assert told() == [(service, 1)] * 3  # it has gone from here
         running.cancel()
 
     run_virtual(scenario())

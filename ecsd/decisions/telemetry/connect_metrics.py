@@ -150,9 +150,7 @@ def _of_name(name: ProxyName, grown: Counts) -> dict[str, int]:
 def _servers(name: ProxyName, grown: Counts) -> Iterator[Mapping[str, int]]:
     """Yield what was counted of each of a name's endpoints, in each of its places."""
     for backend in name_backends(name):
-        for server, counted in grown.get(backend, {}).items():
-            if server != TIMES:
-                yield counted
+        yield from grown.get(backend, {}).values()
 
 
 def _sum(servers: Sequence[Mapping[str, int]], *counters: str) -> int:

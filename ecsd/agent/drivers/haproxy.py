@@ -337,6 +337,8 @@ class Haproxy:
         self._news.set()
         if served and not self._stopping:
             log.warning("HAProxy ended", extra={"folder": str(self._folder)})
+            if self.counters is not None:
+                self.counters.lose()
             self._died()
 
     async def _end(self, process: int) -> None:

@@ -46,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3_access_key_id: str = ""  # for that S3
     s3_secret_access_key: str = ""
     balancer_log_seconds: int = 300  # how often logs of load balancers are delivered
-    balancer_metric_seconds: int = 60  # a period of load balancers' metrics
+    balancer_metric_seconds: int = 60  # a period of metrics: load balancers', Service Connect's
     logs_disk: int = 20_480  # MiB of log events on disk; then the oldest go. 0: no end to it
     ended_shown: int = 3600  # seconds that what has ended stays visible: tasks, services
     access_key_id: str = ""  # strict mode: the root credentials

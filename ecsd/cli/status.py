@@ -7,7 +7,7 @@ from typing import Any
 from ecsd.cli.api import Api
 from ecsd.cli.balancers import balancers
 from ecsd.cli.screen import paint, state, table
-from ecsd.cli.traffic import latest_traffic, traffic_words
+from ecsd.cli.traffic import connect_words, latest_traffic, traffic_words
 from ecsd.settings import Settings
 
 CHUNK = 10
@@ -37,14 +37,18 @@ def collect(api: Api) -> dict[str, Any]:
     """Return one account and region: its clusters with services and tasks, its balancers."""
     arns = api.ask("ecs", "ListClusters").get("clusterArns", [])
     clusters = api.ask("ecs", "DescribeClusters", clusters=arns)["clusters"] if arns else []
+    traffic = latest_traffic(api)
     for cluster in clusters:
         cluster["services"] = services(api, cluster["clusterArn"])
+        for one in cluster["services"]:
+            told = traffic.get(one["serviceArn"]) if one["runningCount"] else None
+            one["traffic"] = connect_words(told)
         cluster["tasks"] = tasks(api, cluster["clusterArn"])
     return {
         "account": api.account,
         "region": api.region,
         "clusters": clusters,
-        "loadBalancers": _balancers(api),
+        "loadBalancers": _balancers(api, traffic),
     }
 
 
@@ -79,8 +83,7 @@ def _all(api: Api, operation: str, member: str, **request: object) -> list[str]:
         token = {"nextToken": answer["nextToken"]}
 
 
-def _balancers(api: Api) -> list[dict[str, Any]]:
-    traffic = latest_traffic(api)
+def _balancers(api: Api, traffic: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             "arn": one["LoadBalancerArn"],
@@ -136,6 +139,13 @@ def _cluster(cluster: dict[str, Any]) -> str:
             for one in cluster["services"]
         ]
         lines.append(table(("SERVICE", "RUNNING", "ROLLOUT", "DEFINITION", "LAST EVENT"), rows))
+    traffic = [
+        (one["serviceName"], where, words)
+        for one in cluster["services"]
+        for where, words in one["traffic"].items()
+    ]
+    if traffic:
+        lines.append(table(("SERVICE", "SERVICE CONNECT", "LATEST MINUTE"), traffic))
     if cluster["tasks"]:
         rows = [
             (

@@ -103,6 +103,8 @@ class Observations:
                 await self.host_came(host, message.boot_id)
             case ImageObserved():
                 await self._image(host, message)
+            case TrafficObserved():
+                self.traffic.enter(host, message)
             case _:
                 await self._noted(message)
         if self._messages.get(key) == entry:
@@ -111,11 +113,7 @@ class Observations:
 
     async def _noted(
         self,
-        message: HookObserved
-        | SessionOpened
-        | FileSystemObserved
-        | EndpointObserved
-        | TrafficObserved,
+        message: HookObserved | SessionOpened | FileSystemObserved | EndpointObserved,
     ) -> None:
         match message:
             case HookObserved():
@@ -126,8 +124,6 @@ class Observations:
                 await self._file_system(message)
             case EndpointObserved():
                 await self._endpoint_check(message)
-            case TrafficObserved():
-                self.traffic.enter(message)
 
     # -------------------------------------------------------------- tasks
 
@@ -313,7 +309,7 @@ def _key(host: str, message: Up) -> str:
         case ImageObserved():
             return f"ebs/{message.arn}"
         case TrafficObserved():
-            return traffic_key(message)
+            return f"{host}/{traffic_key(message)}"
         case PlanApplied():
             return f"applied/{host}/{message.key}"
         case _:

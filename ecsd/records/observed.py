@@ -128,13 +128,14 @@ class Datapoint(Message, frozen=True, kw_only=True):
 
 
 class TrafficObserved(Message, frozen=True, kw_only=True):
-    """What passed a load balancer in a period of ``seconds`` that began ``at``.
+    """What passed a load balancer, or a service's proxies, in a period of ``seconds``.
 
-    A datapoint that is not there was not observed.
+    resource_arn: whose traffic it was; of a service on several hosts, each tells its part. at: the
+    period's begin. A datapoint that is not there was not observed.
     """
 
-    load_balancer_arn: str
-    namespace: str  # AWS/ApplicationELB, AWS/NetworkELB
+    resource_arn: str
+    namespace: str  # AWS/ApplicationELB, AWS/NetworkELB, AWS/ECS
     at: datetime
     seconds: int
     counted: bool = True  # requests were; else only the targets' states were seen
@@ -145,6 +146,6 @@ RECENT = 15  # periods that are kept for who asks
 
 
 def traffic_key(message: TrafficObserved) -> str:
-    """Return under what a period waits to be told: no more than ``RECENT`` of a balancer do."""
+    """Return under what a period waits to be told: no more than ``RECENT`` of a resource do."""
     period = int(message.at.timestamp()) // message.seconds % RECENT
-    return f"traffic/{message.load_balancer_arn}/{period}"
+    return f"traffic/{message.resource_arn}/{period}"

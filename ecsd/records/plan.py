@@ -339,6 +339,7 @@ class ProxyName(Message, frozen=True, kw_only=True):
     port: int
     listener_port: int
     discovery_arn: str
+    discovery_name: str = ""
     server_name: str = ""  # that certificates of encrypted endpoints are for
     protocol: str  # http, http2, grpc, tcp
     idle_timeout: int
@@ -359,6 +360,7 @@ class ProxyPort(Message, frozen=True, kw_only=True):
     listener_port: int
     redirected: bool
     discovery_arn: str
+    discovery_name: str = ""
     protocol: str
     idle_timeout: int
     request_timeout: int = 0
@@ -382,6 +384,7 @@ class ProxyPlan(Message, frozen=True, kw_only=True):
 
     task_arn: str
     task_id: str
+    service_arn: str = ""  # of ECS: whose metrics it counts for
     names: tuple[ProxyName, ...] = ()
     ports: tuple[ProxyPort, ...] = ()
     certificates: dict[str, str] = {}  # of encrypted ports, by discovery_arn → PEM with its key

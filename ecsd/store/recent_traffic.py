@@ -1,6 +1,6 @@
-"""What passed load balancers lately, as hosts have told it: in memory, a few periods of each.
+"""What passed load balancers and services lately, as hosts have told it: in memory, a few periods.
 
-A host tells a period again when it connects; the same period of the same balancer is one.
+A host tells a period again when it connects; the same period of the same resource is one.
 """
 
 from collections.abc import Iterator
@@ -11,23 +11,28 @@ from ecsd.records.observed import RECENT, Datapoint, TrafficObserved
 
 
 class RecentTraffic:
-    """Periods by balancer; of each the newest ``RECENT``."""
+    """Periods by host and resource; of each the newest ``RECENT``."""
 
     def __init__(self) -> None:
-        self._periods: dict[str, dict[float, TrafficObserved]] = {}
+        self._newest = 0.0  # begin of the latest period that was heard of
+        self._periods: dict[tuple[str, str], dict[float, TrafficObserved]] = {}
 
-    def enter(self, seen: TrafficObserved) -> None:
-        """Take a period in; balancers of which nothing was heard for long are forgotten."""
-        own = self._periods.setdefault(seen.load_balancer_arn, {})
+    def enter(self, host: str, seen: TrafficObserved) -> None:
+        """Take a period in; what nothing was heard of for long is forgotten."""
+        own = self._periods.setdefault((host, seen.resource_arn), {})
         own[seen.at.timestamp()] = seen
         for at in sorted(own)[:-RECENT]:
             del own[at]
-        oldest = (seen.at - timedelta(seconds=seen.seconds * RECENT)).timestamp()
-        for arn in [one for one, known in self._periods.items() if max(known) < oldest]:
-            del self._periods[arn]
+        if seen.at.timestamp() > self._newest:
+            self._newest = seen.at.timestamp()
+            self._forget((seen.at - timedelta(seconds=seen.seconds * RECENT)).timestamp())
+
+    def _forget(self, oldest: float) -> None:
+        for key in [one for one, known in self._periods.items() if max(known) < oldest]:
+            del self._periods[key]
 
     def periods(self) -> Iterator[TrafficObserved]:
-        """Yield all periods; of a balancer the oldest first."""
+        """Yield all periods; of a host's resource the oldest first."""
         for own in self._periods.values():
             yield from (own[at] for at in sorted(own))
 
@@ -35,7 +40,7 @@ class RecentTraffic:
         """Return all periods in CloudWatch's members, as PutMetricData takes them."""
         return [
             {
-                "LoadBalancerArn": one.load_balancer_arn,
+                "ResourceArn": one.resource_arn,
                 "Namespace": one.namespace,
                 "Timestamp": one.at,
                 "Period": one.seconds,

@@ -1,13 +1,18 @@
 """Counters of an HAProxy whose workers come and go."""
 
 import asyncio
+import os
+import signal
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from ecsd.agent.drivers.haproxy import Haproxy, Running
 from ecsd.agent.drivers.haproxy_counters import HaproxyCounters
+from ecsd.agent.drivers.kept_process import program, spawn, start_time
 from ecsd.clock import SystemClock
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -188,3 +193,19 @@ async def test_servers_counts_are_taken_before_they_are_deleted(world):
     await world.counters.forget(*REQUESTS[:2])
     one.requests = 7  # another of its name
     assert (await world.period(one)).counts[REQUESTS] == 12
+
+
+async def test_a_period_in_which_haproxy_died_is_not_told(world):
+    world.counters.begin()
+    process = spawn([program("sleep"), "60"], world.folder / "said", {})
+    died = asyncio.Event()
+    haproxy = Haproxy(world.folder, None, world.clock, died.set, counters=world.counters)
+    running = Running(process, start_time(process), 1, "frame")
+    (world.folder / "running.json").write_bytes(msgspec.json.encode(running))
+    assert haproxy.adopt()
+    os.kill(process, signal.SIGKILL)
+    await died.wait()
+    assert await world.period(None) is None
+    one = await world.worker(2)
+    one.requests = 3
+    assert (await world.period(one)).counts[REQUESTS] == 3

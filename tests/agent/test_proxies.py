@@ -1,18 +1,23 @@
 """Proxies of a host without HAProxy's help: who waits for what, and what is told."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from ecsd.agent.drivers.haproxy_counters import Grown
 from ecsd.agent.rooms import Place
 from ecsd.agent.task_roles import TaskRoles
 from ecsd.agent.traffic.proxies import HostProxies
 from ecsd.clock import VirtualClock
+from ecsd.decisions.haproxy.observation import buckets_file
 from ecsd.errors import BalancerError, NetworkError
 from ecsd.link.messages import PlanApplied
+from ecsd.records.observed import TrafficObserved
 from ecsd.records.plan import ProxyPlan
 from ecsd.settings import Settings
+from tests.decisions.connect_plans import PORT
 
 ARN = "arn:aws:ecs:us-east-1:000000000000:task/c/0123"
 PLAN = ProxyPlan(task_arn=ARN, task_id="0123")
@@ -106,11 +111,14 @@ def test_what_an_earlier_agent_left_is_found_and_taken_away(world, tmp_path, run
 class Led:
     """Stands for a task's proxy that follows at once, or as soon as it may."""
 
+    has_begun = False
+
     def __init__(self, *_):
         self.free = asyncio.Event()
         self.free.set()
 
-    async def bring(self, *_):
+    async def bring(self, plan, home):
+        self.home = home
         await self.free.wait()
 
     async def begin_log(self, _):
@@ -119,6 +127,23 @@ class Led:
     send_log = begin_log
 
     async def end(self):
+        self.has_begun = False
+
+
+class Counts(Led):
+    """One that has counted a connection."""
+
+    has_begun = True
+
+    async def period(self, _):
+        assert self.has_begun
+        counted = {("in-80", "FRONTEND", "conn_tot"): 1}
+        return Grown(counted, {}, complete=True)
+
+    async def tend_counters(self):
+        pass
+
+    def release(self):
         pass
 
 
@@ -147,3 +172,43 @@ async def test_a_proxy_that_ended_meanwhile_keeps_to_nothing(world, monkeypatch)
     proxy.free.set()
     await bringing
     assert world.heard == []
+
+
+def test_a_proxys_numbers_are_told_each_minute_and_after_its_end(world, monkeypatch, run_virtual):
+    monkeypatch.setattr("ecsd.agent.traffic.proxies._TaskProxy", Counts)
+    service = "arn:aws:ecs:us-east-1:000000000000:service/c/web"
+    plan = replace(PLAN, service_arn=service, ports=(PORT,))
+
+    def told():
+        seen = [one for one in world.heard if isinstance(one, TrafficObserved)]
+        return [(one.resource_arn, one.datapoints[0].sum) for one in seen]
+
+    async def scenario():
+        await world.proxies.apply(plan)
+        await world.proxies.provide(ARN, Place("/sandbox"))
+        running = asyncio.create_task(world.proxies.run())
+        await world.clock.advance(61)
+        assert told() == [(service, 1)]
+        world.proxies.observe_all()
+        assert told() == [(service, 1)] * 2
+        await world.proxies.end(ARN)
+        await world.clock.advance(120)
+        assert told() == [(service, 1)] * 3
+        world.proxies.observe_all()
+        assert told() == [(service, 1)] * 3  # it has gone from here
+        running.cancel()
+
+    run_virtual(scenario())
+
+
+def test_what_proxies_count_times_by_is_there_before_them(world, monkeypatch, run_virtual):
+    proxy = Led()
+    monkeypatch.setattr("ecsd.agent.traffic.proxies._TaskProxy", lambda *_: proxy)
+
+    async def scenario():
+        await world.proxies.apply(PLAN)
+        await world.proxies.provide(ARN, Place("/sandbox"))
+        assert await world.proxies.present() == set()  # it is nobody's proxy
+
+    run_virtual(scenario())
+    assert Path(proxy.home.observed.buckets).read_text() == buckets_file()

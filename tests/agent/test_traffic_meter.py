@@ -65,7 +65,7 @@ async def test_a_period_is_reported_and_again_when_asked(world):
     assert (found["NewConnectionCount"], found["HTTPCode_ELB_502_Count"]) == (3, 2)
     assert found["HealthyHostCount"] == 1
     [seen] = world.told
-    assert (seen.load_balancer_arn, seen.at, seen.seconds) == (ARN, START, 60)
+    assert (seen.resource_arn, seen.at, seen.seconds) == (ARN, START, 60)
     assert seen.counted
     world.meter.observe_all()
     assert world.told == [seen, seen]

@@ -11,8 +11,8 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.integration.conftest import page
 from tests.integration.sample import eventually
+from tests.integration.totals import Totals
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 FIXED = {"StatusCode": "403", "MessageBody": "no", "ContentType": "text/plain"}
@@ -67,26 +67,6 @@ def lines(s3, bucket, connections=False):
                 shlex.split(line.replace("\\", "\\\\")) for line in text.decode().splitlines()
             ]
     return found
-
-
-class Totals:
-    """Sums of a balancer's own metrics over all periods that were seen."""
-
-    def __init__(self, ecsd, account):
-        self._ecsd, self._account = ecsd, account
-        self._periods = {}
-
-    def of(self, metric):
-        for period in page(self._ecsd, "metrics"):
-            if period["LoadBalancerArn"] == self._account.balancer:
-                told = {
-                    one["MetricName"]: one["StatisticValues"]["Sum"]
-                    for one in period["MetricData"]
-                    if [each["Name"] for each in one["Dimensions"]] == ["LoadBalancer"]
-                }
-                known = self._periods.setdefault(period["Timestamp"], told)
-                assert known == told  # a period is told once
-        return sum(one.get(metric, 0) for one in self._periods.values())
 
 
 def serve(account):
@@ -176,7 +156,7 @@ def test_requests_are_counted_and_logged(ecsd, account, command):
     allow(s3, bucket, account)
     logging_to(account, bucket)
     address = serve(account)
-    totals = Totals(ecsd, account)
+    totals = Totals(ecsd, account.balancer, "LoadBalancer")
     ask(account)
 
     def logged():

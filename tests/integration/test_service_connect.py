@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.connect_world import Asking, Connected, ask, inside, nodes, offer
 from tests.integration.sample import eventually
+from tests.integration.totals import Totals
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 CHECK = {
@@ -31,11 +32,42 @@ def connected(account, monkeypatch):
     one.clean()
 
 
+class Counts:
+    """What a client's proxies counted of ``web``, and what those of ``web`` did."""
+
+    def __init__(self, ecsd, client_arn):
+        service = ("ServiceName", "ClusterName")
+        arns = client_arn, client_arn.replace("client", "web")
+        self.client, self.web = (Totals(ecsd, one, "TargetDiscoveryName", *service) for one in arns)
+        self.come = Totals(ecsd, arns[1], "DiscoveryName", *service)
+
+    def agree(self, missing):
+        """Tell whether all requests were counted once, on both sides of them."""
+        found = self.client.of("HTTPCode_Target_2XX_Count")
+        own = self.web.of("HTTPCode_Target_2XX_Count")
+        asked = found + missing + own + 1  # one went to a task's address
+        told = self.client.of("HTTPCode_Target_4XX_Count"), self.come.of("RequestCount")
+        return (*told, own) == (missing, asked, 1) and found + missing
+
+    def check(self, connected, task):
+        """Count requests, also the last ones of a task that ends."""
+        for _ in range(7):
+            assert ask(task, "http://web/missing")[0] == 404
+        sent = eventually(lambda: self.agree(7), 20)
+        assert self.client.of("RequestCountPerTarget") == sent / 2
+        assert 0 < self.client.of("TargetResponseTime") < 1000 * sent
+        assert self.client.of("TargetProcessedBytes") > 100 * sent
+        assert self.come.of("ProcessedBytes") > self.client.of("TargetProcessedBytes")
+        assert ask(task, "http://web/missing")[0] == 404
+        connected.update("client", desiredCount=0)
+        eventually(lambda: self.agree(8), 20)
+
+
 def test_a_service_is_reached_by_its_alias_through_both_proxies(ecsd, connected):
     web = connected.register("web")
     connected.service("web", web, 2, [offer()])
     client = connected.register("client")
-    connected.service("client", client)
+    counts = Counts(ecsd, connected.service("client", client)["serviceArn"])
     servers = connected.running("web", 2)
     (task,) = connected.running("client")
     status, body = eventually(lambda: (told := ask(task, "http://web/"))[0] == 200 and told)
@@ -53,6 +85,7 @@ def test_a_service_is_reached_by_its_alias_through_both_proxies(ecsd, connected)
     assert "at 127.0.0.1," in ask(task, f"http://{address}/")[1]
     # Nothing but the alias answers at its address, though nginx listens everywhere.
     assert ask(task, "http://web:81/")[0] == 0
+    counts.check(connected, task)
 
 
 def test_a_rolling_update_of_one_fails_no_request_of_the_other(connected):

@@ -1,4 +1,4 @@
-"""Periods of balancers' metrics that hosts have told."""
+"""Periods of metrics that hosts have told."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ POINT = Datapoint(
 def period(minute, arn="arn:one", *points):
     at = START + timedelta(minutes=minute)
     return TrafficObserved(
-        load_balancer_arn=arn,
+        resource_arn=arn,
         namespace="AWS/ApplicationELB",
         at=at,
         seconds=60,
@@ -33,7 +33,7 @@ def period(minute, arn="arn:one", *points):
 def test_a_period_that_is_told_again_is_one():
     traffic = RecentTraffic()
     for _ in range(2):
-        traffic.enter(period(0, "arn:one", POINT))
+        traffic.enter("here", period(0, "arn:one", POINT))
     [shown] = traffic.shown()
     assert (shown["Timestamp"], shown["Period"]) == (START, 60)
     assert shown["MetricData"] == [
@@ -50,9 +50,16 @@ def test_a_period_that_is_told_again_is_one():
 
 def test_few_periods_are_kept_and_balancers_that_are_gone_are_forgotten():
     traffic = RecentTraffic()
-    traffic.enter(period(0, "arn:gone"))
+    traffic.enter("here", period(0, "arn:gone"))
     for minute in reversed(range(RECENT + 5)):  # whatever their order
-        traffic.enter(period(minute))
+        traffic.enter("here", period(minute))
     kept = [*traffic.periods()]
     assert [one.at for one in kept] == [START + timedelta(minutes=5 + one) for one in range(RECENT)]
-    assert {one.load_balancer_arn for one in kept} == {"arn:one"}
+    assert {one.resource_arn for one in kept} == {"arn:one"}
+
+
+def test_each_host_tells_its_part_of_a_service():
+    traffic = RecentTraffic()
+    for host in ("here", "there", "here"):
+        traffic.enter(host, period(0, "arn:service", POINT))
+    assert [one.resource_arn for one in traffic.periods()] == ["arn:service"] * 2

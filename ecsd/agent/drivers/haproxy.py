@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from ecsd.agent.drivers.haproxy_commands import converse, replace_certificate
-from ecsd.agent.drivers.haproxy_counters import HaproxyCounters
+from ecsd.agent.drivers.haproxy_counters import Grown, HaproxyCounters
 from ecsd.agent.drivers.kept_process import Watch, program, spawn, start_time
 from ecsd.clock import Clock
 from ecsd.errors import BalancerError
@@ -144,6 +144,17 @@ class Haproxy:
         """Know that a server has been deleted: another of its name counts from nothing."""
         if self.counters is not None:
             await self.counters.forget(backend, server)
+
+    async def tend_counters(self) -> None:
+        """Let workers go that have nothing more to count."""
+        if self.counters is not None:
+            await self.counters.tend()
+
+    async def period(self, seconds: float) -> Grown | None:
+        """Return what was counted in a period that ends now; None: that was not observed."""
+        if self.counters is None:
+            return None
+        return await self.counters.period(self.admin if self._running else None, seconds)
 
     async def command(self, commands: list[str]) -> list[str]:
         """Give commands to the running worker; return its answers, line by line.
@@ -326,6 +337,8 @@ class Haproxy:
         self._news.set()
         if served and not self._stopping:
             log.warning("HAProxy ended", extra={"folder": str(self._folder)})
+            if self.counters is not None:
+                self.counters.lose()
             self._died()
 
     async def _end(self, process: int) -> None:

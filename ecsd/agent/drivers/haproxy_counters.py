@@ -111,6 +111,7 @@ class HaproxyCounters:
         self._base: dict[str, dict[Place, int]] = {}  # worker → counters as they were read last
         self._grown: dict[Place, int] = {}
         self._seen: set[str] = set()  # workers that were read in this period
+        self._lost = False  # in this period a worker took what it had counted with it
         self._noted = ""  # the worker of the latest note
         self._leaving: list[_Worker] = []
         self._lock = asyncio.Lock()
@@ -127,6 +128,10 @@ class HaproxyCounters:
         except (FileNotFoundError, msgspec.DecodeError):
             return  # it was not for a whole period here: the next period is the first
         self._since, self._base = noted.at, noted.counts
+
+    def lose(self) -> None:
+        """HAProxy has died with what it had counted: this period is not observed."""
+        self._lost = True
 
     async def hold(self, admin: Path) -> None:
         """Keep in touch with the worker that is to leave; without, its last requests are lost."""
@@ -183,8 +188,9 @@ class HaproxyCounters:
             now = self._clock.now()
             before, self._since = self._since, now
             grown, self._grown = self._grown, {}
+            lost, self._lost = self._lost, False
             self._keep(now)
-        if before is None or not whole:
+        if before is None or lost or not whole:
             return None
         lasted = (now - before).total_seconds()
         if lasted > seconds * (1 + LATE):

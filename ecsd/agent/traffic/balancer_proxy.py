@@ -68,17 +68,11 @@ class BalancerProxy:
 
     async def tend_counters(self) -> None:
         """Let workers go that have nothing more to count."""
-        if self._haproxy.counters is not None:
-            await self._haproxy.counters.tend()
+        await self._haproxy.tend_counters()
 
     async def period(self, seconds: float) -> Grown | None:
         """Return what was counted in a period that ends now; None: that was not observed."""
-        if self._haproxy.counters is None:
-            return None
-        running = self._haproxy.frame is not None
-        return await self._haproxy.counters.period(
-            self._haproxy.admin if running else None, seconds
-        )
+        return await self._haproxy.period(seconds)
 
     def release(self) -> None:
         """Stop watching; HAProxy goes on."""

@@ -7,22 +7,25 @@ begins before its task's containers and ends after them.
 import asyncio
 import logging
 import shutil
+from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 
 from ecsd.agent.containers.log_credentials import LogCredentials
 from ecsd.agent.containers.log_streams import LogStreamError, LogStreams
 from ecsd.agent.drivers.haproxy import Haproxy
+from ecsd.agent.drivers.haproxy_counters import Grown, HaproxyCounters
 from ecsd.agent.rooms import Networks, Place, Report
 from ecsd.agent.task_roles import TaskRoles
 from ecsd.agent.traffic.balancers import machine_limits
+from ecsd.agent.traffic.connect_meter import ConnectMeter
 from ecsd.agent.traffic.proxy_log import ProxyLog
 from ecsd.agent.traffic.served_config import ServedConfig
 from ecsd.clock import Clock
 from ecsd.decisions.connect.service_connect_plan import compile_redirects
-from ecsd.decisions.haproxy.config import Limits
 from ecsd.decisions.haproxy.config import Place as Home
 from ecsd.decisions.haproxy.connect import compile_proxy_config
+from ecsd.decisions.haproxy.observation import Observed, buckets_file
 from ecsd.errors import BalancerError, EcsdError
 from ecsd.link.messages import PlanApplied
 from ecsd.records.plan import ProxyPlan
@@ -36,6 +39,7 @@ MOST_CONNECTIONS = 2000
 LOG_SECONDS = 5.0  # between two looks at what proxies have said
 LAST_WORDS_SECONDS = 2.0
 OWNER = "task"  # the file that says whose proxy a folder is
+BUCKETS = "buckets.map"
 
 
 class HostProxies:
@@ -62,7 +66,9 @@ class HostProxies:
         self._traffic: dict[str, str] = {}  # of the shares that proxies keep to
         self._told = asyncio.Condition()
         self._streams = LogStreams(LogCredentials(settings, clock, roles), clock)
+        self._meter = ConnectMeter(clock, settings.balancer_metric_seconds, self._counting, report)
         self._queue: WorkQueue[str] = WorkQueue("proxies", clock, self._look, workers=4)
+        self._prepared = False
 
     async def run(self) -> None:
         """Keep proxies running until cancelled; they go on afterwards."""
@@ -70,6 +76,7 @@ class HostProxies:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._queue.run())
                 group.create_task(self._send_logs())
+                group.create_task(self._meter.run())
         finally:
             for proxy in self._proxies.values():
                 proxy.release()
@@ -119,14 +126,17 @@ class HostProxies:
                     await proxy.send_log(plan)
             except TimeoutError:
                 log.warning("a proxy's last words are lost", extra={"task": task_arn})
+            if proxy.has_begun:
+                await self._meter.last(plan, proxy)
         await proxy.end()
         self._traffic.pop(task_arn, None)
         self._fault(task_arn, None)
 
     def observe_all(self) -> None:
-        """Report every fault, and what traffic is shared by, again (after a reconnection)."""
+        """Report every fault, what traffic is shared by, and metrics, again."""
         for task_arn in {**self._faults, **self._traffic}:
             self._observe(task_arn)
+        self._meter.observe_all()
 
     async def remove_everything(self) -> None:
         """End every proxy; ``run`` need not be running."""
@@ -137,21 +147,34 @@ class HostProxies:
     # ------------------------------------------------------------------ inside
 
     def _begin(self, task_arn: str, place: Place) -> None:
+        if not self._prepared:  # before any HAProxy reads it
+            self._root.mkdir(mode=0o711, parents=True, exist_ok=True)
+            (self._root / BUCKETS).write_text(buckets_file())
+            self._prepared = True
         if task_arn not in self._proxies:
             self._proxies[task_arn] = self._proxy(task_arn, place)
 
     def _proxy(self, task_arn: str, place: Place) -> "_TaskProxy":
         folder = self._root / task_arn.rpartition("/")[2]
         died = partial(self._queue.add, task_arn)
-        haproxy = Haproxy(folder, place.sandbox, self._clock, died, place.seat)
+        counters = HaproxyCounters(folder, self._clock)
+        haproxy = Haproxy(folder, place.sandbox, self._clock, died, place.seat, counters)
         return _TaskProxy(haproxy, place.sandbox, self._networks, ProxyLog(folder, self._streams))
+
+    def _counting(self) -> Iterator[tuple[ProxyPlan, "_TaskProxy"]]:
+        """Yield the proxies that have something to count."""
+        for task_arn, proxy in [*self._proxies.items()]:
+            plan = self._plans.get(task_arn)
+            if plan is not None and proxy.has_begun:
+                yield plan, proxy
 
     async def _bring(self, task_arn: str) -> None:
         plan, proxy = self._plans.get(task_arn), self._proxies.get(task_arn)
         if plan is None or proxy is None:
             return
         try:
-            await proxy.bring(plan, self._limits)
+            observed = Observed("", str(self._root / BUCKETS))
+            await proxy.bring(plan, Home("", self._limits, observed=observed))
         except EcsdError as error:
             self._fault(task_arn, str(error))
             raise
@@ -209,8 +232,22 @@ class _TaskProxy:
         self._looked = False
         self._over = False
 
-    async def bring(self, plan: ProxyPlan, limits: Limits) -> None:
-        """Bring a plan into force. Raises BalancerError, NetworkError."""
+    @property
+    def has_begun(self) -> bool:
+        """Whether HAProxy was started or found here, and not ended."""
+        return self._looked and not self._over
+
+    async def tend_counters(self) -> None:
+        """Let workers go that have nothing more to count."""
+        await self._haproxy.tend_counters()
+
+    async def period(self, seconds: float) -> Grown | None:
+        """Return what was counted in a period that ends now; None: that was not observed."""
+        async with self._lock:  # no reload takes the worker away meanwhile
+            return await self._haproxy.period(seconds)
+
+    async def bring(self, plan: ProxyPlan, home: Home) -> None:
+        """Bring a plan into force, in a folder of its own. Raises BalancerError, NetworkError."""
         async with self._lock:
             if self._over:
                 return
@@ -219,8 +256,8 @@ class _TaskProxy:
                 (self._folder / OWNER).write_text(plan.task_arn)
                 await self._networks.enforce(self._sandbox, compile_redirects(plan))
             self._looked = True
-            home = Home(str(self._folder), limits)
-            await self._served.bring(compile_proxy_config(plan, home))
+            config = compile_proxy_config(plan, home._replace(folder=str(self._folder)))
+            await self._served.bring(config)
 
     async def begin_log(self, plan: ProxyPlan) -> None:
         """Make the stream of what it will say. Raises LogStreamError."""

@@ -3,10 +3,8 @@
 An agent that was not here for a whole period reports nothing of its requests.
 """
 
-import logging
-from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from ecsd.agent.drivers.haproxy_counters import Grown
@@ -14,6 +12,7 @@ from ecsd.agent.rooms import Report
 from ecsd.agent.traffic.balancer_proxy import BalancerProxy
 from ecsd.agent.traffic.balancer_rules import BalancerRules
 from ecsd.agent.traffic.health_checks import HealthChecks
+from ecsd.agent.traffic.periods import Periods
 from ecsd.agent.traffic.request_logs import Errors, RequestLogs
 from ecsd.clock import Clock
 from ecsd.decisions.telemetry.balancer_metrics import (
@@ -23,12 +22,9 @@ from ecsd.decisions.telemetry.balancer_metrics import (
     application_metrics,
     network_metrics,
 )
-from ecsd.records.observed import RECENT, TrafficObserved
+from ecsd.records.observed import TrafficObserved
 from ecsd.records.plan import BalancerPlan
 
-log = logging.getLogger(__name__)
-
-TEND_SECONDS = 3.0  # HAProxy hangs up on who says nothing for 10 seconds
 Carriers = Callable[[], Iterable[BalancerProxy | BalancerRules]]
 
 
@@ -44,28 +40,17 @@ class TrafficMeter:
     """Reports each period of ``seconds`` of every balancer."""
 
     def __init__(self, clock: Clock, seconds: int, sources: Sources, report: Report) -> None:
-        self._clock = clock
-        self._seconds = seconds
+        self._periods = Periods(clock, seconds, report)
         self._sources = sources
-        self._report = report
         self._owed: dict[str, dict[str, int]] = {}
-        self._told: dict[str, deque[TrafficObserved]] = {}
 
     async def run(self) -> None:
         """Measure until cancelled."""
-        while True:
-            began = int(self._clock.now().timestamp()) // self._seconds * self._seconds
-            end = datetime.fromtimestamp(began + self._seconds, UTC)
-            while (left := (end - self._clock.now()).total_seconds()) > 0:
-                await self._clock.sleep(min(TEND_SECONDS, left))
-                await self._tend()
-            await self.measure(end - timedelta(seconds=self._seconds))
+        await self._periods.run(self.measure, self._tend)
 
     def observe_all(self) -> None:
         """Report the latest periods again."""
-        for told in self._told.values():
-            for one in told:
-                self._report(one)
+        self._periods.tell_again()
 
     async def measure(self, at: datetime) -> None:
         """Report the period that began then and ends now."""
@@ -76,13 +61,12 @@ class TrafficMeter:
         for carrier in [*self._sources.carriers()]:
             grown = None
             if isinstance(carrier, BalancerProxy):
-                grown = await carrier.period(self._seconds)
+                grown = await carrier.period(self._periods.seconds)
             for plan in [*carrier.plans.values()]:
                 arns.add(plan.load_balancer_arn)
-                self._tell(self._observed(plan, at, grown, errors, whole=whole))
-        for arn in self._told.keys() - arns:
-            del self._told[arn]
-            self._owed.pop(arn, None)
+                self._periods.tell(self._observed(plan, at, grown, errors, whole=whole))
+        self._periods.keep(arns)
+        self._owed = {arn: owed for arn, owed in self._owed.items() if arn in arns}
 
     def _observed(
         self, plan: BalancerPlan, at: datetime, grown: Grown | None, errors: Errors, *, whole: bool
@@ -100,10 +84,10 @@ class TrafficMeter:
             self._owed[arn] = measured.owed
             points = measured.datapoints
         return TrafficObserved(
-            load_balancer_arn=arn,
+            resource_arn=arn,
             namespace=NAMESPACES[plan.kind],
             at=at,
-            seconds=self._seconds,
+            seconds=self._periods.seconds,
             counted=grown is not None,
             datapoints=points,
         )
@@ -114,10 +98,6 @@ class TrafficMeter:
             one.target_group_arn: self._sources.checks.healths(arn, one)
             for one in plan.target_groups
         }
-
-    def _tell(self, seen: TrafficObserved) -> None:
-        self._told.setdefault(seen.load_balancer_arn, deque(maxlen=RECENT)).append(seen)
-        self._report(seen)
 
     async def _tend(self) -> None:
         for carrier in [*self._sources.carriers()]:

@@ -81,6 +81,7 @@ def compile_proxy(parts: ProxyParts, keys: Mapping[str, str], logs: Logs) -> Pro
             port=one.port,
             listener_port=next(free),
             discovery_arn=one.discovery_arn,
+            discovery_name=_discovery_name(parts, one.discovery_arn),
             server_name=_server_name(parts, one.discovery_arn),
             protocol=one.protocol,
             idle_timeout=one.idle_timeout,
@@ -96,6 +97,7 @@ def compile_proxy(parts: ProxyParts, keys: Mapping[str, str], logs: Logs) -> Pro
             listener_port=one.ingress_port or next(free),
             redirected=one.ingress_port is None,
             discovery_arn=one.discovery_arn,
+            discovery_name=one.discovery_name,
             protocol=one.protocol,
             idle_timeout=one.idle_timeout,
             request_timeout=one.request_timeout,
@@ -106,6 +108,7 @@ def compile_proxy(parts: ProxyParts, keys: Mapping[str, str], logs: Logs) -> Pro
     return ProxyPlan(
         task_arn=task.task_arn,
         task_id=task.task_id,
+        service_arn=task.service_arn or "",
         names=names,
         ports=offered,
         certificates={
@@ -161,6 +164,11 @@ def _log(task: Task, logs: Logs) -> LogPlan | None:
         stream=f"{prefix}/{stream}" if prefix else stream,
         create_group=options.get("awslogs-create-group", "").lower() == "true",
     )
+
+
+def _discovery_name(parts: ProxyParts, discovery_arn: str) -> str:
+    known = parts.services.get(discovery_arn)
+    return known.name if known else ""
 
 
 def _server_name(parts: ProxyParts, discovery_arn: str) -> str:

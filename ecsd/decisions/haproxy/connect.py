@@ -16,6 +16,7 @@ from hashlib import sha256
 from ecsd.decisions.haproxy.backend import IDEMPOTENT, Server
 from ecsd.decisions.haproxy.condition import argument
 from ecsd.decisions.haproxy.config import Config, Place, global_lines, joined
+from ecsd.decisions.haproxy.observation import BEGAN, Observed, times_line, times_table
 from ecsd.decisions.haproxy.text import word
 from ecsd.decisions.haproxy.tls import certificate_path
 from ecsd.records.plan import ProxyEndpoint, ProxyName, ProxyPlan, ProxyPort
@@ -25,8 +26,10 @@ RETRIES = 2
 FAILURES, EJECTED_SECONDS = 5, 30
 NEVER = "24d"  # HAProxy's longest time
 LONGEST = 2_000_000  # seconds, just below that
-HTTP2 = frozenset({"http2", "grpc"})
-TCP = "tcp"
+TCP, GRPC = "tcp", "grpc"
+HTTP2 = frozenset({"http2", GRPC})
+GRPC_CONTENT = "^application/grpc([+;]|$)"
+GRPC_REQUESTS = 1  # the key under which a port's table counts them
 NEWEST = "TLSv1.3"  # Service Connect speaks nothing older
 NONE_WELL = "no healthy upstream"
 TOO_LATE = "upstream request timeout"
@@ -49,17 +52,17 @@ def compile_proxy_config(plan: ProxyPlan, place: Place) -> ProxyConfig:
     servers: dict[str, dict[str, Server]] = {}
     own = {one.discovery_arn: one for one in plan.ports}
     for name in plan.names:
-        key = f"{name.name}:{name.port}"
+        key, backup, test = name_backends(name)
         sections += [_name_frontend(name, key)]
         watched, every = _servers(plan, name, own.get(name.discovery_arn), [*issuers])
-        backends = {key: watched, f"{key}-all": every}
+        backends = {key: watched, backup: every}
         if name.test_header:
             tested = {_server_of(one) for one in name.endpoints if one.tested}
-            backends[f"{key}-test"] = {
+            backends[test] = {
                 server: one._replace(weight=1) for server, one in every.items() if server in tested
             }
         for backend, some in backends.items():
-            sections.append(_name_backend(backend, name))
+            sections.append(_name_backend(backend, key, name, place.observed))
             servers[backend] = some
     for port in plan.ports:
         sections += _port_sections(port, place)
@@ -67,6 +70,20 @@ def compile_proxy_config(plan: ProxyPlan, place: Place) -> ProxyConfig:
         certificate_path(place.folder, arn): pem for arn, pem in plan.certificates.items()
     }
     return ProxyConfig(joined(sections), servers, issuers, certificates)
+
+
+def name_backends(name: ProxyName) -> tuple[str, str, str]:
+    """Return the backends of a name's endpoints: those watched, all, those of test traffic.
+
+    The first one's table counts the responses of all three by how long they took.
+    """
+    key = f"{name.name}:{name.port}"
+    return key, f"{key}-all", f"{key}-test"
+
+
+def port_places(port: ProxyPort) -> tuple[str, str]:
+    """Return the frontend where a port's requests come in, and the backend of its container."""
+    return f"in-{port.container_port}", f"container-{port.container_port}"
 
 
 def _defaults() -> tuple[str, ...]:
@@ -115,25 +132,47 @@ def _test_lines(name: ProxyName, key: str) -> list[str]:
     return [f"  use_backend {key}-test if {{ {header} {wanted} }} {{ nbsrv({key}-test) gt 0 }}"]
 
 
-def _name_backend(backend: str, name: ProxyName) -> tuple[str, ...]:
-    return (f"backend {backend}", "  balance roundrobin", *_server_lines(name))
+def _name_backend(
+    backend: str, key: str, name: ProxyName, observed: Observed | None
+) -> tuple[str, ...]:
+    lines = (f"backend {backend}", "  balance roundrobin", *_server_lines(name))
+    if observed is None or name.protocol == TCP:
+        return lines
+    counted = [f"http-request set-var({BEGAN}) date(0,us)"]
+    if backend == key:
+        counted += [times_table(), times_line(observed)]
+    else:
+        counted.append(times_line(observed, key))
+    return (*lines, *(f"  {one}" for one in counted))
 
 
 def _port_sections(port: ProxyPort, place: Place) -> list[tuple[str, ...]]:
-    key = str(port.container_port)
+    frontend, backend = port_places(port)
     spoken = " proto h2" if port.protocol in HTTP2 else ""
     return [
         (
-            f"frontend in-{key}",
+            f"frontend {frontend}",
             f"  bind 0.0.0.0:{port.listener_port}{_shown(port, place)}",
             *_client_lines(port),
-            f"  default_backend container-{key}",
+            f"  default_backend {backend}",
         ),
         (
-            f"backend container-{key}",
+            f"backend {backend}",
             *_server_lines(port),
+            *_grpc_lines(port, place.observed),
             f"  server app 127.0.0.1:{port.container_port}{spoken}",
         ),
+    ]
+
+
+def _grpc_lines(port: ProxyPort, observed: Observed | None) -> list[str]:
+    """Return how requests of gRPC are told apart on a port that is said to speak it."""
+    if observed is None or port.protocol != GRPC:
+        return []
+    return [
+        "  stick-table type integer size 1 expire 1h store http_req_cnt",
+        f"  http-request track-sc1 int({GRPC_REQUESTS})"
+        f" if {{ req.fhdr(content-type) -m reg {word(GRPC_CONTENT)} }}",
     ]
 
 
@@ -148,9 +187,10 @@ def _shown(port: ProxyPort, place: Place) -> str:
 
 def _client_lines(one: ProxyName | ProxyPort) -> list[str]:
     idle = _seconds(one.idle_timeout)
-    mode = "tcp" if one.protocol == TCP else "http"
-    lines = [f"  mode {mode}", f"  timeout client {idle}"]
-    return lines if mode == "tcp" else [*lines, f"  timeout http-keep-alive {idle}"]
+    if one.protocol == TCP:
+        # Bytes count while a connection lasts, not when it is over.
+        return ["  mode tcp", f"  timeout client {idle}", "  option contstats"]
+    return ["  mode http", f"  timeout client {idle}", f"  timeout http-keep-alive {idle}"]
 
 
 def _server_lines(one: ProxyName | ProxyPort) -> list[str]:

@@ -85,7 +85,8 @@ HANDSHAKE_FIELDS: Mapping[str, str] = {
 class Observed(NamedTuple):
     """Where a host's HAProxies tell what they observe.
 
-    socket: a datagram socket that lines go to. buckets: the file that ``buckets_file`` makes.
+    socket: a datagram socket that lines go to; empty: nothing tells any. buckets: the file that
+    ``buckets_file`` makes.
     """
 
     socket: str
@@ -163,13 +164,19 @@ def target_lines(observed: Observed | None, *, logged: bool) -> list[str]:
     """Return how a target group's responses are counted, and told where they are."""
     if observed is None:
         return []
-    took = f"date(0,us),sub({BEGAN}),map_ip({word(observed.buckets)})"
     told = f"set-var({STATUS}) status" if logged else "set-log-level silent"
-    return [
-        f"stick-table type integer size {BUCKETS} expire {KEPT} store http_req_cnt",
-        f"http-response track-sc2 {took}",
-        f"http-response {told}",
-    ]
+    return [times_table(), times_line(observed), f"http-response {told}"]
+
+
+def times_table() -> str:
+    """Return the table of a backend's responses by how long the target took."""
+    return f"stick-table type integer size {BUCKETS} expire {KEPT} store http_req_cnt"
+
+
+def times_line(observed: Observed, table: str = "") -> str:
+    """Return how a response is counted, in another backend's table where one is named."""
+    took = f"date(0,us),sub({BEGAN}),map_ip({word(observed.buckets)})"
+    return f"http-response track-sc2 {took}{f' table {table}' if table else ''}"
 
 
 def agent_answer_lines(observed: Observed | None, *, logged: bool) -> list[str]:

@@ -12,7 +12,8 @@ from ecsd.decisions.balancers.target_health import Health
 from ecsd.decisions.haproxy.backend import backend_name, server_name
 from ecsd.decisions.haproxy.listener_names import frontend_name
 from ecsd.decisions.haproxy.observation import bucket_middle
-from ecsd.decisions.telemetry.counters import CODES, FRONTEND, TIMES, Place
+from ecsd.decisions.telemetry.counters import CODES, FRONTEND, TIMES, Place, by_place, requests_sent
+from ecsd.decisions.telemetry.datapoints import Dimensions, distribution, value
 from ecsd.decisions.telemetry.log_place import balancer_id
 from ecsd.decisions.telemetry.request_line import Told
 from ecsd.records.observed import Datapoint
@@ -29,7 +30,6 @@ OF_LISTENERS = {  # metric → counters of listeners that it is the sum of
 BALANCER, GROUP, ZONE = "LoadBalancer", "TargetGroup", "AvailabilityZone"
 
 Healths = Mapping[tuple[str, int], Health]
-Dimensions = tuple[tuple[str, str], ...]
 
 
 class Minute(NamedTuple):
@@ -82,7 +82,7 @@ def application_metrics(
     points = [point for one in plan.target_groups for point in _hosts(own, one, healths)]
     if minute is None:
         return Measured(tuple(points), dict(owed))
-    grown, levels = _by_frontend(minute.grown), _by_frontend(minute.levels)
+    grown, levels = by_place(minute.grown), by_place(minute.levels)
     sums = _Sums()
     for group in plan.target_groups:
         backend = backend_name(group.target_group_arn)
@@ -103,14 +103,6 @@ def application_metrics(
     points += sums.datapoints()
     points += _response_times(own, plan.target_groups, grown)
     return Measured(tuple(points), left)
-
-
-def _by_frontend(counts: Mapping[Place, int]) -> dict[str, dict[str, dict[str, int]]]:
-    """Return frontend or backend → server → counter → number."""
-    found: dict[str, dict[str, dict[str, int]]] = {}
-    for (place, server, name), number in counts.items():
-        found.setdefault(place, {}).setdefault(server, {})[name] = number
-    return found
 
 
 def _own_codes(
@@ -148,7 +140,7 @@ def _per_target(
         return []
     places: tuple[Dimensions, ...] = ((_dimension(group),), (*own, _dimension(group)))
     each = requests / healthy
-    return [_value("RequestCountPerTarget", where, "Count", each) for where in places]
+    return [value("RequestCountPerTarget", where, "Count", each) for where in places]
 
 
 def network_metrics(plan: BalancerPlan, healths: Mapping[str, Healths]) -> tuple[Datapoint, ...]:
@@ -175,9 +167,9 @@ class _Sums:
             if number <= 0:
                 continue
             if metric == "ProcessedBytes":
-                yield _value(metric, dimensions, "Bytes", number)
+                yield value(metric, dimensions, "Bytes", number)
             elif metric in {"ActiveConnectionCount", "NewConnectionCount"}:
-                yield _value(metric, dimensions, "Count", number)
+                yield value(metric, dimensions, "Count", number)
             else:  # of events, each of which is a sample
                 yield Datapoint(
                     metric=metric,
@@ -207,9 +199,8 @@ def _group(
         if group.is_function:
             backend = backend_name(arn)
             codes = {one: codes[one] - minute.own.get((backend, one), 0) for one in CODES}
-        tried = counts.get("stot", 0) - counts.get("wretr", 0) - counts.get("wredis", 0)
         for where in _dimensions(own, group, zones.get(server, "all")):
-            sums.add("RequestCount", where, max(tried, sum(codes.values())))
+            sums.add("RequestCount", where, requests_sent(counts, codes))
             for code, name in CLASSES.items():
                 sums.add(f"HTTPCode_Target_{name}_Count", where, codes[code])
             if not group.is_function:
@@ -252,25 +243,12 @@ def _response_times(
         for seconds, number in times.items():
             together[seconds] = together.get(seconds, 0) + number
         if times:
-            points.append(_distribution("TargetResponseTime", (*own, _dimension(group)), times))
+            points.append(
+                distribution("TargetResponseTime", (*own, _dimension(group)), "Seconds", times)
+            )
     if together:
-        points.append(_distribution("TargetResponseTime", own, together))
+        points.append(distribution("TargetResponseTime", own, "Seconds", together))
     return points
-
-
-def _distribution(metric: str, dimensions: Dimensions, times: Mapping[float, int]) -> Datapoint:
-    values = tuple(sorted(times))
-    return Datapoint(
-        metric=metric,
-        dimensions=dict(dimensions),
-        unit="Seconds",
-        sum=sum(value * number for value, number in times.items()),
-        minimum=values[0],
-        maximum=values[-1],
-        count=sum(times.values()),
-        values=values,
-        counts=tuple(times[one] for one in values),
-    )
 
 
 def _hosts(
@@ -289,23 +267,10 @@ def _hosts(
     for zone, found in states.items():
         where: Dimensions = (*own, _dimension(group), *(((ZONE, zone),) if zone else ()))
         for metric, state in (("HealthyHostCount", "healthy"), ("UnHealthyHostCount", "unhealthy")):
-            points.append(_value(metric, where, "Count", found.count(state)))
+            points.append(value(metric, where, "Count", found.count(state)))
     return points
 
 
 def _healthy(group: TargetGroupPlan, healths: Mapping[str, Healths]) -> int:
     known = healths.get(group.target_group_arn, {})
     return sum(one.state == "healthy" for one in known.values())
-
-
-def _value(metric: str, dimensions: Dimensions, unit: str, value: float) -> Datapoint:
-    """Return a datapoint of one sample."""
-    return Datapoint(
-        metric=metric,
-        dimensions=dict(dimensions),
-        unit=unit,
-        sum=value,
-        minimum=value,
-        maximum=value,
-        count=1,
-    )

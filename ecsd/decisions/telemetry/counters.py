@@ -12,7 +12,10 @@ import msgspec
 
 CODES = ("hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx")
 OF_FRONTEND = ("conn_tot", "req_tot", "bin", "bout", "ssl_failed_handshake", *CODES)
-OF_SERVER = ("stot", "econ", "wretr", "wredis", "connect", *CODES)
+OF_SERVER = (
+    *("stot", "econ", "wretr", "wredis", "connect", "bin", "bout", "ssl_failed_handshake"),
+    *CODES,
+)
 PRESENT = ("scur", "used_conn_cur", "idle_conn_cur")  # levels, not counters
 FRONTEND, BACKEND = "FRONTEND", "BACKEND"
 TIMES = "#"  # stands for a server: the counters are of a group's responses by their bucket
@@ -104,3 +107,20 @@ def added(one: Mapping[Place, int], other: Mapping[Place, int]) -> dict[Place, i
     for place, count in other.items():
         together[place] = together.get(place, 0) + count
     return together
+
+
+def by_place(counts: Mapping[Place, int]) -> dict[str, dict[str, dict[str, int]]]:
+    """Return frontend or backend → server → counter → number."""
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for (place, server, name), number in counts.items():
+        found.setdefault(place, {}).setdefault(server, {})[name] = number
+    return found
+
+
+def requests_sent(counts: Mapping[str, int], codes: Mapping[str, int]) -> int:
+    """Return how many requests a server got. codes: hrsp_… → its responses.
+
+    HAProxy counts a request that is sent again as a try, and some retries twice.
+    """
+    tried = counts.get("stot", 0) - counts.get("wretr", 0) - counts.get("wredis", 0)
+    return max(tried, sum(codes.values()))

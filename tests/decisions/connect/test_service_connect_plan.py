@@ -19,6 +19,7 @@ from ecsd.records.ecs.service_connect import ConnectName, ConnectPort
 from ecsd.records.ecs.task import Task
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.servicediscovery.instance import Instance
+from ecsd.records.servicediscovery.service import DiscoveryService
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LOGS = Logs("http://logs", "0", "us-east-1")
@@ -137,3 +138,19 @@ def test_a_port_of_the_proxys_own_is_not_redirected():
     plan = compile_proxy(parts(task), {}, LOGS)
     assert (plan.ports[0].listener_port, plan.ports[0].redirected) == (9000, False)
     assert compile_redirects(plan).chains["ports"].rules == ()
+
+
+def test_a_plan_says_whose_metrics_its_names_and_ports_are():
+    known = DiscoveryService(
+        service_id="srv", arn="arn:api", name="backend", namespace_id="ns", created_at=NOW
+    )
+    gone = replace(name("old"), discovery_arn="arn:gone")
+    port = replace(PORT, discovery_name="api")
+    task = replace(
+        TASK, service_arn="arn:service", connect_names=(name("web"), gone), connect_ports=(port,)
+    )
+    found = parts(task)._replace(services={"arn:api": known})
+    plan = compile_proxy(found, {}, LOGS)
+    assert plan.service_arn == "arn:service"
+    assert [one.discovery_name for one in plan.names] == ["backend", ""]
+    assert [one.discovery_name for one in plan.ports] == ["api"]

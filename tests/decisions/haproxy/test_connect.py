@@ -5,36 +5,17 @@ from msgspec.structs import replace
 
 from ecsd.decisions.haproxy.config import Limits, Place
 from ecsd.decisions.haproxy.connect import compile_proxy_config
-from ecsd.records.plan import ProxyEndpoint, ProxyName, ProxyPlan, ProxyPort
+from ecsd.decisions.haproxy.observation import Observed
+from ecsd.records.plan import ProxyPlan
+from tests.decisions.connect_plans import NAME, ONE, PORT, TWO
 
 PLACE = Place("/run", Limits(2000, 1))
-ONE = ProxyEndpoint(instance_id="1", address="10.0.0.5", port=80)
-TWO = ProxyEndpoint(instance_id="2", address="10.0.0.6", port=80)
-NAME = ProxyName(
-    name="web",
-    address="127.255.0.1",
-    port=80,
-    listener_port=15001,
-    discovery_arn="arn:web",
-    protocol="http",
-    idle_timeout=300,
-    request_timeout=15,
-    endpoints=(TWO,),
-)
-PORT = ProxyPort(
-    container_port=80,
-    listener_port=15002,
-    redirected=True,
-    discovery_arn="arn:web",
-    protocol="http",
-    idle_timeout=300,
-    request_timeout=15,
-)
+OBSERVED = PLACE._replace(observed=Observed("", "/run/buckets"))
 
 
-def config(name=NAME, *ports):
+def config(name=NAME, *ports, place=PLACE):
     plan = ProxyPlan(task_arn="arn:task/1", task_id="1", names=(name,), ports=ports)
-    return compile_proxy_config(plan, PLACE)
+    return compile_proxy_config(plan, place)
 
 
 def section(found, start):
@@ -188,3 +169,39 @@ def test_a_servers_weight_is_said_where_it_is_not_haproxys_own():
     server = config(TESTED).servers["web:80-all"]["2"]
     assert server.line() == "10.0.0.6:80 weight 256"
     assert server._replace(weight=1).line() == "10.0.0.6:80"
+
+
+TOOK = "http-response track-sc2 date(0,us),sub(txn.began),map_ip(/run/buckets)"
+
+
+def test_responses_of_all_endpoints_are_counted_by_how_long_they_took_in_one_table():
+    found = config(replace(TESTED), PORT, place=OBSERVED)
+    for backend in ("web:80", "web:80-all", "web:80-test"):
+        lines = [one.strip() for one in section(found, f"backend {backend}\n")]
+        assert "http-request set-var(txn.began) date(0,us)" in lines
+        own = backend == "web:80"
+        assert (TOOK if own else f"{TOOK} table web:80") in lines
+        assert any(one.startswith("stick-table") for one in lines) is own
+    lines = section(found, "backend container-80")
+    assert not [one for one in lines if "track" in one or "stick-table" in one]
+
+
+def test_nothing_is_counted_for_each_connection_of_tcp():
+    tcp = {"protocol": "tcp", "request_timeout": 0}
+    found = config(replace(NAME, **tcp), replace(PORT, **tcp), place=OBSERVED)
+    assert not [one for one in found.sections if "track" in one or "stick-table" in one]
+    for frontend in ("frontend to-web:80", "frontend in-80"):
+        assert "  option contstats" in section(found, frontend)
+    assert "contstats" not in "".join(config(NAME, PORT, place=OBSERVED).sections)
+
+
+def test_requests_of_grpc_are_counted_on_its_ports():
+    found = config(NAME, replace(PORT, protocol="grpc"), place=OBSERVED)
+    tracked = [one for one in section(found, "backend container-80") if "track-sc1 int(1)" in one]
+    assert len(tracked) == 1
+    assert "req.fhdr(content-type) -m reg ^application/grpc([+;]|\\x24)" in tracked[0]
+
+
+def test_nothing_is_counted_where_nobody_observes():
+    found = config(TESTED, replace(PORT, protocol="grpc"))
+    assert not [one for one in found.sections if "track" in one or "stick-table" in one]

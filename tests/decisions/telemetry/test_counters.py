@@ -39,6 +39,7 @@ def test_a_workers_answers_become_a_reading():
         ("f_1", "FRONTEND", "bin"): 100,
         ("f_1", "FRONTEND", "hrsp_2xx"): 7,
         ("f_1", "FRONTEND", "ssl_failed_handshake"): 1,
+        ("t_1", "s1", "bin"): 50,
         ("t_1", "s1", "stot"): 8,
         ("t_1", "s1", "hrsp_2xx"): 7,
         ("t_1", TIMES, "528"): 7,

@@ -3,6 +3,7 @@
 An observation is complete for its key, so only the newest of a key is kept until it is stored.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -24,6 +25,7 @@ from ecsd.records.elbv2.target_group import Target
 from ecsd.records.host import Host
 from ecsd.records.observed import (
     FileSystemObserved,
+    FlowsObserved,
     HookObserved,
     SessionOpened,
     TargetGroupObserved,
@@ -35,11 +37,14 @@ from ecsd.store.store import Store, Transaction
 from ecsd.store.task_ends import end_task
 from ecsd.workqueue import WorkQueue
 
+Deliver = Callable[[FlowsObserved], Awaitable[None]]
+
 
 class Observations:
-    """Takes messages from hosts and writes what they say."""
+    """Takes messages from hosts and writes what they say. deliver: what flow logs are about."""
 
-    def __init__(self, store: Store, clock: Clock, ids: IdSource) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: IdSource, deliver: Deliver) -> None:
+        self._deliver = deliver
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -87,6 +92,8 @@ class Observations:
                 await self._task(message)
             case TargetGroupObserved():
                 await self._targets(message)
+            case FlowsObserved():
+                await self._deliver(message)
             case HookObserved() | SessionOpened() | FileSystemObserved():
                 await self._noted(message)
             case PlanApplied():
@@ -264,6 +271,8 @@ def _key(host: str, message: Up) -> str:
             return f"session/{message.session_id}"
         case FileSystemObserved():
             return f"efs/{message.file_system_arn}"
+        case FlowsObserved():
+            return f"flows/{host}/{message.vpc_arn}/{message.interval}/{message.began_at}"
         case PlanApplied():
             return f"applied/{host}/{message.key}"
         case _:

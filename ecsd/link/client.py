@@ -16,7 +16,13 @@ from ecsd.clock import Clock
 from ecsd.errors import LinkError
 from ecsd.link.hub import MAX_MESSAGE, encode, first_to_end
 from ecsd.link.messages import Down, Hello, PlanApplied, Up
-from ecsd.records.observed import HookObserved, SessionOpened, TargetGroupObserved, TaskObserved
+from ecsd.records.observed import (
+    FlowsObserved,
+    HookObserved,
+    SessionOpened,
+    TargetGroupObserved,
+    TaskObserved,
+)
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.1
@@ -117,6 +123,8 @@ def _key(message: Up) -> str:
             return f"hook/{message.hook_id}"
         case SessionOpened():
             return f"session/{message.session_id}"
+        case FlowsObserved():
+            return f"flows/{message.vpc_arn}/{message.interval}/{message.began_at}"
         case PlanApplied():
             return f"applied/{message.key}"
         case _:

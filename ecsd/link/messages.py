@@ -7,6 +7,7 @@ the host, the agent all that it observes. Source: shared reference control_plane
 from ecsd.records.message import Message
 from ecsd.records.observed import (
     FileSystemObserved,
+    FlowsObserved,
     HookObserved,
     SessionOpened,
     TargetGroupObserved,
@@ -78,6 +79,7 @@ Up = (
     | HookObserved
     | SessionOpened
     | FileSystemObserved
+    | FlowsObserved
     | PlanApplied
     | HostFaults
 )

@@ -23,6 +23,7 @@ from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.controllers.discovery_instance import InstanceController
 from ecsd.controllers.endpoint_certificate import EndpointCertificateController
 from ecsd.controllers.expiry import ExpiryController
+from ecsd.controllers.flow_log import FlowLogDelivery
 from ecsd.controllers.image_lifecycle import ImageLifecycleController
 from ecsd.controllers.image_registry import ImageRegistryController
 from ecsd.controllers.kms_key import KeyController
@@ -81,7 +82,8 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     streams = SegmentStreams(settings.data_dir / "streams")
     gc.freeze()
     blobs = open_blobs(settings, store, ids)
-    observations = Observations(store, clock, ids)
+    flow_logs = FlowLogDelivery(store, streams, clock, ids, settings)
+    observations = Observations(store, clock, ids, flow_logs.deliver)
     hub = Hub(observations)
     authority = Authority(paths.authority(settings))
     host, port = settings.registry_place

@@ -82,3 +82,44 @@ class FileSystemObserved(Message, frozen=True, kw_only=True):
     file_system_arn: str
     size: int | None
     at: datetime
+
+
+class CountedFlow(Message, frozen=True, kw_only=True):
+    """Packets of one direction of a flow, and their bytes, by what its two ends did with them.
+
+    left: let out by the sender's side, kept: refused by it; came: let in by the receiver's side,
+    barred: refused by it. Each is ``(packets, bytes)``. Ports are 0 where the protocol has none.
+    """
+
+    source: str
+    destination: str
+    protocol: int
+    source_port: int = 0
+    destination_port: int = 0
+    left: tuple[int, int] = (0, 0)
+    kept: tuple[int, int] = (0, 0)
+    came: tuple[int, int] = (0, 0)
+    barred: tuple[int, int] = (0, 0)
+
+
+class CountedInterface(Message, frozen=True, kw_only=True):
+    """A network interface whose traffic was counted."""
+
+    network_interface_id: str
+    address: str
+    subnet_id: str
+
+
+class FlowsObserved(Message, frozen=True, kw_only=True):
+    """What passed or was refused in a VPC between two moments; complete unless packets are lost.
+
+    interval: for flow logs of this maximum aggregation interval. lost: something was not counted.
+    """
+
+    vpc_arn: str
+    interval: int
+    began_at: datetime
+    ended_at: datetime
+    interfaces: tuple[CountedInterface, ...] = ()
+    flows: tuple[CountedFlow, ...] = ()
+    lost: bool = False

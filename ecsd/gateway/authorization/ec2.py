@@ -38,6 +38,7 @@ MEMBERS = {
     "SecurityGroupIds": "security-group",
     "AddSecurityGroupIds": "security-group",
     "RemoveSecurityGroupIds": "security-group",
+    "FlowLogIds": "vpc-flow-log",
 }
 BY_PREFIX = {
     "vpc": "vpc",
@@ -54,6 +55,7 @@ BY_PREFIX = {
     "pcx": "vpc-peering-connection",
     "dopt": "dhcp-options",
     "vpce": "vpc-endpoint",
+    "fl": "vpc-flow-log",
 }
 CREATED = {
     "CreateVpc": "vpc",
@@ -69,6 +71,7 @@ CREATED = {
     "CreateVpcPeeringConnection": "vpc-peering-connection",
     "CreateDhcpOptions": "dhcp-options",
     "CreateVpcEndpoint": "vpc-endpoint",
+    "CreateFlowLogs": "vpc-flow-log",
 }
 
 
@@ -89,8 +92,8 @@ def _named(asked: Asked) -> Iterator[str]:
     for member, kind in MEMBERS.items():
         for value in asked.values(member):
             yield asked.arn("ec2", f"{kind}/{value}")
-    if asked.operation in ("CreateTags", "DeleteTags"):
-        for value in asked.values("Resources"):
+    for member in ("Resources", "ResourceIds"):  # of tags, and of flow logs
+        for value in asked.values(member):
             kind = BY_PREFIX.get(value.partition("-")[0], ANY)
             yield asked.arn("ec2", f"{kind}/{value}")
     for value in asked.values("Groups"):

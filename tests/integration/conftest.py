@@ -47,6 +47,7 @@ class Ecsd:
             "ECSD_DATA_DIR": str(folder / "data"),
             "ECSD_RUN_DIR": str(folder / "run"),
             "ECSD_LAMBDA_ENDPOINT": f"http://127.0.0.1:{LAMBDA_PORT}",
+            "ECSD_FLOW_LOGS_MINUTE": "1",
             **more,
         }
 

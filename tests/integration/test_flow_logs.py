@@ -151,7 +151,6 @@ def test_what_is_accepted_and_refused_appears_at_both_interfaces(account, image)
         assert ask(client, its, port) == b""
 
     sender, receiver = (detail(one, "networkInterfaceId") for one in (client, server))
-    tcp = ("6",)
 
     def at_both():
         return [*tasks.lines(f"{sender}-all"), *tasks.lines(f"{receiver}-all")]
@@ -186,12 +185,12 @@ def test_what_is_accepted_and_refused_appears_at_both_interfaces(account, image)
     assert account.ec2.describe_flow_logs()["FlowLogs"] == []
     for one in account.ecs.list_tasks(cluster="prod")["taskArns"]:
         account.ecs.stop_task(cluster="prod", task=one)
+    eventually(lambda: not interfaces(account))
     for subnet in account.private:
-        eventually(lambda: not interfaces(account, subnet))
         account.ec2.delete_subnet(SubnetId=subnet)
     account.ec2.delete_network_acl(NetworkAclId=acl)
 
 
-def interfaces(account, subnet):
-    here = [{"Name": "subnet-id", "Values": [subnet]}]
+def interfaces(account):
+    here = [{"Name": "vpc-id", "Values": [account.vpc]}]
     return account.ec2.describe_network_interfaces(Filters=here)["NetworkInterfaces"]

@@ -22,6 +22,7 @@ from ecsd.records.observed import FileSystemObserved
 from ecsd.records.plan_files import FileSystemPlan
 from ecsd.settings import Settings
 from ecsd.store.scope import Scope
+from tests.controllers.conftest import no_flow_logs
 from tests.controllers.hub import Published
 from tests.operations.conftest import AUTHORITY
 
@@ -151,7 +152,7 @@ def told(controller, published):
 
 
 async def test_a_file_system_is_available_once_a_host_has_it(controller, published, store, put):
-    observations = Observations(store, CLOCK, SeededIds(1))
+    observations = Observations(store, CLOCK, SeededIds(1), no_flow_logs)
     await put(FILES)
     await controller.reconcile(HOME, f"efs/{OWN}")
     assert published == {f"efs/{OWN}": FileSystemPlan(file_system_arn=ARN, file_system_id=OWN)}

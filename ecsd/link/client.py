@@ -1,6 +1,7 @@
 """The agent's end of the link: connects again for ever, says again what matters.
 
-Outgoing observations are kept by key, newest only, while the server is away.
+Outgoing observations are kept by key, newest only, while the server is away; of flow logs every
+interval has a key of its own.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from ecsd.records.observed import (
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.1
 CONNECT_SECONDS = 5.0
+MOST_INTERVALS = 240  # of flow logs, kept while the server is away
 
 decode_down = msgspec.msgpack.Decoder(Down).decode
 
@@ -57,7 +59,18 @@ class Link:
         key = _key(message)
         self._outgoing.pop(key, None)
         self._outgoing[key] = message
+        if isinstance(message, FlowsObserved):
+            self._shed_flows()
         self._something.set()
+
+    def _shed_flows(self) -> None:
+        """Forget the oldest interval of flow logs when too many wait: none replaces another."""
+        waiting = [one for one, it in self._outgoing.items() if isinstance(it, FlowsObserved)]
+        if len(waiting) > MOST_INTERVALS:
+            del self._outgoing[waiting[0]]
+            log.warning(
+                "flows of an interval are lost, the server is away", extra={"of": waiting[0]}
+            )
 
     async def run(self) -> None:
         """Stay connected until cancelled."""

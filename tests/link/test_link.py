@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import os
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from websockets.asyncio.client import unix_connect
 
 from ecsd.clock import SystemClock
-from ecsd.link.client import Link
+from ecsd.link.client import MOST_INTERVALS, Link
 from ecsd.link.hub import Hub, encode
 from ecsd.link.messages import Assign, Hello, HostFaults, PlanApplied, Snapshot, Withdraw
+from ecsd.records.observed import FlowsObserved
 from ecsd.records.plan_network import VpcPlan
 
 PATIENCE = 10.0  # seconds
@@ -118,6 +120,23 @@ async def test_a_host_gets_its_own_plans_first_and_then_each_change(path):
         Withdraw(key="vpc/1"),
         Assign(key="vpc/4", plan=vpc(4)),
     ]
+
+
+async def test_every_interval_of_flow_logs_is_told_once_the_server_is_there_but_not_without_end(
+    path,
+):
+    def window(minute):
+        began_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
+        ended_at = began_at + timedelta(minutes=1)
+        return FlowsObserved(vpc_arn="arn:v", interval=60, began_at=began_at, ended_at=ended_at)
+
+    server, agent = Server(path), Agent(path)
+    for minute in range(MOST_INTERVALS + 2):
+        agent.link.report(window(minute))
+    async with server.serving(), agent.connected():
+        await server.heard.until(("h1", window(MOST_INTERVALS + 1)))
+    told = [one[1] for one in server.heard if isinstance(one[1], FlowsObserved)]
+    assert told == [window(minute) for minute in range(2, MOST_INTERVALS + 2)]
 
 
 async def test_its_owner_alone_may_connect(path):

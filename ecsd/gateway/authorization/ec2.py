@@ -12,6 +12,7 @@ from ecsd.records.ec2.security_group import SecurityGroup
 from ecsd.records.ec2.vpc import Address, RouteTable, Vpc
 from ecsd.store.finders.ec2 import acl_associations
 
+FLOW_LOGS = "vpc-flow-logs.amazonaws.com"
 MEMBERS = {
     "VpcId": "vpc",
     "SubnetId": "subnet",
@@ -86,6 +87,8 @@ def needs(asked: Asked) -> Iterator[Need]:
         yield Need(action, resource)
     if made and asked.members.get("TagSpecifications"):
         yield Need("ec2:CreateTags", made[0], {"ec2:createaction": (name,)})
+    for role in asked.values("DeliverLogsPermissionArn"):
+        yield Need("iam:PassRole", role, {"iam:passedtoservice": (FLOW_LOGS,)})
 
 
 def _named(asked: Asked) -> Iterator[str]:

@@ -21,7 +21,7 @@ from ecsd.decisions.vpc.flow_counters import (
     settle,
     told_flows,
 )
-from ecsd.decisions.vpc.flow_ruleset import POINTS
+from ecsd.decisions.vpc.flow_ruleset import SETS
 from ecsd.records.observed import CountedInterface, FlowsObserved
 from ecsd.records.plan_network import FlowLogsPlan, VpcPlan
 from ecsd.workqueue import WorkQueue
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 MINUTE = 60  # seconds of an aggregation interval
 COUNTED = frozenset({"task", "load_balancer", "network_load_balancer", "vpc_endpoint"})
-NEW = Reading({point: {} for point in POINTS})
+NEW = Reading({point: {} for point in SETS})
 NO_INTERFACES: Mapping[str, CountedInterface] = {}
 
 

@@ -47,7 +47,8 @@ class Kernel:
         if self.fails:
             raise NetworkError("no such table")
         held = {KEY: (self.packets, self.packets * 100)} if self.packets else {}
-        return Reading({point: dict(held) for point in ("seen", "left", "came")}, self.lost)
+        nothing = {"gave": {}, "got": {}}
+        return Reading({**dict.fromkeys(("seen", "left", "came"), held), **nothing}, self.lost)
 
 
 class Room:

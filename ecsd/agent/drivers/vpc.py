@@ -29,7 +29,7 @@ from ecsd.decisions.network.addresses import (
 from ecsd.decisions.network.ruleset import Table, difference, read_table, whole
 from ecsd.decisions.network.security_group import cut_flows, narrowed
 from ecsd.decisions.vpc.flow_counters import FlowKey, Reading, read_counters, read_lost
-from ecsd.decisions.vpc.flow_ruleset import KINDS, LOST, POINTS
+from ecsd.decisions.vpc.flow_ruleset import LOST, POINTS, SETS
 from ecsd.decisions.vpc.flow_ruleset import NAME as COUNTERS
 from ecsd.decisions.vpc.packet_filter import compile_vpc_filter
 from ecsd.decisions.vpc.vpc_links import (
@@ -154,11 +154,11 @@ class VpcNetwork:
         if filters is None:
             raise NetworkError("the VPC is not open")
         points: dict[str, dict[FlowKey, tuple[int, int]]] = {}
-        for point in POINTS:
-            if points:  # whatever is between the two points gets to the second one
+        for point, kinds in SETS.items():
+            if points and point in POINTS:  # whatever is between two points gets to the second
                 await self._clock.sleep(ON_THEIR_WAY_SECONDS)
             points[point] = {}
-            for kind in KINDS:
+            for kind in kinds:
                 told = await asyncio.to_thread(filters.told, f"set {COUNTERS} {point}_{kind}")
                 points[point] |= read_counters(told)
         told = await asyncio.to_thread(filters.told, f"chain {COUNTERS} {LOST}")

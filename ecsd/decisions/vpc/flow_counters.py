@@ -9,7 +9,7 @@ so that nothing is ever called refused that has passed.
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ecsd.decisions.vpc.flow_ruleset import CAME, LEFT, LOST, SEEN
+from ecsd.decisions.vpc.flow_ruleset import CAME, GAVE, GOT, LEFT, LOST, SEEN
 from ecsd.records.observed import CountedFlow
 
 NOTHING = (0, 0)
@@ -87,13 +87,17 @@ def settle(before: Reading, now: Reading, advances: Advances) -> Settled:
     }
     flows, owed = {}, {}
     for key in {key for point in grown.values() for key in point} | {key for _, key in advances}:
-        seen, left, came = (grown[point].get(key, NOTHING) for point in (SEEN, LEFT, CAME))
+        seen, left, came, gave, got = (
+            grown[point].get(key, NOTHING) for point in (SEEN, LEFT, CAME, GAVE, GOT)
+        )
         kept = _less(seen, left, advances.get((SEEN, key), NOTHING))
         barred = _less(left, came, advances.get((LEFT, key), NOTHING))
         for point, refused in ((SEEN, kept), (LEFT, barred)):
             if refused[0] <= 0 and refused != NOTHING:
                 owed[point, key] = (-refused[0], -refused[1])
-        happened = Happened(left, _at_least_none(kept), came, _at_least_none(barred))
+        happened = Happened(
+            _plus(left, gave), _at_least_none(kept), _plus(came, got), _at_least_none(barred)
+        )
         if happened != Happened():
             flows[key] = happened
     return Settled(flows, owed, _grown((before.lost, 0), (now.lost, 0)) != NOTHING)

@@ -4,14 +4,22 @@ A packet is counted at three points of its way: before anything has judged it (`
 what judges its sender (``left``), and behind what judges its receiver (``came``). What was seen and
 did not leave was refused on the sender's side, what left and did not come on the receiver's.
 A flow through a network load balancer is counted as its two halves, where each carries its own
-addresses: they have passed, what was refused before the translation is not seen here.
+addresses: they have passed, what was refused before the translation is not seen here. Where targets
+see the client's address, the second half carries it though the client has no part in that: it is
+counted for the target alone, as ``got`` and as ``gave``.
 
 Elements that nobody updates for a while go by themselves. A full set takes no new ones: those
 packets are counted in the chain ``lost``.
 Source: nft(8), set statement; Amazon VPC User Guide, Flow log limitations.
 """
 
-from ecsd.decisions.balancers.nlb_ruleset import AFTER_TRANSLATION, BEFORE_TRANSLATION
+from collections.abc import Mapping
+
+from ecsd.decisions.balancers.nlb_ruleset import (
+    AFTER_TRANSLATION,
+    BEFORE_TRANSLATION,
+    TRANSLATED,
+)
 from ecsd.decisions.network.addresses import router
 from ecsd.decisions.network.ruleset import Chain, Collection, Table
 from ecsd.records.plan_network import VpcPlan
@@ -21,6 +29,11 @@ SEEN, LEFT, CAME = POINTS = ("seen", "left", "came")
 PRIORITIES = {SEEN: -30, LEFT: -8, CAME: 0}  # security groups: -10 and -5; ACLs: -20 and -7
 HOOKS = ("forward", "input", "output")
 PORTS, PLAIN = KINDS = ("ports", "plain")  # TCP and UDP; everything else
+GAVE, GOT = "gave", "got"
+SETS: Mapping[str, tuple[str, ...]] = {  # in the order in which they are read
+    **dict.fromkeys(POINTS, KINDS),
+    **dict.fromkeys((GAVE, GOT), (PORTS,)),
+}
 LOST = "lost"
 MOST_FLOWS = 65_536  # of each point and kind
 KEPT_SECONDS = 150  # without a packet; more than between two readings
@@ -32,7 +45,7 @@ TYPES = {
 WITH_PORTS = "meta l4proto { tcp, udp }"
 WITHOUT_PORTS = "meta l4proto != { tcp, udp }"
 BEFORE, BEHIND = BEFORE_TRANSLATION + 5, AFTER_TRANSLATION + 3
-TRANSLATED = -95  # in prerouting
+ALREADY_TRANSLATED = -95  # in prerouting
 
 
 def compile_flow_counters(plan: VpcPlan, free: frozenset[str]) -> Table:
@@ -52,9 +65,13 @@ def compile_flow_counters(plan: VpcPlan, free: frozenset[str]) -> Table:
         )
     }
     chains = {LOST: Chain(("counter",))}
-    for point in POINTS:
-        for kind in KINDS:
+    for point, kinds in SETS.items():
+        for kind in kinds:
             collections[f"{point}_{kind}"] = Collection("set", _header(kind))
+    for point in (GAVE, GOT):
+        counting, *_, otherwise = _counting(point).rules
+        chains[point] = Chain((f"{WITHOUT_PORTS} return", counting, otherwise))
+    for point in POINTS:
         chains[point] = _counting(point)
         chains[f"{point}_asked"] = _counting(point, "ct original ip daddr", "ct original proto-dst")
     chains["passed"] = Chain(tuple(f"jump {point}" for point in POINTS))
@@ -93,14 +110,26 @@ def _base_chains() -> dict[str, Chain]:
         for hook in HOOKS
         for point, priority in PRIORITIES.items()
     }
+    asked, answered = "ct status dnat ct direction original", "ct status dnat ct direction reply"
+    hidden, kept = f"ct mark {TRANSLATED}", f"ct mark != {TRANSLATED}"  # the client's address
     halves = {
-        "answered": ("prerouting", BEFORE, "ct direction reply jump passed"),
-        "asked": ("prerouting", TRANSLATED, "ct direction original jump passed_asked"),
-        "behind": ("postrouting", BEHIND, "jump passed"),
+        "answered": (
+            f"prerouting priority {BEFORE}",
+            (f"{answered} {hidden} jump passed", f"{answered} {kept} jump {GAVE}"),
+        ),
+        "asked": (
+            f"prerouting priority {ALREADY_TRANSLATED}",
+            (f"{asked} jump passed_asked",),
+        ),
+        "behind": (
+            f"postrouting priority {BEHIND}",
+            (
+                f"{answered} jump passed",
+                f"{asked} {hidden} jump passed",
+                f"{asked} {kept} jump {GOT}",
+            ),
+        ),
     }
-    for name, (hook, priority, then) in halves.items():
-        chains[name] = Chain(
-            (*unless_free, f"ct status dnat {then}"),
-            f"type filter hook {hook} priority {priority}; policy accept;",
-        )
+    for name, (where, rules) in halves.items():
+        chains[name] = Chain((*unless_free, *rules), f"type filter hook {where}; policy accept;")
     return chains

@@ -13,17 +13,18 @@ from ecsd.decisions.vpc.flow_counters import (
     settle,
     told_flows,
 )
-from ecsd.decisions.vpc.flow_ruleset import CAME, LEFT, POINTS, SEEN
+from ecsd.decisions.vpc.flow_ruleset import CAME, GAVE, GOT, LEFT, POINTS, SEEN, SETS
 from ecsd.records.observed import CountedFlow
 
 KEY = FlowKey("10.0.0.4", "10.0.1.4", 6, 40_000, 80)
+NOWHERE = {point: {} for point in SETS}
 OTHER = FlowKey("10.0.1.4", "10.0.0.4", 1)
 
 
 def reading(seen=(0, 0), left=(0, 0), came=(0, 0), lost=0) -> Reading:
     amounts = dict(zip(POINTS, (seen, left, came), strict=True))
     points = {point: {KEY: it} if it != (0, 0) else {} for point, it in amounts.items()}
-    return Reading(points, lost)
+    return Reading(NOWHERE | points, lost)
 
 
 def element(*key, packets, size):
@@ -54,6 +55,13 @@ def test_what_had_no_place_is_read_from_the_chain_that_counts_it():
 def test_the_side_that_refused_is_told_by_where_packets_ended():
     flows = settle(reading(), reading((10, 1000), (7, 700), (5, 500)), {}).flows
     assert flows == {KEY: Happened((7, 700), (3, 300), (5, 500), (2, 200))}
+
+
+def test_what_a_target_alone_has_a_part_in_is_refused_by_nobody():
+    now = Reading(NOWHERE | {GAVE: {KEY: (2, 200)}, GOT: {OTHER: (1, 100)}})
+    settled = settle(reading(), now, {})
+    assert settled.flows == {KEY: Happened(left=(2, 200)), OTHER: Happened(came=(1, 100))}
+    assert settled.advances == {}
 
 
 def test_only_what_is_new_happened_and_a_counter_that_fell_has_begun_anew():
@@ -100,7 +108,7 @@ def test_readings_at_whatever_moments_add_up_to_what_happened(fates, moments):
         for point, end in until.items():
             passed = [one for one in fates[:end] if one in passing[point]]
             points[point] = {KEY: (len(passed), 60 * len(passed))} if passed else {}
-        return Reading(points)
+        return Reading(NOWHERE | points)
 
     total: dict = {}
     known, advances, at = counted(dict.fromkeys(POINTS, 0)), {}, 0

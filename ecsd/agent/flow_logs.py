@@ -21,13 +21,14 @@ from ecsd.decisions.vpc.flow_counters import (
     settle,
     told_flows,
 )
-from ecsd.decisions.vpc.flow_ruleset import SETS
+from ecsd.decisions.vpc.flow_ruleset import KEPT_SECONDS, SETS
 from ecsd.records.observed import CountedInterface, FlowsObserved
 from ecsd.records.plan_network import FlowLogsPlan, VpcPlan
 from ecsd.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
 
+KEPT = timedelta(seconds=KEPT_SECONDS)  # counters, without a packet
 MINUTE = 60  # seconds of an aggregation interval
 COUNTED = frozenset({"task", "load_balancer", "network_load_balancer", "vpc_endpoint"})
 NEW = Reading({point: {} for point in SETS})
@@ -54,6 +55,7 @@ class _Counted:
         self.plan = plan
         self.reading = reading
         self.read_at: datetime | None = None
+        self.due_at: datetime | None = None  # the next minute's end
         self.advances: Advances = {}
         self.interfaces: dict[str, CountedInterface] = {}
         self.intervals: dict[int, _Interval] = {}
@@ -138,12 +140,14 @@ class FlowLogs:
             for interval in counted.intervals.values():
                 interval.lost = adopted
         settled = settle(counted.reading or reading, reading, counted.advances)
-        counted.reading, counted.advances = reading, settled.advances
-        is_due = counted.read_at is not None and now >= counted.read_at + self._minute
-        if is_due or counted.read_at is None:
-            counted.read_at = now
+        if counted.read_at is not None and now - counted.read_at >= KEPT:
+            settled = settled._replace(lost=True)
+        counted.reading, counted.advances, counted.read_at = reading, settled.advances, now
+        is_due = counted.due_at is not None and now >= counted.due_at
+        if is_due or counted.due_at is None:
+            counted.due_at = now + self._minute
         self._count_up(counted, settled, now, minutes=int(is_due))
-        return counted.read_at + self._minute
+        return counted.due_at
 
     def _count_up(
         self, counted: _Counted, settled: Settled, now: datetime, *, minutes: int

@@ -190,3 +190,18 @@ async def test_counters_that_cannot_be_read_are_read_again(room):
     room.kernel.fails, room.kernel.packets = False, 4
     await room.minutes(3)
     assert sum(packets for _, packets, _ in room.told()) == 4
+
+
+@in_virtual_time
+async def test_counters_that_were_not_read_for_longer_than_they_are_kept_may_have_gone(room):
+    room.logs.note(plan(intervals=()))
+    room.logs.note(plan())
+    await room.logs.idle()
+    for minutes, lost in ((2, False), (4, True)):
+        room.told()
+        room.kernel.fails = True
+        await room.minutes(minutes - 1)
+        room.kernel.fails = False
+        while not room.heard:
+            await room.minutes(1)
+        assert room.told()[0] == (60, 0, lost)

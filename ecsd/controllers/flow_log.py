@@ -5,6 +5,7 @@ what DescribeFlowLogs tells. An interval whose writing failed half-way is writte
 once, as log events in general.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable, Iterator
 
@@ -29,6 +30,7 @@ from ecsd.store.task_roles import Rules
 log = logging.getLogger(__name__)
 
 ACCESS_ERROR = "Access error"
+RECORDS_AT_ONCE = 5000
 
 
 class FlowLogDelivery:
@@ -54,7 +56,8 @@ class FlowLogDelivery:
         for one in view.select(FlowLog, vpc_id=vpc_id):
             is_meant = one.max_aggregation_interval == window.interval
             if is_meant and one.created_at <= window.began_at:
-                await self._write(scope, one, window, compile_records(one, window, around))
+                lines = await asyncio.to_thread(compile_records, one, window, around)
+                await self._write(scope, one, window, lines)
 
     async def _write(
         self, scope: Scope, flow_log: FlowLog, window: FlowsObserved, lines: dict[str, list[str]]
@@ -69,9 +72,10 @@ class FlowLogDelivery:
         began = milliseconds(window.began_at)
         storages = await self._storages(scope, flow_log, lines)
         for name, records in lines.items():
-            await self._streams.append(
-                storages[name], [LogEvent(began, now, record) for record in records]
-            )
+            for begin in range(0, len(records), RECORDS_AT_ONCE):
+                some = records[begin : begin + RECORDS_AT_ONCE]
+                events = [LogEvent(began, now, record) for record in some]
+                await self._streams.append(storages[name], events)
         await self._tell(scope, flow_log, None)
 
     def _may_write(self, scope: Scope, flow_log: FlowLog, names: Iterable[str]) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from ecsd.clock import SystemClock
-from ecsd.controllers.flow_log import FlowLogDelivery
+from ecsd.controllers.flow_log import RECORDS_AT_ONCE, FlowLogDelivery
 from ecsd.controllers.observations import Observations
 from ecsd.decisions.vpc.flow_log_records import DEFAULT_FORMAT
 from ecsd.ids import SeededIds
@@ -91,7 +91,7 @@ class World:
         stream = self.store.view(HOME).get(LogStream, f"/flows|{name}")
         if stream is None:
             return None
-        found = await self.streams.read([stream.storage], Search())
+        found = await self.streams.read([stream.storage], Search(most_bytes=10**8))
         return [(one.event.timestamp, one.event.message) for one in found.events]
 
     def status(self):
@@ -115,6 +115,14 @@ async def test_records_are_in_a_stream_of_their_interface_at_the_interval_s_begi
     assert world.status() == ("SUCCESS", None)
     await world.deliver(replace(WINDOW, flows=()))
     assert [line.split()[-1] for _, line in await world.lines()] == ["OK", "NODATA"]
+
+
+async def test_many_records_are_all_there_in_their_order(world):
+    count = RECORDS_AT_ONCE + 3
+    flows = tuple(replace(WINDOW.flows[0], source_port=port) for port in range(count))
+    await world.put(LOG)
+    await world.deliver(replace(WINDOW, flows=flows))
+    assert [line.split()[5] for _, line in await world.lines()] == [str(it) for it in range(count)]
 
 
 @pytest.mark.parametrize(

@@ -159,8 +159,7 @@ class VpcNetwork:
                 await self._clock.sleep(ON_THEIR_WAY_SECONDS)
             points[point] = {}
             for kind in kinds:
-                told = await asyncio.to_thread(filters.told, f"set {COUNTERS} {point}_{kind}")
-                points[point] |= read_counters(told)
+                points[point] |= await asyncio.to_thread(_counted, filters, f"{point}_{kind}")
         told = await asyncio.to_thread(filters.told, f"chain {COUNTERS} {LOST}")
         return Reading(points, read_lost(told))
 
@@ -265,6 +264,10 @@ def _enforce(filters: Nftables, known: tuple[Table, ...] | None, tables: tuple[T
     ]
     if any(changes):
         filters.run("".join(changes))
+
+
+def _counted(filters: Nftables, name: str) -> dict[FlowKey, tuple[int, int]]:
+    return read_counters(filters.told(f"set {COUNTERS} {name}"))
 
 
 def _held(filters: Nftables, name: str) -> Table | None:

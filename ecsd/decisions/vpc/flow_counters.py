@@ -80,7 +80,12 @@ def read_lost(told: Iterable[Mapping[str, Any]]) -> int:
 
 
 def settle(before: Reading, now: Reading, advances: Advances) -> Settled:
-    """Return what happened between two readings. advances: of the settlement before."""
+    """Return what happened between two readings. advances: of the settlement before.
+
+    Where packets had no place, a later point may lack what an earlier one has: nothing is called
+    refused then.
+    """
+    lost = _grown((before.lost, 0), (now.lost, 0)) != NOTHING
     grown = {
         point: {key: _grown(before.points[point].get(key, NOTHING), it) for key, it in held.items()}
         for point, held in now.points.items()
@@ -92,15 +97,14 @@ def settle(before: Reading, now: Reading, advances: Advances) -> Settled:
         )
         kept = _less(seen, left, advances.get((SEEN, key), NOTHING))
         barred = _less(left, came, advances.get((LEFT, key), NOTHING))
-        for point, refused in ((SEEN, kept), (LEFT, barred)):
-            if refused[0] <= 0 and refused != NOTHING:
-                owed[point, key] = (-refused[0], -refused[1])
-        happened = Happened(
-            _plus(left, gave), _at_least_none(kept), _plus(came, got), _at_least_none(barred)
-        )
+        for point, less in ((SEEN, kept), (LEFT, barred)):
+            if less[0] <= 0 and less != NOTHING:
+                owed[point, key] = (-less[0], -less[1])
+        refused = [NOTHING if lost else _at_least_none(one) for one in (kept, barred)]
+        happened = Happened(_plus(left, gave), refused[0], _plus(came, got), refused[1])
         if happened != Happened():
             flows[key] = happened
-    return Settled(flows, owed, _grown((before.lost, 0), (now.lost, 0)) != NOTHING)
+    return Settled(flows, owed, lost)
 
 
 def added(

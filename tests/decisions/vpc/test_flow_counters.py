@@ -89,6 +89,13 @@ def test_what_was_not_counted_is_told():
     assert not settle(reading(lost=3), reading(lost=0), {}).lost
 
 
+def test_nothing_is_called_refused_while_a_later_point_may_be_full():
+    settled = settle(reading(), reading((2, 200), (1, 100), lost=1), {})
+    assert settled.flows == {KEY: Happened(left=(1, 100))}
+    after = settle(reading((2, 200), (1, 100), lost=1), reading((3, 300), (1, 100), lost=1), {})
+    assert after.flows == {KEY: Happened(kept=(1, 100))}
+
+
 amounts = st.integers(0, 5)
 packets = st.lists(st.sampled_from(["kept", "barred", "came"]), max_size=30)
 cuts = st.lists(st.tuples(amounts, amounts, amounts), max_size=8)

@@ -118,3 +118,26 @@ def test_counting_begins_and_ends_by_difference():
     assert obey(off, difference(off, on)) == on
     assert obey(on, difference(on, off)) == off
     assert obey(Table(NAME, {}, {}), whole(on)) == on
+
+
+def test_a_balancer_s_second_half_is_the_target_s_alone_where_it_shows_the_client():
+    chains = tables(PLAN)[NAME].chains
+    on_the_way = {name: chains[name].rules[2:] for name in ("answered", "asked", "behind")}
+    dnat = "ct status dnat ct direction"
+    assert on_the_way == {
+        "answered": (
+            f"{dnat} reply ct mark 0x2 jump passed",
+            f"{dnat} reply ct mark != 0x2 jump gave",
+        ),
+        "asked": (f"{dnat} original jump passed_asked",),
+        "behind": (
+            f"{dnat} reply jump passed",
+            f"{dnat} original ct mark 0x2 jump passed",
+            f"{dnat} original ct mark != 0x2 jump got",
+        ),
+    }
+    assert all("ct original ip daddr" in rule for rule in chains["left_asked"].rules[:2])
+    for name in ("gave", "got"):
+        assert [rule.split("@")[1].split()[0] for rule in chains[name].rules if "@" in rule] == [
+            f"{name}_ports"
+        ]

@@ -16,6 +16,7 @@ import msgspec
 INSTANCES = 8
 DNS_PORT = 53
 LONGEST_PERIOD = 3600  # seconds
+LONGEST_FLOW_LOGS_MINUTE = 60  # counters that nobody reads for long go
 RATE = re.compile(r"[1-9][0-9]{0,6},[1-9][0-9]{0,6}")
 MIRROR = re.compile(r"[a-z0-9][a-z0-9.-]*=https?://[A-Za-z0-9.:\[\]-]+")
 LOOPBACK = ("127.", "::1", "localhost")
@@ -48,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     balancer_log_seconds: int = 300  # how often logs of load balancers are delivered
     balancer_metric_seconds: int = 60  # a period of metrics: load balancers', Service Connect's
     logs_disk: int = 20_480  # MiB of log events on disk; then the oldest go. 0: no end to it
+    flow_logs_minute: int = 60  # seconds that a minute of a flow log's aggregation interval lasts
     ended_shown: int = 3600  # seconds that what has ended stays visible: tasks, services
     access_key_id: str = ""  # strict mode: the root credentials
     secret_access_key: str = ""
@@ -187,6 +189,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError(f"{name} must be 1 to {LONGEST_PERIOD}, got {getattr(self, name)}")
         if self.logs_disk < 0:
             raise ValueError(f"logs_disk must not be negative, got {self.logs_disk}")
+        if not 1 <= self.flow_logs_minute <= LONGEST_FLOW_LOGS_MINUTE:
+            raise ValueError(
+                f"flow_logs_minute must be 1 to {LONGEST_FLOW_LOGS_MINUTE}, "
+                f"got {self.flow_logs_minute}"
+            )
         if self.ended_shown < 0:
             raise ValueError(f"ended_shown must not be negative, got {self.ended_shown}")
 

@@ -22,11 +22,13 @@ from ecsd.agent.drivers.rtnetlink import Netlink
 from ecsd.agent.drivers.socket_stock import SocketStock
 from ecsd.agent.drivers.task_interface import task_interface
 from ecsd.agent.drivers.vpc import VpcNetwork
+from ecsd.agent.flow_logs import FlowLogs
 from ecsd.agent.rooms import Report
 from ecsd.clock import Clock
 from ecsd.decisions.balancers.nlb_plan import Ending
 from ecsd.decisions.network.addresses import NUMBERS, Uplink, peer_link, uplink
 from ecsd.decisions.network.ruleset import Table, whole
+from ecsd.decisions.vpc.flow_counters import Reading
 from ecsd.errors import NetworkError
 from ecsd.ids import IdSource
 from ecsd.link.messages import HostFaults
@@ -52,6 +54,7 @@ class HostNetworks:
         self._host = HostNetwork(clock, settings, self._namespaces)
         self._entrances = Entrances(f"{settings.label}_entrances")
         self.names = NameServer(clock, self._visitor, IdSource())
+        self.flow_logs = FlowLogs(clock, report, self._read_flows, settings.flow_logs_minute)
         self.link_local = LinkLocal(clock, self._visitor, settings.api_place)
         place = settings.names_place
         self._host_names = HostNames(clock, self.names, place, self._hear_names) if place else None
@@ -71,6 +74,7 @@ class HostNetworks:
         await self._prepare()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.names.run())
+            group.create_task(self.flow_logs.run())
             if self._host_names is not None:
                 group.create_task(self._host_names.run())
 
@@ -89,6 +93,7 @@ class HostNetworks:
             await self._connect(plan, vpc.uplink)
         if vpc.plan != plan:
             await vpc.apply(plan)
+        self.flow_logs.note(plan)
         await self._lead(vpc, plan)
         await self.names.serve(plan, vpc.path)
         await self.link_local.serve(plan, vpc.path)
@@ -100,6 +105,7 @@ class HostNetworks:
         """Take a VPC away: the kernel ends all its links together when its name is gone."""
         await self._stop_serving(vpc_id)
         self._close_sockets(vpc_id)
+        self.flow_logs.forget(vpc_id)
         vpc = self._vpcs.pop(vpc_id, None)
         self._ranges.pop(vpc_id, None)
         if vpc is not None:
@@ -210,6 +216,12 @@ class HostNetworks:
         await self._host.remove()
 
     # ------------------------------------------------------------------ parts
+
+    async def _read_flows(self, vpc_id: str) -> Reading:
+        vpc = self._vpcs.get(vpc_id)
+        if vpc is None:
+            raise NetworkError(f"the VPC {vpc_id} is not open")
+        return await vpc.read_flows()
 
     def _hear_names(self, words: str | None) -> None:
         """Tell, once, that the host's own names are not answered, or are again."""

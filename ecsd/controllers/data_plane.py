@@ -25,6 +25,7 @@ from ecsd.decisions.tasks.task_roles import roles_of
 from ecsd.decisions.vpc.endpoint_plan import compile_endpoint
 from ecsd.decisions.vpc.vpc_plan import compile_vpc
 from ecsd.records.acm.certificate import Certificate
+from ecsd.records.ec2.flow_log import FlowLog
 from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
@@ -115,6 +116,7 @@ class DataPlaneController:
         ManagedPrefixList,
         NetworkAcl,
         VpcPeeringConnection,
+        FlowLog,
         VpcEndpoint,
         EndpointCertificate,
         NetworkInterface,

@@ -3,6 +3,7 @@
 An observation is complete for its key, so only the newest of a key is kept until it is stored.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -25,13 +26,13 @@ from ecsd.records.host import Host
 from ecsd.records.observed import (
     EndpointObserved,
     FileSystemObserved,
+    FlowsObserved,
     HookObserved,
     ImageObserved,
     SessionOpened,
     TargetGroupObserved,
     TaskObserved,
     TrafficObserved,
-    traffic_key,
 )
 from ecsd.records.route53.health_check import CheckSeen, HealthCheck
 from ecsd.store import service_events
@@ -42,11 +43,14 @@ from ecsd.store.store import Store, Transaction
 from ecsd.store.task_ends import end_task
 from ecsd.workqueue import WorkQueue
 
+Deliver = Callable[[FlowsObserved], Awaitable[None]]
+
 
 class Observations:
-    """Takes messages from hosts and writes what they say."""
+    """Takes messages from hosts and writes what they say. deliver: what flow logs are about."""
 
-    def __init__(self, store: Store, clock: Clock, ids: IdSource) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: IdSource, deliver: Deliver) -> None:
+        self._deliver = deliver
         self.traffic = RecentTraffic()
         self._store = store
         self._clock = clock
@@ -56,7 +60,7 @@ class Observations:
 
     def receive(self, host: str, message: Up) -> None:
         """Take a message in; it is stored soon, tried again if the disk refuses."""
-        key = _key(host, message)
+        key = f"{host}/{message.subject}"
         self._messages[key] = (host, message)
         self._queue.add(key)
 
@@ -103,17 +107,21 @@ class Observations:
                 await self.host_came(host, message.boot_id)
             case ImageObserved():
                 await self._image(host, message)
-            case TrafficObserved():
-                self.traffic.enter(host, message)
             case _:
-                await self._noted(message)
+                await self._noted(host, message)
         if self._messages.get(key) == entry:
             del self._messages[key]
         return None
 
     async def _noted(
         self,
-        message: HookObserved | SessionOpened | FileSystemObserved | EndpointObserved,
+        host: str,
+        message: HookObserved
+        | SessionOpened
+        | FileSystemObserved
+        | EndpointObserved
+        | FlowsObserved
+        | TrafficObserved,
     ) -> None:
         match message:
             case HookObserved():
@@ -124,6 +132,10 @@ class Observations:
                 await self._file_system(message)
             case EndpointObserved():
                 await self._endpoint_check(message)
+            case FlowsObserved():
+                await self._deliver(message)
+            case TrafficObserved():
+                self.traffic.enter(host, message)
 
     # -------------------------------------------------------------- tasks
 
@@ -290,27 +302,3 @@ class Observations:
 def _state_after_fault(balancer: LoadBalancer) -> str:
     """A balancer that once worked keeps carrying traffic on its old plan; a new one has failed."""
     return "active_impaired" if balancer.state.startswith("active") else "failed"
-
-
-def _key(host: str, message: Up) -> str:
-    match message:
-        case TaskObserved():
-            return f"task/{message.task_arn}"
-        case TargetGroupObserved():
-            return f"targets/{message.load_balancer_arn}/{message.target_group_arn}"
-        case HookObserved():
-            return f"hook/{message.hook_id}"
-        case SessionOpened():
-            return f"session/{message.session_id}"
-        case FileSystemObserved():
-            return f"efs/{message.file_system_arn}"
-        case EndpointObserved():
-            return f"endpoint-check/{message.health_check_id}"
-        case ImageObserved():
-            return f"ebs/{message.arn}"
-        case TrafficObserved():
-            return f"{host}/{traffic_key(message)}"
-        case PlanApplied():
-            return f"applied/{host}/{message.key}"
-        case _:
-            return f"{type(message).__name__}/{host}"

@@ -3,9 +3,6 @@
 MOST_NAMES = 1000  # distinct ones; beyond, only the total grows
 REASONS = {  # of some, why
     "ec2:CreateEgressOnlyInternetGateway": "it would carry IPv6, and VPCs here carry IPv4 alone",
-    "ec2:CreateFlowLogs": (
-        "what passes or is refused in a VPC is not recorded; `ecsd why connect` tells what would be"
-    ),
 }
 
 

@@ -1,6 +1,7 @@
 """The agent's end of the link: connects again for ever, says again what matters.
 
-Outgoing observations are kept by key, newest only, while the server is away.
+Outgoing observations are kept by key, newest only, while the server is away; of flow logs every
+interval has a key of its own.
 """
 
 import asyncio
@@ -15,19 +16,15 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 from ecsd.clock import Clock
 from ecsd.errors import LinkError
 from ecsd.link.hub import MAX_MESSAGE, encode, first_to_end
-from ecsd.link.messages import Down, Hello, PlanApplied, Up
+from ecsd.link.messages import Down, Hello, Up
 from ecsd.records.observed import (
-    HookObserved,
-    SessionOpened,
-    TargetGroupObserved,
-    TaskObserved,
-    TrafficObserved,
-    traffic_key,
+    FlowsObserved,
 )
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.1
 CONNECT_SECONDS = 5.0
+MOST_INTERVALS = 240  # of flow logs, kept while the server is away
 
 decode_down = msgspec.msgpack.Decoder(Down).decode
 
@@ -55,10 +52,21 @@ class Link:
 
     def report(self, message: Up) -> None:
         """Queue an observation; it replaces an older one of the same key."""
-        key = _key(message)
+        key = message.subject
         self._outgoing.pop(key, None)
         self._outgoing[key] = message
+        if isinstance(message, FlowsObserved):
+            self._shed_flows()
         self._something.set()
+
+    def _shed_flows(self) -> None:
+        """Forget the oldest interval of flow logs when too many wait: none replaces another."""
+        waiting = [one for one, it in self._outgoing.items() if isinstance(it, FlowsObserved)]
+        if len(waiting) > MOST_INTERVALS:
+            del self._outgoing[waiting[0]]
+            log.warning(
+                "flows of an interval are lost, the server is away", extra={"of": waiting[0]}
+            )
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -112,21 +120,3 @@ async def _bytes(connection: ClientConnection) -> bytes:
     if isinstance(message, str):
         raise LinkError("a text message came over the link")
     return message
-
-
-def _key(message: Up) -> str:
-    match message:
-        case TaskObserved():
-            return f"task/{message.task_arn}"
-        case TargetGroupObserved():
-            return f"targets/{message.load_balancer_arn}/{message.target_group_arn}"
-        case HookObserved():
-            return f"hook/{message.hook_id}"
-        case SessionOpened():
-            return f"session/{message.session_id}"
-        case PlanApplied():
-            return f"applied/{message.key}"
-        case TrafficObserved():
-            return traffic_key(message)
-        case _:
-            return type(message).__name__

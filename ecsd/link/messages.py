@@ -8,8 +8,10 @@ from ecsd.records.message import Message
 from ecsd.records.observed import (
     EndpointObserved,
     FileSystemObserved,
+    FlowsObserved,
     HookObserved,
     ImageObserved,
+    Observation,
     SessionOpened,
     TargetGroupObserved,
     TaskObserved,
@@ -49,14 +51,14 @@ Down = Snapshot | Assign | Withdraw
 # ------------------------------------------------------------------ up
 
 
-class Hello(Message, frozen=True, kw_only=True):
+class Hello(Observation, frozen=True, kw_only=True):
     """The agent's first words."""
 
     host: str
     boot_id: str
 
 
-class PlanApplied(Message, frozen=True, kw_only=True):
+class PlanApplied(Observation, frozen=True, kw_only=True):
     """A VPC's, balancer's or proxy's plan is in force, or why it is not.
 
     traffic: the digest of a balancer's listeners, rules and weights, or of the shares that a proxy
@@ -67,8 +69,13 @@ class PlanApplied(Message, frozen=True, kw_only=True):
     fault: str | None = None
     traffic: str | None = None
 
+    @property
+    def subject(self) -> str:
+        """Return what it is about."""
+        return f"applied/{self.key}"
 
-class HostFaults(Message, frozen=True, kw_only=True):
+
+class HostFaults(Observation, frozen=True, kw_only=True):
     """What is wrong with the host at large; empty when nothing is. part → words."""
 
     faults: dict[str, str]
@@ -84,6 +91,7 @@ Up = (
     | EndpointObserved
     | ImageObserved
     | TrafficObserved
+    | FlowsObserved
     | PlanApplied
     | HostFaults
 )

@@ -23,6 +23,7 @@ from ecsd.controllers.data_plane import DataPlaneController
 from ecsd.controllers.discovery_instance import InstanceController
 from ecsd.controllers.endpoint_certificate import EndpointCertificateController
 from ecsd.controllers.expiry import ExpiryController
+from ecsd.controllers.flow_log import FlowLogDelivery
 from ecsd.controllers.image_lifecycle import ImageLifecycleController
 from ecsd.controllers.image_registry import ImageRegistryController
 from ecsd.controllers.kms_key import KeyController
@@ -73,18 +74,25 @@ def main(settings: Settings, listener: socket.socket) -> None:
         runner.run(serve(settings, listener))
 
 
+def _open_store(settings: Settings) -> Store:
+    """Open the store without looking for garbage: there is none while it is read."""
+    gc.disable()
+    store = Store.open(SqliteBackend(settings.data_dir / "ecsd.sqlite"))
+    gc.enable()
+    return store
+
+
 async def serve(settings: Settings, listener: socket.socket) -> None:
     """Open the store, start everything, serve until told to stop."""
     clock, ids = SystemClock(), IdSource()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     settings.run_dir.mkdir(parents=True, exist_ok=True)
-    gc.disable()
-    store = Store.open(SqliteBackend(settings.data_dir / "ecsd.sqlite"))
-    gc.enable()
+    store = _open_store(settings)
     streams = SegmentStreams(settings.data_dir / "streams")
     gc.freeze()
     blobs = open_blobs(settings, store, ids)
-    observations = Observations(store, clock, ids)
+    flow_logs = FlowLogDelivery(store, streams, clock, ids, settings)
+    observations = Observations(store, clock, ids, flow_logs.deliver)
     hub = Hub(observations)
     authority = Authority(paths.authority(settings))
     host, port = settings.registry_place

@@ -122,6 +122,13 @@ class InterfacePlan(Message, frozen=True, kw_only=True):
     entrance: str = ""
 
 
+class FlowLogsPlan(Message, frozen=True, kw_only=True):
+    """That a VPC's packets are counted, and how often it is told. intervals: seconds."""
+
+    vpc_arn: str
+    intervals: tuple[int, ...]
+
+
 class VpcPlan(Message, frozen=True, kw_only=True):
     """A VPC on this host: one network namespace."""
 
@@ -140,6 +147,7 @@ class VpcPlan(Message, frozen=True, kw_only=True):
     interfaces: tuple[InterfacePlan, ...] = ()
     names: dict[str, tuple[str, ...]] = {}  # lower-case name without final dot → addresses
     affinities: dict[str, str] = {}  # name → client routing policy, where zones matter
+    flow_logs: FlowLogsPlan | None = None
 
     @property
     def cidrs(self) -> tuple[str, ...]:

@@ -72,6 +72,11 @@ REVISIONS = "arn:aws:ecs:us-east-1:000000000000:service-revision/prod/web"
 SHOWN = timedelta(hours=1)  # what has ended stays visible so long
 
 
+async def no_flow_logs(window):
+    """Have nobody to tell of flows."""
+    raise AssertionError(window)
+
+
 class World:
     """Everything there is, and verbs for what tests do to it."""
 
@@ -79,7 +84,7 @@ class World:
         self.store = Store.in_memory()
         self.clock = VirtualClock()
         self.ids = SeededIds(3)
-        self.observations = Observations(self.store, self.clock, self.ids)
+        self.observations = Observations(self.store, self.clock, self.ids, no_flow_logs)
         self.controllers = Controllers(
             self.store,
             self.clock,

@@ -10,11 +10,13 @@ from ecsd.decisions.balancers.balancer_plan import compile_balancer, traffic_dig
 from ecsd.decisions.balancers.user_session import sealed_for
 from ecsd.errors import CertificateError
 from ecsd.records.acm.certificate import Certificate
+from ecsd.records.ec2.flow_log import FlowLog
 from ecsd.records.ec2.vpc import Vpc
 from ecsd.records.ec2.vpc_peering import VpcPeeringConnection
 from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Rule, UserKeys
 from ecsd.records.elbv2.trust_store import TrustStore, TrustStoreRevocation
 from ecsd.records.plan import TrustStorePlan
+from ecsd.records.plan_network import FlowLogsPlan
 from ecsd.settings import Settings
 from ecsd.store.finders.data_plane import balancer_parts
 from ecsd.store.store import Change
@@ -214,3 +216,29 @@ async def test_a_vpc_that_changes_changes_its_peers_plans_too(filled, controller
         change.put(replace(way, status="deleted"))
     keys = {key for _, key in controller.keys(told)}
     assert "vpc/vpc-1" not in keys
+
+
+async def test_a_flow_log_has_its_vpc_counted_while_it_is_there(filled, controller, published):
+    flow_log = FlowLog(
+        flow_log_id="fl-1",
+        resource_id="vpc-1",
+        vpc_id="vpc-1",
+        traffic_type="ALL",
+        log_group_name="/flows",
+        deliver_logs_permission_arn="arn:aws:iam::000000000000:role/r",
+        log_format="${version}",
+        max_aggregation_interval=60,
+        created_at=VIRTUAL_START,
+    )
+    made = Change(1, SCOPE, FlowLog, "fl-1", None, flow_log)
+    assert list(controller.keys(made)) == [(SCOPE, "vpc/vpc-1")]
+    async with filled.transaction(SCOPE) as change:
+        change.put(flow_log)
+    await controller.reconcile(SCOPE, "vpc/vpc-1")
+    assert published["vpc/vpc-1"].flow_logs == FlowLogsPlan(
+        vpc_arn="arn:aws:ec2:us-east-1:000000000000:vpc/vpc-1", intervals=(60,)
+    )
+    async with filled.transaction(SCOPE) as change:
+        change.remove(flow_log)
+    await controller.reconcile(SCOPE, "vpc/vpc-1")
+    assert published["vpc/vpc-1"].flow_logs is None

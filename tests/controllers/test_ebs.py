@@ -23,6 +23,7 @@ from ecsd.settings import Settings
 from ecsd.store.ebs_volumes import attach_to_new
 from ecsd.store.scope import HOSTS, Scope
 from ecsd.store.store import Change
+from tests.controllers.conftest import no_flow_logs
 from tests.controllers.hub import Published
 from tests.operations.conftest import AUTHORITY
 
@@ -57,7 +58,7 @@ class World:
 
     def __init__(self, store, settings):
         self.store, self.published = store, Published()
-        self.observations = Observations(store, CLOCK, SeededIds(1))
+        self.observations = Observations(store, CLOCK, SeededIds(1), no_flow_logs)
         self.controller = DataPlaneController(store, self.published, settings, AUTHORITY, CLOCK)
 
     async def put(self, *records, scope=HOME):

@@ -22,6 +22,7 @@ from ecsd.records.observed import FileSystemObserved
 from ecsd.records.plan_files import FileSystemPlan
 from ecsd.settings import Settings
 from ecsd.store.scope import Scope
+from tests.controllers.conftest import no_flow_logs
 from tests.controllers.hub import Published
 from tests.operations.conftest import AUTHORITY
 
@@ -151,28 +152,28 @@ def told(controller, published):
 
 
 async def test_a_file_system_is_available_once_a_host_has_it(controller, published, store, put):
-    observations = Observations(store, CLOCK, SeededIds(1))
+    observations = Observations(store, CLOCK, SeededIds(1), no_flow_logs)
     await put(FILES)
     await controller.reconcile(HOME, f"efs/{OWN}")
     assert published == {f"efs/{OWN}": FileSystemPlan(file_system_arn=ARN, file_system_id=OWN)}
     seen = FileSystemObserved(file_system_arn=ARN, size=4096, at=NOW)
-    await observations._noted(seen)
+    await observations._noted("host-a", seen)
     known = store.view(HOME).get(FileSystem, OWN)
     assert (known.state, known.size, known.measured_at) == ("available", 4096, NOW)
 
     gone = replace(seen, size=None)
-    await observations._noted(gone)  # nobody has asked for that
+    await observations._noted("host-a", gone)  # nobody has asked for that
     assert store.view(HOME).get(FileSystem, OWN) == known
     await put(replace(known, state="deleting"))
     await controller.reconcile(HOME, f"efs/{OWN}")
     assert published[f"efs/{OWN}"].erased
-    await observations._noted(seen)  # measured before it was told
+    await observations._noted("host-a", seen)  # measured before it was told
     assert store.view(HOME).get(FileSystem, OWN).state == "deleting"
-    await observations._noted(gone)
+    await observations._noted("host-a", gone)
     assert store.view(HOME).get(FileSystem, OWN) is None
     await controller.reconcile(HOME, f"efs/{OWN}")
     assert published == {}
-    await observations._noted(seen)  # of one that is gone
+    await observations._noted("host-a", seen)  # of one that is gone
 
 
 async def test_a_task_is_told_of_its_volume_while_it_starts(put, told, published, controller):

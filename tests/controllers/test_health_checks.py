@@ -23,6 +23,7 @@ from ecsd.settings import Settings
 from ecsd.store.scope import HOSTS
 from ecsd.store.store import Store
 from tests.controllers.balancing import load_balancer
+from tests.controllers.conftest import no_flow_logs
 from tests.controllers.test_zone_plans import NOW, OWN, REGION, Hosts, put, record
 
 ZONE = HostedZone(zone_id="Z1", name="corp.", caller_reference="r", created_at=NOW)
@@ -44,7 +45,7 @@ class World:
     def __init__(self):
         self.store, self.clock, ids = Store.in_memory(), VirtualClock(), SeededIds(1)
         self.hosts = Hosts(self.store)
-        self.observations = Observations(self.store, self.clock, ids)
+        self.observations = Observations(self.store, self.clock, ids, no_flow_logs)
         self.controllers = Controllers(
             self.store,
             self.clock,

@@ -61,13 +61,6 @@ async def test_without_credentials_the_default_account_and_region_answer(client)
             b"<Code>InvalidAction</Code>",
             ": it would carry IPv6, and VPCs here carry IPv4 alone",
         ),
-        (
-            "ec2",
-            "CreateFlowLogs",
-            b"<Code>InvalidAction</Code>",
-            ": what passes or is refused in a VPC is not recorded; `ecsd why connect` tells what "
-            "would be",
-        ),
         ("iam", "NoSuchThing", b"<Code>InvalidAction</Code>", ""),
     ],
 )

@@ -188,6 +188,13 @@ def test_tables_name_registered_operations_alone():
         ("ec2", "DeleteVolume", {"VolumeId": "vol-1"}, f"arn:aws:ec2:{HOME}:volume/vol-1"),
         ("ec2", "DeleteSnapshot", {"SnapshotId": "snap-1"}, f"{SNAPSHOTS}/snap-1"),
         ("ec2", "CreateTags", {"Resources": ["snap-1"]}, f"{SNAPSHOTS}/snap-1"),
+        ("ec2", "DescribeFlowLogs", {"FlowLogIds": ["fl-1"]}, "*"),
+        (
+            "ec2",
+            "DeleteFlowLogs",
+            {"FlowLogIds": ["fl-1"]},
+            f"arn:aws:ec2:{HOME}:vpc-flow-log/fl-1",
+        ),
         (
             "logs",
             "PutLogEvents",
@@ -267,6 +274,27 @@ def test_a_copy_takes_a_permission_for_both_of_its_ends(operation, members, reso
     view = Store.in_memory().view(Scope("000000000000", "us-east-1"))
     needs = needs_of("ec2", "ec2", Asked(operation, members, view, BOB))
     assert [one.resource for one in needs] == resources
+
+
+def test_a_flow_log_takes_its_resources_its_tags_and_its_role():
+    role = "arn:aws:iam::000000000000:role/flows"
+    members = {
+        "ResourceIds": ["vpc-1", "subnet-1", "eni-1"],
+        "DeliverLogsPermissionArn": role,
+        "TagSpecifications": [{"ResourceType": "vpc-flow-log"}],
+    }
+    view = Store.in_memory().view(Scope("000000000000", "us-east-1"))
+    needs = needs_of("ec2", "ec2", Asked("CreateFlowLogs", members, view, BOB))
+    ec2 = f"arn:aws:ec2:{HOME}"
+    assert [(one.action, one.resource) for one in needs] == [
+        ("ec2:CreateFlowLogs", f"{ec2}:vpc-flow-log/*"),
+        ("ec2:CreateFlowLogs", f"{ec2}:vpc/vpc-1"),
+        ("ec2:CreateFlowLogs", f"{ec2}:subnet/subnet-1"),
+        ("ec2:CreateFlowLogs", f"{ec2}:network-interface/eni-1"),
+        ("ec2:CreateTags", f"{ec2}:vpc-flow-log/*"),
+        ("iam:PassRole", role),
+    ]
+    assert needs[-1].context == {"iam:passedtoservice": ("vpc-flow-logs.amazonaws.com",)}
 
 
 async def test_a_permission_is_for_its_resource(client):

@@ -51,6 +51,7 @@ class Ecsd:
             "ECSD_ECR_UPSTREAMS": f"quay.io={UPSTREAM},registry-1.docker.io={REGISTRY}",
             "ECSD_BALANCER_LOG_SECONDS": str(PERIOD),
             "ECSD_BALANCER_METRIC_SECONDS": str(PERIOD),
+            "ECSD_FLOW_LOGS_MINUTE": "1",
             **more,
         }
 

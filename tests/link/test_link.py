@@ -3,14 +3,27 @@
 import asyncio
 import contextlib
 import os
+from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 from websockets.asyncio.client import unix_connect
 
 from ecsd.clock import SystemClock
-from ecsd.link.client import Link
+from ecsd.link.client import MOST_INTERVALS, Link
 from ecsd.link.hub import Hub, encode
-from ecsd.link.messages import Assign, Hello, HostFaults, PlanApplied, Snapshot, Withdraw
+from ecsd.link.messages import Assign, Hello, HostFaults, PlanApplied, Snapshot, Up, Withdraw
+from ecsd.records.observed import (
+    EndpointObserved,
+    FileSystemObserved,
+    FlowsObserved,
+    HookObserved,
+    ImageObserved,
+    SessionOpened,
+    TargetGroupObserved,
+    TaskObserved,
+    TrafficObserved,
+)
 from ecsd.records.plan_network import VpcPlan
 
 PATIENCE = 10.0  # seconds
@@ -120,6 +133,23 @@ async def test_a_host_gets_its_own_plans_first_and_then_each_change(path):
     ]
 
 
+async def test_every_interval_of_flow_logs_is_told_once_the_server_is_there_but_not_without_end(
+    path,
+):
+    def window(minute):
+        began_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
+        ended_at = began_at + timedelta(minutes=1)
+        return FlowsObserved(vpc_arn="arn:v", interval=60, began_at=began_at, ended_at=ended_at)
+
+    server, agent = Server(path), Agent(path)
+    for minute in range(MOST_INTERVALS + 2):
+        agent.link.report(window(minute))
+    async with server.serving(), agent.connected():
+        await server.heard.until(("h1", window(MOST_INTERVALS + 1)))
+    told = [one[1] for one in server.heard if isinstance(one[1], FlowsObserved)]
+    assert told == [window(minute) for minute in range(2, MOST_INTERVALS + 2)]
+
+
 async def test_its_owner_alone_may_connect(path):
     before = os.umask(0)
     try:
@@ -155,6 +185,43 @@ async def test_observations_wait_for_the_server_newest_only(path):
         PlanApplied(key="vpc/2"),
         HostFaults(faults={"name": "h1"}),
     ]
+
+
+def test_what_is_about_different_things_never_takes_another_s_place():
+    """Every kind has a subject that tells apart all that its instances are about."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    pairs = [
+        [TaskObserved(task_arn=one, phase="RUNNING") for one in "ab"],
+        [TargetGroupObserved(load_balancer_arn="lb", target_group_arn=one) for one in "ab"],
+        [TargetGroupObserved(load_balancer_arn=one, target_group_arn="tg") for one in "ab"],
+        [HookObserved(deployment_arn="d", hook_id=one, call=1) for one in "ab"],
+        [SessionOpened(task_arn="t", session_id=one) for one in "ab"],
+        [FileSystemObserved(file_system_arn=one, size=1, at=at) for one in "ab"],
+        [ImageObserved(arn=one, outcome="made", at=at) for one in "ab"],
+        [checked(one, at) for one in "ab"],
+        [counted(one, at) for one in "ab"],
+        [counted("a", at), counted("a", at + timedelta(minutes=1))],
+        [
+            FlowsObserved(vpc_arn=one, interval=60, began_at=at, ended_at=at)
+            for one in ("vpc-1", "vpc-2")
+        ],
+        [PlanApplied(key=one) for one in ("vpc/a", "vpc/b")],
+    ]
+    assert {type(one) for pair in pairs for one in pair} == set(get_args(Up)) - {Hello, HostFaults}
+    told = [one.subject for pair in pairs for one in pair]
+    for first, second in pairs:
+        assert first.subject != second.subject
+    assert not {one.partition("/")[0] for one in told} & {"Hello", "HostFaults"}
+
+
+def checked(own, at):
+    return EndpointObserved(
+        account="0", health_check_id=own, healthy=True, passed=True, words="", at=at
+    )
+
+
+def counted(own, at):
+    return TrafficObserved(resource_arn=own, namespace="AWS/ECS", at=at, seconds=60)
 
 
 async def test_a_server_that_comes_back_is_found_and_told_again(path):

@@ -16,6 +16,7 @@ from typing import Any
 from ecsd.errors import NetworkError
 
 JSON = 1 << 4  # NFT_CTX_OUTPUT_JSON
+NUMERIC_PROTOCOLS = 1 << 7  # NFT_CTX_OUTPUT_NUMERIC_PROTO
 INSIDE = threading.RLock()
 
 
@@ -58,6 +59,17 @@ class Nftables:
                 if name not in {f"{one['family']} {one['name']}" for one in found}:
                     return None
                 return self._list(f"table {name}")
+            finally:
+                self._library.nft_ctx_output_set_flags(self._context, 0)
+
+    def told(self, what: str) -> list[dict[str, Any]]:
+        """Return what ``nft -j list`` tells, protocols by their numbers. NetworkError: no such."""
+        with INSIDE:
+            if not self._context:
+                raise NetworkError("nftables: the context is closed")
+            self._library.nft_ctx_output_set_flags(self._context, JSON | NUMERIC_PROTOCOLS)
+            try:
+                return self._list(what)
             finally:
                 self._library.nft_ctx_output_set_flags(self._context, 0)
 

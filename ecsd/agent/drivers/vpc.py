@@ -28,6 +28,9 @@ from ecsd.decisions.network.addresses import (
 )
 from ecsd.decisions.network.ruleset import Table, difference, read_table, whole
 from ecsd.decisions.network.security_group import cut_flows, narrowed
+from ecsd.decisions.vpc.flow_counters import FlowKey, Reading, read_counters, read_lost
+from ecsd.decisions.vpc.flow_ruleset import LOST, POINTS, SETS
+from ecsd.decisions.vpc.flow_ruleset import NAME as COUNTERS
 from ecsd.decisions.vpc.packet_filter import compile_vpc_filter
 from ecsd.decisions.vpc.vpc_links import (
     Links,
@@ -43,6 +46,7 @@ from ecsd.records.plan_network import VpcPlan
 log = logging.getLogger(__name__)
 
 LINK_SECONDS = 5.0
+ON_THEIR_WAY_SECONDS = 0.02  # of packets, through a packet filter, at the very most
 SYSCTLS = {
     "ipv4/ip_forward": "1",
     "ipv4/conf/all/rp_filter": "0",
@@ -139,6 +143,25 @@ class VpcNetwork:
         held = None if known is None else (known,)
         await asyncio.to_thread(_enforce, self._filters, held, (table,))
         self._translations[table.name] = table
+
+    async def read_flows(self) -> Reading:
+        """Return what was counted of the VPC's flows, each point of a packet's way in its turn.
+
+        Raises:
+            NetworkError: nothing is counted here.
+        """
+        filters = self._filters
+        if filters is None:
+            raise NetworkError("the VPC is not open")
+        points: dict[str, dict[FlowKey, tuple[int, int]]] = {}
+        for point, kinds in SETS.items():
+            if points and point in POINTS:  # whatever is between two points gets to the second
+                await self._clock.sleep(ON_THEIR_WAY_SECONDS)
+            points[point] = {}
+            for kind in kinds:
+                points[point] |= await asyncio.to_thread(_counted, filters, f"{point}_{kind}")
+        told = await asyncio.to_thread(filters.told, f"chain {COUNTERS} {LOST}")
+        return Reading(points, read_lost(told))
 
     async def attach(self, wanted: TaskInterface, sandbox: str) -> None:
         """Give the namespace at a path its interface."""
@@ -241,6 +264,10 @@ def _enforce(filters: Nftables, known: tuple[Table, ...] | None, tables: tuple[T
     ]
     if any(changes):
         filters.run("".join(changes))
+
+
+def _counted(filters: Nftables, name: str) -> dict[FlowKey, tuple[int, int]]:
+    return read_counters(filters.told(f"set {COUNTERS} {name}"))
 
 
 def _held(filters: Nftables, name: str) -> Table | None:

@@ -68,9 +68,7 @@ def read_table(name: str, told: Iterable[Mapping[str, Any]]) -> Table:
             case {"ct timeout": held}:
                 timeouts[held["name"]] = UNREAD
             case {"set": held}:
-                collections[held["name"]] = Collection(
-                    "set", f"type {_type(held)};{_flags(held)}", _held(held)
-                )
+                collections[held["name"]] = _read_set(held)
             case {"map": held}:
                 header = f"type {_type(held)} : {held['map']};{_flags(held)}"
                 collections[held["name"]] = Collection("map", header, _held(held))
@@ -82,6 +80,14 @@ def read_table(name: str, told: Iterable[Mapping[str, Any]]) -> Table:
             case _:
                 continue  # rules, and what nft says of itself
     return Table(name, collections, chains, timeouts)
+
+
+def _read_set(held: Mapping[str, Any]) -> Collection:
+    """Return a set; what packets put into it is not its own."""
+    if "timeout" in held:
+        bounds = f"size {held['size']}; flags dynamic,timeout; timeout {held['timeout']}s;"
+        return Collection("set", f"type {_type(held)}; {bounds}")
+    return Collection("set", f"type {_type(held)};{_flags(held)}", _held(held))
 
 
 def _type(collection: Mapping[str, Any]) -> str:

@@ -7,9 +7,7 @@ deputy); captured errors of RunTask.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ecsd.decisions.iam.evaluation import Policies, Request, Source, decide
-from ecsd.decisions.iam.principal import Principal, PrincipalKind
-from ecsd.decisions.iam.statement import compile_policy
+from ecsd.decisions.iam.trust import trusts_service
 from ecsd.records.ecs.task_definition import TaskDefinition
 from ecsd.records.iam.role import Role
 
@@ -49,11 +47,7 @@ def trusts_tasks(role: Role, account: str, task_arn: str) -> bool:
 
     task_arn: what ``aws:SourceArn`` is; before there is one, any ARN of ECS in its region.
     """
-    trust = Source(compile_policy(role.assume_role_policy_document), "trust")
-    context = {"aws:sourcearn": (task_arn,), "aws:sourceaccount": (account,)}
-    principal = Principal(PrincipalKind.SERVICE, SERVICE)
-    request = Request(principal, "sts:AssumeRole", role.arn, context, account)
-    return decide(request, Policies(resource=trust, resource_decides=True)).allowed
+    return trusts_service(role, SERVICE, account, task_arn)
 
 
 def cannot_assume(role_arn: str) -> str:

@@ -16,6 +16,7 @@ from ecsd.records.plan_network import AclEntry, NetworkAclPlan, SubnetPlan, VpcP
 
 NAME = "ip acl"
 PRIORITY = -20  # before security groups
+ENTERING = -7  # behind those of the sender, where flow logs tell the two sides apart
 PASSING = ("forward", "input", "output")
 
 
@@ -51,18 +52,17 @@ def compile_acls(plan: VpcPlan, free: frozenset[str], balancers: frozenset[str])
         chains[f"e_{own}"] = Chain((inside.format("saddr"), f"goto i_{acl}"))
     for acl_id in sorted({one.network_acl_id for one in judged}):
         chains |= _acl_chains(acls[acl_id])
-    return Table(NAME, collections, chains | _base_chains())
+    return Table(NAME, collections, chains | _base_chains(apart=plan.flow_logs is not None))
 
 
-def _base_chains() -> dict[str, Chain]:
-    """Return the hooks; translated flows pass elsewhere than others."""
-    chains = {
-        hook: Chain(
-            ("ct status dnat accept", "jump judge"),
-            f"type filter hook {hook} priority {PRIORITY}; policy accept;",
-        )
-        for hook in PASSING
-    }
+def _base_chains(*, apart: bool) -> dict[str, Chain]:
+    """Return the hooks; translated flows pass elsewhere than others.
+
+    apart: whether what leaves a subnet is judged before what enters one, not in one go.
+    """
+    chains = {hook: _passing(hook, PRIORITY, "leaving" if apart else "judge") for hook in PASSING}
+    if apart:
+        chains |= {f"{hook}_in": _passing(hook, ENTERING, "entering") for hook in PASSING}
     chains["before"] = Chain(
         (
             "ip daddr @vips goto judge",
@@ -78,6 +78,13 @@ def _base_chains() -> dict[str, Chain]:
         f"type filter hook postrouting priority {AFTER_TRANSLATION}; policy accept;",
     )
     return chains
+
+
+def _passing(hook: str, priority: int, judge: str) -> Chain:
+    return Chain(
+        ("ct status dnat accept", f"jump {judge}"),
+        f"type filter hook {hook} priority {priority}; policy accept;",
+    )
 
 
 def _unless_free() -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from ecsd.decisions.network.addresses import (
 from ecsd.decisions.network.ruleset import Chain, Collection, Table
 from ecsd.decisions.network.security_group import FREE, NETWORK, WORLD, is_filtered
 from ecsd.decisions.vpc.acl_ruleset import compile_acls
+from ecsd.decisions.vpc.flow_ruleset import compile_flow_counters
 from ecsd.records.plan_network import InterfacePlan, PacketRule, SecurityGroupPlan, VpcPlan
 
 RESOLVER = "169.254.169.253"
@@ -43,8 +44,13 @@ def compile_vpc_filter(plan: VpcPlan, own_resolver: str, link: Uplink) -> tuple[
         link: the VPC's uplink.
     """
     vips = balancer_addresses(plan)
-    acls = compile_acls(plan, FREE | {own_resolver}, vips)
-    return (_security_groups(plan, own_resolver), acls, _gateways(plan, link))
+    free = FREE | {own_resolver}
+    return (
+        _security_groups(plan, own_resolver),
+        compile_acls(plan, free, vips),
+        _gateways(plan, link),
+        compile_flow_counters(plan, free),
+    )
 
 
 def balancer_addresses(plan: VpcPlan) -> frozenset[str]:

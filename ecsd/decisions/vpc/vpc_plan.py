@@ -11,6 +11,7 @@ from ecsd.decisions.balancers.target_health import Health
 from ecsd.decisions.dns.name_affinity import ROUTED
 from ecsd.decisions.efs.failures import dns_name
 from ecsd.decisions.vpc.endpoint_plan import endpoint_names
+from ecsd.records.ec2.flow_log import FlowLog
 from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
@@ -21,6 +22,7 @@ from ecsd.records.efs.mount_target import MountTarget
 from ecsd.records.elbv2.load_balancer import LoadBalancer
 from ecsd.records.plan_network import (
     AclEntry,
+    FlowLogsPlan,
     InterfacePlan,
     NetworkAclPlan,
     PacketRule,
@@ -61,6 +63,8 @@ class VpcParts(NamedTuple):
     network_acls: Sequence[NetworkAcl] = ()
     peerings: Sequence[PeeringParts] = ()
     endpoints: Sequence[VpcEndpoint] = ()
+    flow_logs: Sequence[FlowLog] = ()
+    region: str = ""
 
 
 def compile_vpc(parts: VpcParts) -> VpcPlan:
@@ -115,6 +119,23 @@ def compile_vpc(parts: VpcParts) -> VpcPlan:
         ),
         names=dict(sorted(dict(_names(parts)).items())),
         affinities=dict(sorted(dict(_affinities(parts)).items())),
+        flow_logs=_flow_logs(parts),
+    )
+
+
+def _flow_logs(parts: VpcParts) -> FlowLogsPlan | None:
+    """Tell what has to be counted; a flow log whose resource is gone asks for nothing."""
+    there = {
+        parts.vpc.vpc_id,
+        *(one.subnet_id for one in parts.subnets),
+        *(one.network_interface_id for one in parts.interfaces),
+    }
+    logs = [one for one in parts.flow_logs if one.resource_id in there]
+    if not logs:
+        return None
+    return FlowLogsPlan(
+        vpc_arn=f"arn:aws:ec2:{parts.region}:{parts.account}:vpc/{parts.vpc.vpc_id}",
+        intervals=tuple(sorted({one.max_aggregation_interval for one in logs})),
     )
 
 

@@ -12,6 +12,7 @@ from ecsd.records.ec2.security_group import SecurityGroup
 from ecsd.records.ec2.vpc import Address, RouteTable, Vpc
 from ecsd.store.finders.ec2 import acl_associations
 
+FLOW_LOGS = "vpc-flow-logs.amazonaws.com"
 MEMBERS = {
     "VpcId": "vpc",
     "SubnetId": "subnet",
@@ -40,6 +41,7 @@ MEMBERS = {
     "RemoveSecurityGroupIds": "security-group",
     "VolumeId": "volume",
     "SnapshotId": "snapshot",
+    "FlowLogIds": "vpc-flow-log",
 }
 BY_PREFIX = {
     "vpc": "vpc",
@@ -58,6 +60,7 @@ BY_PREFIX = {
     "vpce": "vpc-endpoint",
     "vol": "volume",
     "snap": "snapshot",
+    "fl": "vpc-flow-log",
 }
 CREATED = {
     "CreateVpc": "vpc",
@@ -75,6 +78,7 @@ CREATED = {
     "CreateVpcEndpoint": "vpc-endpoint",
     "CreateVolume": "volume",
     "CreateSnapshot": "snapshot",
+    "CreateFlowLogs": "vpc-flow-log",
 }
 
 
@@ -89,6 +93,8 @@ def needs(asked: Asked) -> Iterator[Need]:
         yield Need(action, resource)
     if made and asked.members.get("TagSpecifications"):
         yield Need("ec2:CreateTags", made[0], {"ec2:createaction": (name,)})
+    for role in asked.values("DeliverLogsPermissionArn"):
+        yield Need("iam:PassRole", role, {"iam:passedtoservice": (FLOW_LOGS,)})
 
 
 def _arn(asked: Asked, kind: str, own: str) -> str:
@@ -100,8 +106,8 @@ def _named(asked: Asked) -> Iterator[str]:
     for member, kind in MEMBERS.items():
         for value in asked.values(member):
             yield _arn(asked, kind, value)
-    if asked.operation in ("CreateTags", "DeleteTags"):
-        for value in asked.values("Resources"):
+    for member in ("Resources", "ResourceIds"):  # of tags, and of flow logs
+        for value in asked.values(member):
             kind = BY_PREFIX.get(value.partition("-")[0], ANY)
             yield _arn(asked, kind, value)
     for value in asked.values("Groups"):

@@ -15,3 +15,4 @@ MAX_OUTSTANDING_PEERINGS = 25
 MAX_GATEWAY_ENDPOINTS = 20  # per region
 MAX_INTERFACE_ENDPOINTS = 50  # of a VPC
 MAX_ELASTIC_ADDRESSES = 762  # what RFC 5737's three ranges hold
+MAX_FLOW_LOGS = 2  # of one VPC, one subnet, one network interface

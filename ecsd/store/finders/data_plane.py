@@ -6,6 +6,7 @@ from ecsd.decisions.balancers.balancer_plan import BalancerParts
 from ecsd.decisions.connect.service_connect_plan import ProxyParts
 from ecsd.decisions.vpc.vpc_plan import PeeringParts, VpcParts
 from ecsd.records.acm.certificate import Certificate
+from ecsd.records.ec2.flow_log import FlowLog
 from ecsd.records.ec2.network_acl import NetworkAcl
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
@@ -105,6 +106,8 @@ def vpc_parts(view: View, vpc_id: str) -> VpcParts | None:
         network_acls=view.select(NetworkAcl, vpc_id=vpc_id),
         peerings=list(_peerings(view, vpc_id, rules)),
         endpoints=view.select(VpcEndpoint, vpc_id=vpc_id),
+        flow_logs=view.select(FlowLog, vpc_id=vpc_id),
+        region=view.scope.region,
     )
 
 

@@ -13,6 +13,7 @@ from ecsd.decisions.network.addressing import allocate, allocate_public, capacit
 from ecsd.decisions.network.endpoint_service import s3_prefix_list
 from ecsd.errors import AwsError
 from ecsd.records.ec2.dhcp_options import DhcpOptions
+from ecsd.records.ec2.flow_log import FlowLog
 from ecsd.records.ec2.network_acl import NetworkAcl, NetworkAclAssociation
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList
@@ -138,6 +139,13 @@ IDENTITIES: dict[type[Record], Identity] = {
         "InvalidVpcPeeringConnectionId.Malformed",
         "The vpcPeeringConnection ID '{}' does not exist",
         "vpc-peering-connection",
+    ),
+    FlowLog: Identity(
+        "fl",
+        "InvalidFlowLogId.NotFound",
+        "InvalidFlowLogId.Malformed",
+        "The flow log ID '{}' does not exist",
+        "vpc-flow-log",
     ),
     VpcEndpoint: Identity(
         "vpce",

@@ -6,7 +6,7 @@ from ecsd.errors import AwsError
 from ecsd.records.logs.log_group import LogGroup, LogStream
 from ecsd.store.store import View
 
-_ARN = re.compile(r"arn:aws[a-z-]*:logs:([^:]*):(\d{12}):log-group:([^:*]+)(:\*)?")
+LOG_GROUP_ARN = re.compile(r"arn:aws[a-z-]*:logs:([^:]*):(\d{12}):log-group:([^:*]+)(:\*)?")
 
 
 def require_log_group(view: View, name: str) -> LogGroup:
@@ -21,7 +21,7 @@ def require_log_group_by_identifier(view: View, identifier: str) -> LogGroup:
     """Return the group that a name or an ARN (of this account and region) means."""
     if not identifier.startswith("arn:"):
         return require_log_group(view, identifier)
-    found = _ARN.fullmatch(identifier)
+    found = LOG_GROUP_ARN.fullmatch(identifier)
     if found is None:
         raise AwsError("InvalidParameterException", f"Invalid log group ARN: {identifier}")
     if (found[2], found[1]) != view.scope:

@@ -3,12 +3,19 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ecsd.decisions.network.network_acl import answer_to, judgements, lets_pass
 from ecsd.decisions.network.ruleset import Table, difference, read_table, whole
 from ecsd.decisions.network.security_group import FREE, Flow
 from ecsd.decisions.vpc.acl_ruleset import compile_acls
-from ecsd.records.plan_network import AclEntry, NetworkAclPlan, SubnetPlan, VpcPlan
+from ecsd.records.plan_network import (
+    AclEntry,
+    FlowLogsPlan,
+    NetworkAclPlan,
+    SubnetPlan,
+    VpcPlan,
+)
 from tests.decisions.nft_reading import Led, obey, told_by_nft, verdict
 
 WORLD = "0.0.0.0/0"
@@ -139,6 +146,16 @@ def test_the_table_says_what_the_rules_say(one, tried):
         chain = table.chains.get("forward")
         passes = chain is None or verdict(table, chain, packet) != "drop"
         assert passes == lets_pass(one, packet), packet
+
+
+@given(plans(), packets)
+def test_where_flow_logs_are_on_each_side_is_judged_by_itself(one, packet):
+    counted = FlowLogsPlan(vpc_arn="arn:vpc", intervals=(60,))
+    table = table_of(replace(one, flow_logs=counted))
+    for chain, egress in (("forward", True), ("forward_in", False)):
+        said = [each for each in judgements(one, packet) if each.egress == egress]
+        passes = not table.chains or verdict(table, table.chains[chain], packet) != "drop"
+        assert passes == all(each.allows for each in said), packet
 
 
 @settings(max_examples=200)

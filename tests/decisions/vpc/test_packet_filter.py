@@ -267,7 +267,7 @@ def test_what_comes_from_a_peer_is_its_own_and_about_this_vpc():
         subnets=subnets,
         peerings=(peering,),
     )
-    *_, gateways = compile_vpc_filter(plan, "10.0.0.2", uplink(1))
+    *_, gateways, _ = compile_vpc_filter(plan, "10.0.0.2", uplink(1))
     assert gateways.chains["peers_in"].rules == (
         'iifname "pcx7" ip saddr 10.1.0.0/16 ip daddr 10.0.0.0/16 ip daddr != @own accept',
         'iifname "pcx7" ip saddr 10.1.0.0/16 ip daddr 10.2.0.0/16 ip daddr != @own accept',
@@ -286,5 +286,5 @@ def test_what_comes_from_a_peer_is_its_own_and_about_this_vpc():
     assert gateways.chains["post"].rules == tuple(
         f'oifname "up0" ip saddr {one} snat ip to {uplink(1).vpc}' for one in plan.cidrs
     )
-    *_, alone = compile_vpc_filter(replace(plan, peerings=()), "10.0.0.2", uplink(1))
+    *_, alone, _ = compile_vpc_filter(replace(plan, peerings=()), "10.0.0.2", uplink(1))
     assert not {"peers", "peers_in"} & alone.chains.keys()

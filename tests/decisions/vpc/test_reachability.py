@@ -238,7 +238,7 @@ flows = st.builds(
 @settings(max_examples=150)
 @given(plans(), st.lists(flows, max_size=20))
 def test_the_decision_agrees_with_the_compiled_filter(one, tried):
-    groups, acls, _ = compile_vpc_filter(one, "10.0.0.2", uplink(1))
+    groups, acls, *_ = compile_vpc_filter(one, "10.0.0.2", uplink(1))
 
     def kernel_passes(flow: Flow) -> bool:
         hooks = [(groups, "f_egress", flow), (groups, "f_ingress", flow)]

@@ -20,6 +20,7 @@ from ecsd.decisions.vpc.vpc_links import (
     read_links,
 )
 from ecsd.decisions.vpc.vpc_plan import PeeringParts, VpcParts, compile_vpc
+from ecsd.records.ec2.flow_log import FlowLog
 from ecsd.records.ec2.network_acl import NetworkAcl, NetworkAclAssociation, NetworkAclEntry
 from ecsd.records.ec2.network_interface import NetworkInterface
 from ecsd.records.ec2.prefix_list import ManagedPrefixList, PrefixListEntry
@@ -39,6 +40,7 @@ from ecsd.records.elbv2.load_balancer import Listener, LoadBalancer, Zone
 from ecsd.records.elbv2.target_group import HealthCheck, Target, TargetGroup
 from ecsd.records.plan_network import (
     AclEntry,
+    FlowLogsPlan,
     InterfacePlan,
     NetworkAclPlan,
     PacketRule,
@@ -560,3 +562,42 @@ def test_the_host_leads_to_a_vpcs_ranges_and_to_no_former_one():
     assert clash_of(routes, "192.168.0.128/25", device) == "192.168.0.0/24"
     assert clash_of(routes, "10.0.0.0/16", device) is None
     assert clash_of(routes, "10.0.0.0/16", "another") == "10.0.0.0/16"
+
+
+def flow_log(resource_id: str, interval: int = 600) -> FlowLog:
+    return FlowLog(
+        flow_log_id=f"fl-{resource_id}",
+        resource_id=resource_id,
+        vpc_id="vpc-1",
+        traffic_type="ALL",
+        log_group_name="/flows",
+        deliver_logs_permission_arn="arn:aws:iam::1:role/r",
+        log_format="${version}",
+        max_aggregation_interval=interval,
+        created_at=NOW,
+    )
+
+
+@pytest.mark.parametrize(
+    ("logs", "intervals"),
+    [
+        ((), None),
+        ((flow_log("vpc-1"),), (600,)),
+        ((flow_log("subnet-a", 60), flow_log("vpc-1"), flow_log("vpc-1")), (60, 600)),
+        ((flow_log("subnet-gone"), flow_log("eni-gone", 60)), None),
+    ],
+)
+def test_a_vpc_is_counted_while_a_flow_log_is_about_something_in_it(logs, intervals):
+    parts = VpcParts(
+        vpc=Vpc(vpc_id="vpc-1", cidr_block="10.0.0.0/16", number=1),
+        subnets=[subnet("subnet-a", "10.0.0.0/24")],
+        **dict.fromkeys(("route_tables", "internet_gateways", "nat_gateways"), ()),
+        **dict.fromkeys(("security_groups", "security_group_rules"), ()),
+        **dict.fromkeys(("interfaces", "load_balancers"), ()),
+        account="111122223333",
+        region="us-east-1",
+        flow_logs=logs,
+    )
+    arn = "arn:aws:ec2:us-east-1:111122223333:vpc/vpc-1"
+    wanted = FlowLogsPlan(vpc_arn=arn, intervals=intervals) if intervals else None
+    assert compile_vpc(parts).flow_logs == wanted

@@ -17,7 +17,7 @@ FILTERED = [
 
 
 def filters(name: str, *values: str, operation: str = "") -> dict:
-    member = "Filter" if operation == "DescribeNatGateways" else "Filters"
+    member = "Filter" if operation in {"DescribeNatGateways", "DescribeFlowLogs"} else "Filters"
     return {member: [{"Name": name, "Values": list(values)}]}
 
 

@@ -150,6 +150,8 @@ def _keep(draft: Path, target: Path) -> None:
     with draft.open("rb") as file:
         os.fsync(file.fileno())
     draft.rename(target)
+    with _opened(target.parent) as folder:
+        os.fsync(folder)  # it is called made: its name is to outlive the power too
 
 
 @asynccontextmanager

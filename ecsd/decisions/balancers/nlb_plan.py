@@ -5,7 +5,7 @@ on the host stands for every zone. Source: ecs_semantics 5.4; Network Load Balan
 groups, target group health, target group attributes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -54,7 +54,8 @@ class Share(NamedTuple):
     weight: 0 for a group that gets nothing now. targets: sorted. translated: they see the
     balancer's address, not the client's. sticky: a client's address decides. proxied: targets
     are told of clients by the proxy protocol. encrypted: they are spoken to by TLS. relay: set
-    where flows go to targets by a program.
+    where flows go to targets by a program. leaving: draining targets, sorted; while there are no
+    others, a program leads to them what the kernel had led to it before.
     """
 
     target_group_arn: str
@@ -66,6 +67,7 @@ class Share(NamedTuple):
     proxied: bool = False
     encrypted: bool = False
     relay: Relay | None = None
+    leaving: tuple[Place, ...] = ()
 
 
 class Door(NamedTuple):
@@ -244,11 +246,12 @@ def _share(
         target_group_arn=group.target_group_arn,
         zone=zone,
         weight=weight,
-        targets=tuple(sorted((one.address, one.port) for one in routed(group, zone, known))),
+        targets=_places(routed(group, zone, known)),
         translated=values[PRESERVE] != "true",
         sticky=values[STICKY] == "true",
         proxied=values[PROXY] == "true",
         encrypted=group.protocol == "TLS",
+        leaving=_places(one for one in _of_zone(group, zone) if one.draining),
     )
 
 
@@ -297,11 +300,17 @@ def _state(target: TargetPlan, known: Mapping[tuple[str, int], Health]) -> str:
 
 
 def _registered(group: TargetGroupPlan, zone: str) -> list[TargetPlan]:
+    return [one for one in _of_zone(group, zone) if not one.draining]
+
+
+def _of_zone(group: TargetGroupPlan, zone: str) -> list[TargetPlan]:
     return [
-        one
-        for one in group.targets
-        if not one.draining and (zone == EVERY_ZONE or one.zone in {zone, EVERY_ZONE})
+        one for one in group.targets if zone == EVERY_ZONE or one.zone in {zone, EVERY_ZONE}
     ]
+
+
+def _places(targets: Iterable[TargetPlan]) -> tuple[Place, ...]:
+    return tuple(sorted((one.address, one.port) for one in targets))
 
 
 def _answers(plan: BalancerPlan, group: TargetGroupPlan, zone: str, healths: Healths) -> bool:

@@ -110,5 +110,5 @@ def _servers(share: Share, tls: TlsPlan | None, protocol: str) -> dict[str, Serv
         options += " send-proxy-v2"
     return {
         f"{address}_{port}": Server(address, port, options, used=True)
-        for address, port in share.targets
+        for address, port in share.targets or share.leaving
     }

@@ -127,6 +127,28 @@ def test_a_relay_stays_while_its_targets_leave():
     assert not any(config.servers.values())
 
 
+def test_flows_that_had_come_reach_the_last_targets_though_these_leave():
+    """Between the kernel's choice of a relay and the relay's of a target, a shift may end."""
+    gone, left = target(1, draining=True), target(2, "b")
+    for targets, reached in (((gone,), "10.0.9.1"), ((gone, left), "10.0.9.2")):
+        led, config = relays(balancer(group(*targets), listeners=(tls(),)))
+        used = [{one.address for one in of.values()} for of in config.servers.values() if of]
+        everywhere = next(one for one in led if one.shares[0].zone not in {"a", "b"})
+        assert used
+        assert {reached} in used
+        assert [place[0] for place in everywhere.shares[0].targets] == (
+            [left.address] if left in targets else []
+        )
+    leads = "\n".join(
+        line
+        for chain in compile_nlb(
+            relays(balancer(group(gone), listeners=(tls(),)))[0]
+        ).chains.values()
+        for line in chain.rules
+    )
+    assert "dnat" not in leads  # no new flow is led to a relay whose targets all leave
+
+
 def test_tls_ends_at_a_relay_that_only_the_balancer_leads_to():
     plan = balancer(PLAIN, listeners=(listener(("g", 1)), tls()))
     led, config = relays(plan)

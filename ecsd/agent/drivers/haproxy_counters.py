@@ -60,7 +60,11 @@ class _Worker:
                 self._reader, self._writer = await asyncio.open_unix_connection(path, limit=PIECE)
         except (OSError, TimeoutError) as error:
             raise BalancerError(f"HAProxy's command socket: {str(error) or 'no answer'}") from error
-        await self.ask("prompt")
+        try:
+            await self.ask("prompt")
+        except BaseException:  # cancelled too: nobody else knows of the connection yet
+            self.close()
+            raise
 
     async def ask(self, command: str) -> list[str]:
         if self._reader is None or self._writer is None:
@@ -140,7 +144,6 @@ class HaproxyCounters:
             try:
                 await worker.open(admin)
             except BalancerError as error:
-                worker.close()
                 log.warning("a worker's last requests are not counted", extra={"cause": str(error)})
                 return
             self._leaving.append(worker)

@@ -80,9 +80,14 @@ async def opened(
     await asyncio.get_running_loop().sock_connect(connection, (address, port))
     if not alpn:
         return PlainChannel(connection)
-    reader, writer = await asyncio.open_connection(
-        sock=connection, ssl=_trusting(alpn), server_hostname=name
-    )
+    # TLS at once, by open_connection, leaves a transport open when it is cancelled right after it
+    # was made (CPython 3.11).
+    reader, writer = await asyncio.open_connection(sock=connection)
+    try:
+        await writer.start_tls(_trusting(alpn), server_hostname=name or None)
+    except BaseException:
+        writer.transport.abort()
+        raise
     return SecureChannel(reader, writer)
 
 

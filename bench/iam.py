@@ -235,6 +235,7 @@ class _Tasks:
     """One task."""
 
     own = TaskSeen(plan(vpc_id="vpc-1", address=PEER, endpoint_key="k", task_role=True), {}, "")
+    measures = None  # nobody asks for any
 
     def seen_at(self, vpc_id, address):
         return self.own if address == PEER else None

@@ -24,6 +24,7 @@ GROUP = "/ecs/ecsd-demo"
 READY_SECONDS = 120.0
 POLL_SECONDS = 0.2
 REQUESTS = 12
+EXECUTION = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 ASSUME = json.dumps(
     {
         "Version": "2012-10-17",
@@ -158,6 +159,7 @@ def _ensure_role(api: Api) -> str:
         answer = api.query("iam", "GetRole", RoleName=NAME)
     except ApiError:
         answer = api.query("iam", "CreateRole", RoleName=NAME, AssumeRolePolicyDocument=ASSUME)
+    api.query("iam", "AttachRolePolicy", RoleName=NAME, PolicyArn=EXECUTION)
     return answer.findtext(".//Arn") or ""
 
 

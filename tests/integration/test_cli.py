@@ -198,3 +198,11 @@ def test_strict_mode_serves_its_own_commands_and_nobody_without_the_secret(tmp_p
         assert "403: The request signature we calculated does not match" in refused.stderr
     finally:
         ecsd.run("down", "--state", "--yes")
+
+
+def test_the_demo_shows_a_service_answering():
+    with running(port=4573, instance=2) as one:
+        said = one.run("demo").stdout
+        assert "the service has reached a steady state" in said
+        again = one.run("demo").stdout  # what is there is used
+        assert "the service has reached a steady state" in again

@@ -304,9 +304,7 @@ def _registered(group: TargetGroupPlan, zone: str) -> list[TargetPlan]:
 
 
 def _of_zone(group: TargetGroupPlan, zone: str) -> list[TargetPlan]:
-    return [
-        one for one in group.targets if zone == EVERY_ZONE or one.zone in {zone, EVERY_ZONE}
-    ]
+    return [one for one in group.targets if zone == EVERY_ZONE or one.zone in {zone, EVERY_ZONE}]
 
 
 def _places(targets: Iterable[TargetPlan]) -> tuple[Place, ...]:

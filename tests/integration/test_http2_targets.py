@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.integration.balancer_world import DNS_NAME, ENTRANCE, group
-from tests.integration.test_https_listener import (
+from tests.integration.tls_world import (
     AUTHORITY,
     DEFAULT,
     NOW,

@@ -12,9 +12,11 @@ from ecsd.decisions.logs.filter_value import (
     MOST_REGEXES,
     NUMBER,
     FilterPatternError,
+    Token,
     number_test,
     regex_test,
     text_test,
+    tokens_of,
     unquoted,
 )
 
@@ -48,11 +50,6 @@ class FieldsPattern(NamedTuple):
     values: Callable[[str], dict[str, str]]
 
 
-class _Token(NamedTuple):
-    kind: str
-    text: str
-
-
 class _Field(NamedTuple):
     name: str
     test: Test | None
@@ -60,7 +57,7 @@ class _Field(NamedTuple):
 
 def compile_fields_pattern(pattern: str) -> FieldsPattern:
     """Return what a pattern means. Raises FilterPatternError."""
-    tokens = _tokens(pattern)
+    tokens = tokens_of(pattern, _TOKEN)
     if sum(one.kind == "regex" for one in tokens) > MOST_REGEXES:
         raise FilterPatternError(f"more than {MOST_REGEXES} regular expressions")
     head, tail = _Parser(tokens).fields()
@@ -91,22 +88,10 @@ def split(message: str) -> list[str]:
     return ["".join(one) for one in _FIELD.findall(message)]
 
 
-def _tokens(pattern: str) -> list[_Token]:
-    tokens: list[_Token] = []
-    position, text = 0, pattern.rstrip()
-    while position < len(text):
-        found = _TOKEN.match(text, position)
-        if found is None or found.lastgroup is None:
-            raise FilterPatternError(f"unexpected character at {position + 1}")
-        tokens.append(_Token(found.lastgroup, found[found.lastgroup]))
-        position = found.end()
-    return tokens
-
-
 class _Parser:
     """Recursive descent: ``||`` binds weaker than ``&&``."""
 
-    def __init__(self, tokens: Sequence[_Token]) -> None:
+    def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens = tokens
         self._at = 0
 
@@ -187,18 +172,18 @@ class _Parser:
         self._at += found
         return found
 
-    def _peek(self) -> _Token:
+    def _peek(self) -> Token:
         if self._at >= len(self._tokens):
             raise FilterPatternError("unexpected end")
         return self._tokens[self._at]
 
-    def _next(self) -> _Token:
+    def _next(self) -> Token:
         token = self._peek()
         self._at += 1
         return token
 
 
-def _compared(sign: str, operand: _Token) -> Test:
+def _compared(sign: str, operand: Token) -> Test:
     if operand.kind not in ("string", "word", "regex"):
         raise FilterPatternError(f"expected a value, got {operand.text}")
     if operand.kind == "word" and NUMBER.fullmatch(operand.text):

@@ -13,10 +13,12 @@ from ecsd.decisions.logs.filter_value import (
     MOST_REGEXES,
     NUMBER,
     FilterPatternError,
+    Token,
     number_test,
     regex_test,
     shown,
     text_test,
+    tokens_of,
     unquoted,
 )
 
@@ -37,11 +39,6 @@ _STEP = re.compile(r"\.([A-Za-z0-9_@-]+)|\[(\d+|\*)\]|\[(?:\"([^\"]*)\"|'([^']*)
 DEEPEST = 50  # parentheses in each other
 
 
-class _Token(NamedTuple):
-    kind: str
-    text: str
-
-
 class JsonPattern(NamedTuple):
     """A compiled pattern.
 
@@ -56,7 +53,7 @@ class JsonPattern(NamedTuple):
 
 def compile_json_pattern(pattern: str) -> JsonPattern:
     """Return what a pattern means. Raises FilterPatternError."""
-    tokens = _tokens(pattern)
+    tokens = tokens_of(pattern, _TOKEN)
     if sum(one.kind == "regex" for one in tokens) > MOST_REGEXES:
         raise FilterPatternError(f"more than {MOST_REGEXES} regular expressions")
     parser = _Parser(tokens)
@@ -95,22 +92,10 @@ def selected(document: object, selectors: Mapping[str, Sequence[str | int]]) -> 
     return {selector: shown(values[0]) for selector, values in found.items() if values}
 
 
-def _tokens(pattern: str) -> list[_Token]:
-    tokens: list[_Token] = []
-    position, text = 0, pattern.rstrip()
-    while position < len(text):
-        found = _TOKEN.match(text, position)
-        if found is None or found.lastgroup is None:
-            raise FilterPatternError(f"unexpected character at {position + 1}")
-        tokens.append(_Token(found.lastgroup, found[found.lastgroup]))
-        position = found.end()
-    return tokens
-
-
 class _Parser:
     """Recursive descent: ``||`` binds weaker than ``&&``."""
 
-    def __init__(self, tokens: Sequence[_Token]) -> None:
+    def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens = tokens
         self._at = 0
 
@@ -152,7 +137,7 @@ class _Parser:
             return _compared(path, follower.text, self._next())
         return self._asked(path, follower)
 
-    def _asked(self, path: Sequence[str | int], first: _Token) -> Test:
+    def _asked(self, path: Sequence[str | int], first: Token) -> Test:
         words = f"{first.text} {self._next().text}".upper()
         if words == "NOT EXISTS":
             return lambda document: not _values(document, path)
@@ -165,7 +150,7 @@ class _Parser:
     def _peek(self) -> str:
         return "" if self.is_done else self._tokens[self._at].text
 
-    def _next(self) -> _Token:
+    def _next(self) -> Token:
         if self.is_done:
             raise FilterPatternError("unexpected end")
         self._at += 1
@@ -199,7 +184,7 @@ def _values(document: object, path: Sequence[str | int]) -> list[object]:
     return found
 
 
-def _compared(path: Sequence[str | int], sign: str, operand: _Token) -> Test:
+def _compared(path: Sequence[str | int], sign: str, operand: Token) -> Test:
     if operand.kind not in ("string", "word", "regex"):
         raise FilterPatternError(f"expected a value, got {operand.text}")
     if operand.kind == "word" and NUMBER.fullmatch(operand.text):

@@ -7,6 +7,7 @@ import operator
 import re
 from collections.abc import Callable
 from fnmatch import translate
+from typing import NamedTuple
 
 import msgspec
 
@@ -61,3 +62,23 @@ def unquoted(text: str) -> str:
 def shown(value: object) -> str:
     """Return a JSON value as text: a string is itself."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+class Token(NamedTuple):
+    """A piece of a pattern. kind: the group of the expression that it matched."""
+
+    kind: str
+    text: str
+
+
+def tokens_of(pattern: str, token: re.Pattern[str]) -> list[Token]:
+    """Return a pattern's pieces. token: matches one, by a named group, with space before it."""
+    tokens: list[Token] = []
+    position, text = 0, pattern.rstrip()
+    while position < len(text):
+        found = token.match(text, position)
+        if found is None or found.lastgroup is None:
+            raise FilterPatternError(f"unexpected character at {position + 1}")
+        tokens.append(Token(found.lastgroup, found[found.lastgroup]))
+        position = found.end()
+    return tokens

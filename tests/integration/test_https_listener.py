@@ -20,11 +20,11 @@ from tests.integration.balancer_world import (
     ENTRANCE,
     Load,
     group,
-    opened_world,
     plan,
 )
 from tests.integration.tls_world import (
     AUTHORITY,
+    DEFAULT,
     MODERN,
     NOW,
     PORT,
@@ -39,18 +39,11 @@ from tests.integration.tls_world import (
     serial,
     served,
     trusting,
+    world,
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def world():
-    async with opened_world() as made:
-        yield made
-
-
-DEFAULT = served("default", DNS_NAME)
+__all__ = ["world"]  # the fixture
 
 
 async def test_requests_come_over_tls_and_targets_hear_so(world):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from http.client import HTTPConnection
 from typing import NamedTuple
 
+import pytest
 from cryptography import x509
 from msgspec.structs import replace
 
@@ -19,6 +20,7 @@ from tests.integration.balancer_world import (
     ENTRANCE,
     forward,
     group,
+    opened_world,
     plan,
 )
 
@@ -147,3 +149,12 @@ def at_edge(name, context=None):
         connection.request("GET", "/", headers={"Host": name or "nobody"})
         heard = json.loads(connection.getresponse().read())
     return names_of(shown), heard
+
+
+DEFAULT = served("default", DNS_NAME)
+
+
+@pytest.fixture
+async def world():
+    async with opened_world() as made:
+        yield made
